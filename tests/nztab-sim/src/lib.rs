@@ -1,0 +1,1 @@
+//! NZ TAB simulator.
