@@ -1,0 +1,182 @@
+-- Which race is due, and who polls it. A fetcher asks raceday_claim_races again and again; any number of fetchers share the work.
+
+-- A poll's successor is due at the earliest moment at which the cadence then in force has passed since its slot. For each row of
+-- poll_cadence that is: the slot plus the row's seconds, but not before the race comes within the row's range.
+create or replace function raceday.poll_due_at(p_slot_at timestamptz, p_first_due_at timestamptz, p_start_time timestamptz)
+    returns timestamptz
+    language sql stable parallel safe
+    set search_path = ''
+as $$
+    select case when p_slot_at is null
+        then greatest(p_first_due_at, p_start_time - make_interval(secs => max(c.within_s)))
+        else min(greatest(p_slot_at + make_interval(secs => c.every_s), p_start_time - make_interval(secs => c.within_s)))
+    end
+    from raceday.poll_cadence c
+$$;
+comment on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz) is
+    'When a race''s next poll is due: by its last slot (null: never polled), when it became known, and its start';
+
+create or replace function raceday.poll_every_s(p_seconds_to_start double precision) returns int
+    language sql stable parallel safe
+    set search_path = ''
+as $$
+    select c.every_s from raceday.poll_cadence c where c.within_s >= p_seconds_to_start order by c.within_s limit 1
+$$;
+comment on function raceday.poll_every_s(double precision) is 'Seconds between polls so many seconds before the start; null: not polled yet';
+
+-- The start that counts is the newest known: a list may move it between two polls.
+create or replace view raceday.due_races as
+select
+    r.race_id,
+    raceday.poll_due_at(p.slot_at, p.first_due_at, s.start_time) as due_at,
+    s.start_time,
+    r.status,
+    extract(epoch from s.start_time - t.now)::double precision as seconds_to_start,
+    raceday.poll_every_s(extract(epoch from s.start_time - t.now)::double precision) as cadence_s,
+    p.slot_at,
+    p.claimed_by,
+    p.lease_until
+from raceday.races r
+join raceday.race_polls p on p.race_id = r.race_id
+cross join raceday.poll_settings settings
+cross join lateral (select raceday.now() as now) t
+cross join lateral (
+    select case when r.listed_at > p.claimed_at or r.polled_at is null then coalesce(r.listed_start_time, r.start_time) else r.start_time end as start_time
+) s
+where r.phase in ('upcoming', 'in_progress')
+  and r.start_time > t.now - settings.stop_after - interval '1 day'
+  and s.start_time > t.now - settings.stop_after;
+comment on view raceday.due_races is 'Races still polled, with when each is due next; due now where due_at <= raceday.now() and no lease runs';
+
+create or replace function raceday.raceday_claim_races(p_worker text, p_max int)
+    returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int, missed int)
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = ''
+as $$
+declare
+    v_now timestamptz := raceday.now();
+begin
+    return query
+    with claimable as materialized (
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at
+        from raceday.due_races d
+        where d.due_at <= v_now and (d.lease_until is null or d.lease_until <= v_now)
+        order by d.start_time, d.race_id
+    ), locked as materialized (
+        select p.race_id
+        from raceday.race_polls p
+        where p.race_id in (select c.race_id from claimable c)
+          and (p.lease_until is null or p.lease_until <= v_now)
+          -- Another worker may have taken it between the two looks.
+          and p.slot_at is not distinct from (select c.slot_at from claimable c where c.race_id = p.race_id)
+        order by (select c.start_time from claimable c where c.race_id = p.race_id), p.race_id
+        limit p_max
+        for update of p skip locked
+    ), claimed as (
+        update raceday.race_polls p
+        set -- Late by a whole cadence or more: the slots in between are missed, and counting starts anew.
+            slot_at = case when v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
+            claimed_at = v_now,
+            claimed_by = p_worker,
+            lease_until = v_now + settings.lease
+        from locked l
+        join claimable c on c.race_id = l.race_id
+        cross join raceday.poll_settings settings
+        where p.race_id = l.race_id
+        returning p.race_id
+    )
+    select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
+        case when c.slot_at is null then 0
+            else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end
+    from claimed
+    join claimable c on c.race_id = claimed.race_id
+    order by c.start_time, c.race_id;
+end
+$$;
+comment on function raceday.raceday_claim_races(text, int) is
+    'Claims up to p_max due races for a worker until its lease ends, nearest start first; missed = slots that passed unpolled';
+
+create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = ''
+as $$
+    update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
+$$;
+comment on function raceday.raceday_poll_done(text, text) is 'Ends a worker''s lease on a race: its slot is polled';
+
+create or replace function raceday.raceday_next_due() returns timestamptz
+    language sql stable parallel safe security definer
+    set search_path = ''
+as $$
+    select min(greatest(d.due_at, coalesce(d.lease_until, d.due_at))) from raceday.due_races d
+$$;
+comment on function raceday.raceday_next_due() is 'When the next race can be claimed; null when none is known';
+
+-- Today's list, and tomorrow's from two hours before New Zealand's midnight on, so that the first races of the day are met in time.
+create or replace function raceday.raceday_claim_meetings(p_worker text) returns setof date
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = ''
+as $$
+declare
+    v_now timestamptz := raceday.now();
+begin
+    insert into raceday.list_polls (list_date)
+    select distinct (at at time zone 'Pacific/Auckland')::date
+    from (values (v_now), (v_now + interval '2 hours')) v (at)
+    on conflict do nothing;
+
+    return query
+    with due as (
+        select l.list_date
+        from raceday.list_polls l
+        cross join raceday.poll_settings settings
+        where l.list_date >= (v_now at time zone 'Pacific/Auckland')::date
+          and l.list_date <= ((v_now + interval '2 hours') at time zone 'Pacific/Auckland')::date
+          and (l.slot_at is null or l.slot_at + settings.meetings_every <= v_now)
+          and (l.lease_until is null or l.lease_until <= v_now)
+        order by l.list_date
+        for update of l skip locked
+    )
+    update raceday.list_polls l
+    set lease_until = v_now + settings.lease, claimed_by = p_worker
+    from due
+    cross join raceday.poll_settings settings
+    where l.list_date = due.list_date
+    returning l.list_date;
+end
+$$;
+comment on function raceday.raceday_claim_meetings(text) is 'Claims the meetings lists that are due, as New Zealand dates';
+
+create or replace function raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = ''
+as $$
+    update raceday.list_polls
+    set lease_until = null, slot_at = case when p_ok then raceday.now() else slot_at end
+    where list_date = p_date and claimed_by = p_worker
+$$;
+comment on function raceday.raceday_meetings_done(date, text, boolean) is 'Ends a worker''s lease on a meetings list; a failed one stays due';
+
+create or replace function raceday.raceday_poll_scope() returns table (countries text[], categories text[], lease interval, meetings_every interval)
+    language sql stable parallel safe security definer
+    set search_path = ''
+as $$
+    select countries, categories, lease, meetings_every from raceday.poll_settings
+$$;
+comment on function raceday.raceday_poll_scope() is 'What the fetcher asks the TAB for';
+
+alter function raceday.poll_due_at(timestamptz, timestamptz, timestamptz) owner to raceday_owner;
+alter function raceday.poll_every_s(double precision) owner to raceday_owner;
+alter view raceday.due_races owner to raceday_owner;
+alter function raceday.raceday_claim_races(text, int) owner to raceday_owner;
+alter function raceday.raceday_poll_done(text, text) owner to raceday_owner;
+alter function raceday.raceday_next_due() owner to raceday_owner;
+alter function raceday.raceday_claim_meetings(text) owner to raceday_owner;
+alter function raceday.raceday_meetings_done(date, text, boolean) owner to raceday_owner;
+alter function raceday.raceday_poll_scope() owner to raceday_owner;
+
+revoke all on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz), raceday.poll_every_s(double precision) from public;
+grant execute on function
+    raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_next_due(),
+    raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope()
+    to raceday_fetcher;
