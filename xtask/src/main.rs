@@ -1,2 +1,3 @@
-//! Developer commands.
+//! `cargo xtask`.
+
 fn main() {}

@@ -1,0 +1,135 @@
+//! Where everything local lives: `.raceday/` in the workspace and the download cache of the user.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The paths of one checkout.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The checkout this program was built from.
+    pub fn of_workspace() -> Self {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self { root: manifest.parent().unwrap_or(manifest).to_path_buf() }
+    }
+
+    /// The root of the checkout.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `.raceday/NAME`, all of it made by xtask and ignored by git.
+    pub fn local(&self, name: &str) -> PathBuf {
+        self.root.join(".raceday").join(name)
+    }
+
+    /// The folder of log files.
+    pub fn logs(&self) -> PathBuf {
+        self.local("logs")
+    }
+
+    /// The prefix of PostgreSQL with pg_partman and the extension: `RACEDAY_PG_PREFIX`, else `.raceday/pg`.
+    ///
+    /// Fails when there is no PostgreSQL in it.
+    pub fn prefix(&self) -> Result<Prefix> {
+        match std::env::var_os("RACEDAY_PG_PREFIX") {
+            Some(path) => Prefix::at(PathBuf::from(path)),
+            None => Prefix::at(self.local("pg")),
+        }
+    }
+
+    /// Where cargo builds: `CARGO_TARGET_DIR`, else `target`.
+    pub fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))
+    }
+
+    /// A program of this workspace, built for release: from `RACEDAY_BIN_DIR`, else from cargo's target folder.
+    ///
+    /// Fails when it has not been built.
+    pub fn built(&self, program: &str) -> Result<PathBuf> {
+        let folder = std::env::var_os("RACEDAY_BIN_DIR")
+            .map_or_else(|| self.target().join("release"), |dir| self.root.join(dir));
+        let path = folder.join(program);
+        if !path.is_file() {
+            bail!("{} is missing: run `cargo build --release --package {program}`", path.display());
+        }
+        Ok(path)
+    }
+}
+
+/// The user's cache of downloads and of tools built by `cargo install`: `$XDG_CACHE_HOME/raceday` or `~/.cache/raceday`.
+///
+/// Fails when neither `XDG_CACHE_HOME` nor `HOME` is set.
+pub fn cache() -> Result<PathBuf> {
+    let base = match std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set: set it, or XDG_CACHE_HOME")?)
+            .join(".cache"),
+    };
+    Ok(base.join("raceday"))
+}
+
+/// A tree that holds a relocatable PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct Prefix {
+    root: PathBuf,
+    bin: PathBuf,
+}
+
+impl Prefix {
+    /// The PostgreSQL in `root`, laid out as upstream does (`bin/`) or as Debian does (`lib/postgresql/18/bin/`).
+    ///
+    /// Fails when there is neither.
+    pub fn at(root: impl Into<PathBuf>) -> Result<Self> {
+        let root = root.into();
+        for folder in ["bin", "lib/postgresql/18/bin"] {
+            let bin = root.join(folder);
+            if bin.join("postgres").is_file() {
+                return Ok(Self { root, bin });
+            }
+        }
+        bail!("no PostgreSQL in {}: run `cargo xtask setup`", root.display())
+    }
+
+    /// The root of the tree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// One of its programs, e.g. `psql`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// What its programs need as `LD_LIBRARY_PATH`: without it extensions pick up the system's older libpq.
+    pub fn library_path(&self) -> Option<PathBuf> {
+        let folder = self.root.join("lib");
+        folder.join("libpq.so.5").exists().then_some(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_postgresql_names_the_command_that_mends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Prefix::at(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("cargo xtask setup"), "{error}");
+    }
+
+    #[test]
+    fn both_layouts_are_found() {
+        for folder in ["bin", "lib/postgresql/18/bin"] {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+            std::fs::write(root.path().join(folder).join("postgres"), "").unwrap();
+            assert_eq!(Prefix::at(root.path()).unwrap().program("psql"), root.path().join(folder).join("psql"));
+        }
+    }
+}

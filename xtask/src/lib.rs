@@ -1,0 +1,8 @@
+//! Raceday's developer commands as a library.
+//!
+//! [`stack`] starts the real servers (PostgreSQL, REST, nginx, fetcher, simulator) as guards that stop what they
+//! started; `cargo xtask demo` and the end-to-end tests stand on it.
+
+pub mod layout;
+pub mod postgrest_conf;
+pub mod stack;

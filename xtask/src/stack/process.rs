@@ -1,0 +1,206 @@
+//! One child process: its log file, its readiness, its end.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, geteuid, kill_process, kill_process_group};
+
+use super::wait::wait_until;
+
+/// Ends the process ($1: signal, $2: pid and process group) when the parent is gone, which closes this script's stdin.
+const WATCHDOG: &str = r#"trap '' HUP INT TERM
+read -r _ || :
+kill -s "$1" "$2" 2>/dev/null
+i=0
+while kill -0 "$2" 2>/dev/null && [ $i -lt 50 ]; do sleep 0.2; i=$((i + 1)); done
+kill -s KILL -- "-$2" 2>/dev/null
+"#;
+
+/// What to start and how to end it.
+#[derive(Debug)]
+pub struct ProcessSpec {
+    /// Its name in messages.
+    pub name: String,
+    /// The command; stdin, stdout, stderr and the process group are set here.
+    pub command: Command,
+    /// Where stdout and stderr are appended to.
+    pub log: PathBuf,
+    /// The signal that asks it to end.
+    pub stop_signal: Signal,
+    /// How long it may take to end before it is killed.
+    pub grace: Duration,
+}
+
+impl ProcessSpec {
+    /// A process ended by SIGTERM, with 10 s to obey.
+    pub fn new(name: &str, command: Command, log: PathBuf) -> Self {
+        Self { name: name.to_owned(), command, log, stop_signal: Signal::TERM, grace: Duration::from_secs(10) }
+    }
+}
+
+/// A running child in its own process group, so that a Ctrl-C in the terminal reaches only us.
+///
+/// Dropping it ends it; when we are killed, a watchdog ends it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    watchdog: Child,
+    log: PathBuf,
+    log_start_bytes: u64,
+    stop_signal: Signal,
+    grace: Duration,
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts it. Fails when the program or the log's folder cannot be had.
+    pub fn start(spec: ProcessSpec) -> Result<Self> {
+        let ProcessSpec { name, mut command, log, stop_signal, grace } = spec;
+        let (out, log_start_bytes) = open_log(&log)?;
+        let program = command.get_program().to_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("{name}: cannot start {}", program.display()))?;
+        let watchdog = match watchdog(child.id(), stop_signal) {
+            Ok(watchdog) => watchdog,
+            Err(error) => {
+                child.kill().ok();
+                return Err(error);
+            }
+        };
+        Ok(Self { name, child, watchdog, log, log_start_bytes, stop_signal, grace, ended: None })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its log file.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.ended().is_none()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().ok().flatten();
+        }
+        self.ended
+    }
+
+    /// Waits until `ready` holds. Fails with the end of the log when the process ends or `limit` passes before.
+    pub fn wait_ready(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
+        let what = format!("{} to be ready", self.name);
+        wait_until(&what, limit, || {
+            if let Some(status) = self.ended() {
+                bail!("{} ended at its start ({status})", self.name);
+            }
+            Ok(ready())
+        })
+        .with_context(|| format!("{} says:\n{}", self.log.display(), self.log_tail(15)))
+    }
+
+    /// The last lines that it logged since its start.
+    pub fn log_tail(&self, lines: usize) -> String {
+        let text = fs::read(&self.log).unwrap_or_default();
+        let from = usize::try_from(self.log_start_bytes).unwrap_or(0).min(text.len());
+        let text = String::from_utf8_lossy(&text[from..]).into_owned();
+        let all: Vec<&str> = text.lines().collect();
+        all[all.len().saturating_sub(lines)..].join("\n")
+    }
+
+    /// Sends it a signal; one that has ended gets none.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        if self.is_running() {
+            kill_process(group_of(&self.child)?, signal)
+                .with_context(|| format!("{}: cannot be signalled", self.name))?;
+        }
+        Ok(())
+    }
+
+    /// Asks it to end, waits, kills its process group when it does not. Returns how it ended.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        self.signal(self.stop_signal)?;
+        let deadline = Instant::now() + self.grace;
+        while self.is_running() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.kill()
+    }
+
+    /// Kills its process group at once (SIGKILL). Returns how it ended.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        if self.is_running() {
+            // The group may be gone between the look and the signal: that is what was wanted.
+            kill_process_group(group_of(&self.child)?, Signal::KILL).ok();
+        }
+        let status = match self.ended {
+            Some(status) => status,
+            None => self.child.wait()?,
+        };
+        self.ended = Some(status);
+        // The watchdog goes last, and by SIGKILL: closing its stdin would make it signal a pid that is free again.
+        self.watchdog.kill().ok();
+        self.watchdog.wait().ok();
+        Ok(status)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            eprintln!("{}: {error:#}", self.name);
+        }
+    }
+}
+
+/// A command that runs as an unprivileged user: PostgreSQL refuses root, so root enters a user namespace.
+pub fn unprivileged(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    if !geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-U", "--map-user=65534", "--map-group=65534"]).arg(program);
+    command
+}
+
+fn group_of(child: &Child) -> Result<Pid> {
+    Pid::from_raw(i32::try_from(child.id())?).context("a process id is never 0")
+}
+
+fn open_log(log: &Path) -> Result<(File, u64)> {
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let file = OpenOptions::new().create(true).append(true).open(log);
+    let file = file.with_context(|| format!("cannot write {}", log.display()))?;
+    let length_bytes = file.metadata()?.len();
+    Ok((file, length_bytes))
+}
+
+fn watchdog(pid: u32, stop_signal: Signal) -> Result<Child> {
+    Command::new("sh")
+        .args(["-c", WATCHDOG, "raceday-watchdog", &stop_signal.as_raw().to_string(), &pid.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("cannot start sh")
+}

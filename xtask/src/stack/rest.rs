@@ -1,0 +1,125 @@
+//! The REST server: PostgREST, or postrust where there is none.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::process::{Process, ProcessSpec};
+use super::wait::http_ok;
+use crate::layout::Layout;
+use crate::postgrest_conf;
+
+/// The program that serves REST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestServer {
+    /// PostgREST itself.
+    PostgRest(PathBuf),
+    /// Its embedded stand-in.
+    Postrust(PathBuf),
+}
+
+impl RestServer {
+    /// `postgrest` on PATH, else the postrust that setup linked into `.raceday/bin`.
+    ///
+    /// Fails when there is neither.
+    pub fn find(layout: &Layout) -> Result<Self> {
+        if let Some(path) = on_path("postgrest") {
+            return Ok(Self::PostgRest(path));
+        }
+        let postrust = layout.local("bin").join("postrust");
+        if postrust.is_file() {
+            return Ok(Self::Postrust(postrust));
+        }
+        bail!("no REST server: put `postgrest` on PATH, or run `cargo xtask setup`")
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PostgRest(_) => "PostgREST",
+            Self::Postrust(_) => "postrust",
+        }
+    }
+}
+
+/// How the REST server is started.
+#[derive(Debug)]
+pub struct RestOptions {
+    /// The program.
+    pub server: RestServer,
+    /// The one place of REST settings, `postgrest.conf`.
+    pub conf: PathBuf,
+    /// The database, as the role `authenticator`.
+    pub database_url: String,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    /// Port of `/live` and `/ready` on 127.0.0.1.
+    pub admin_port: u16,
+    /// The server's log.
+    pub log: PathBuf,
+}
+
+/// A running REST server.
+#[derive(Debug)]
+pub struct Rest {
+    port: u16,
+    admin_port: u16,
+    process: Process,
+}
+
+impl Rest {
+    /// Starts it and waits until it is ready.
+    pub fn start(options: &RestOptions) -> Result<Self> {
+        let mut command = match &options.server {
+            RestServer::PostgRest(path) => {
+                let mut command = Command::new(path);
+                command.arg(&options.conf);
+                command
+            }
+            RestServer::Postrust(path) => {
+                let mut command = Command::new(path);
+                command.envs(postgrest_conf::variables(&options.conf)?).env("PGRST_COMPAT_MODE", "true");
+                command
+            }
+        };
+        command
+            .env("PGRST_DB_URI", &options.database_url)
+            .env("PGRST_SERVER_HOST", "127.0.0.1")
+            .env("PGRST_SERVER_PORT", options.port.to_string())
+            .env("PGRST_ADMIN_SERVER_HOST", "127.0.0.1")
+            .env("PGRST_ADMIN_SERVER_PORT", options.admin_port.to_string());
+        let spec = ProcessSpec::new(options.server.name(), command, options.log.clone());
+        let mut process = Process::start(spec)?;
+        let ready = format!("http://127.0.0.1:{}/ready", options.admin_port);
+        process.wait_ready(Duration::from_secs(30), || http_ok(&ready))?;
+        Ok(Self { port: options.port, admin_port: options.admin_port, process })
+    }
+
+    /// Its address, without a path.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The address of `/live` and `/ready`.
+    pub fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port)
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// A program on PATH.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

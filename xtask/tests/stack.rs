@@ -1,0 +1,116 @@
+//! The guards against a real PostgreSQL from `cargo xtask setup` (or `RACEDAY_PG_PREFIX`).
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use xtask::layout::Layout;
+use xtask::stack::{Postgres, PostgresOptions, Process, ProcessSpec, wait_until};
+
+fn scratch() -> PostgresOptions {
+    PostgresOptions::scratch(&Layout::of_workspace()).unwrap()
+}
+
+fn is_alive(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    // A zombie has ended; its parent has only not looked yet.
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+fn gone(pid: u32) {
+    wait_until(&format!("process {pid} to be gone"), Duration::from_secs(20), || Ok(!is_alive(pid))).unwrap();
+}
+
+#[test]
+fn a_killed_server_keeps_what_was_committed() {
+    let mut postgres = Postgres::start(scratch()).unwrap();
+    postgres.create_database("raceday").unwrap();
+    assert!(!postgres.ensure_database("raceday").unwrap());
+    postgres.execute("raceday", "create table t as select 7 as x").unwrap();
+    let first = postgres.pid().unwrap();
+    postgres.kill().unwrap();
+    assert!(postgres.connect("raceday").is_err());
+    gone(first);
+    postgres.start_again().unwrap();
+    assert_ne!(postgres.pid(), Some(first));
+    let x: i32 = postgres.connect("raceday").unwrap().query_one("select x from t", &[]).unwrap().get(0);
+    assert_eq!(x, 7);
+}
+
+#[test]
+fn a_dropped_cluster_is_stopped_and_removed() {
+    let postgres = Postgres::start(scratch().set("work_mem", "5MB")).unwrap();
+    let shown = |name: &str| -> String {
+        postgres.connect("postgres").unwrap().query_one(&format!("show {name}"), &[]).unwrap().get(0)
+    };
+    assert_eq!(shown("work_mem"), "5MB");
+    assert_eq!(shown("shared_preload_libraries"), "pg_partman_bgw, pg_stat_statements");
+    assert_eq!(shown("default_toast_compression"), "lz4");
+    let (pid, log) = (postgres.pid().unwrap(), postgres.log().to_path_buf());
+    drop(postgres);
+    gone(pid);
+    assert!(!log.exists());
+}
+
+#[test]
+fn a_wrong_password_is_refused() {
+    let postgres = Postgres::start(scratch()).unwrap();
+    let url = postgres.url("postgres", "postgres").replace(postgres.password("postgres"), "wrong");
+    assert!(postgres::Client::connect(&url, postgres::NoTls).is_err());
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why() {
+    let error = Postgres::start(scratch().set("work_mem", "plenty")).unwrap_err();
+    assert!(format!("{error:#}").contains("work_mem"), "{error:#}");
+}
+
+#[test]
+fn a_process_that_ignores_sigterm_is_killed_with_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' TERM; sleep 1000 & echo $!; wait; wait; wait"]);
+    let mut spec = ProcessSpec::new("stubborn", command, folder.path().join("log"));
+    spec.grace = Duration::from_millis(200);
+    let mut process = Process::start(spec).unwrap();
+    process.wait_ready(Duration::from_secs(10), || pid_in(&folder.path().join("log")).is_some()).unwrap();
+    let child = pid_in(&folder.path().join("log")).unwrap();
+    assert!(!process.stop().unwrap().success());
+    gone(child);
+}
+
+#[test]
+fn a_guard_dies_with_its_parent() {
+    if std::env::var_os("RACEDAY_TEST_PARENT").is_some() {
+        return be_the_parent();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_guard_dies_with_its_parent", "--nocapture"])
+        .env("RACEDAY_TEST_PARENT", folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let log = folder.path().join("log");
+    wait_until("the child to start", Duration::from_secs(20), || Ok(pid_in(&log).is_some())).unwrap();
+    let child = pid_in(&log).unwrap();
+    assert!(is_alive(child));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    gone(child);
+}
+
+/// Starts a child and never lets go of it.
+fn be_the_parent() {
+    let folder = std::env::var_os("RACEDAY_TEST_PARENT").unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo $$; exec sleep 1000"]);
+    let _guard = Process::start(ProcessSpec::new("child", command, Path::new(&folder).join("log"))).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+fn pid_in(log: &Path) -> Option<u32> {
+    std::fs::read_to_string(log).ok()?.strip_suffix('\n')?.parse().ok()
+}
