@@ -5,4 +5,6 @@
 
 pub mod layout;
 pub mod postgrest_conf;
+pub mod progress;
+pub mod setup;
 pub mod stack;

@@ -14,6 +14,7 @@ pub use nginx::{Nginx, NginxOptions, fill_template};
 pub use ports::{Ports, free_port};
 pub use postgres::{PartmanWorker, Postgres, PostgresOptions, simulated_clock};
 pub use process::{Process, ProcessSpec, Signal, unprivileged};
+pub(crate) use rest::on_path;
 pub use rest::{Rest, RestOptions, RestServer};
 pub use simulator::{Simulator, SimulatorOptions};
 pub use wait::{http_get, http_ok, wait_until};

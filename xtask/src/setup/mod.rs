@@ -1,0 +1,98 @@
+//! `cargo xtask setup`: everything Raceday runs on, in `.raceday/`, without touching the system.
+//!
+//! Each step looks first whether its result is there, so a second run takes seconds.
+
+mod apt;
+mod cached;
+mod extension;
+mod libclang;
+mod nginx;
+mod partman;
+mod pgrx;
+mod postgres;
+mod rest;
+mod tools;
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+pub use self::pgrx::PgrxEnvironment;
+pub use self::tools::{cargo, cargo_deny};
+use crate::layout::{Layout, cache};
+
+/// What the steps share.
+#[derive(Debug)]
+pub struct Setup {
+    layout: Layout,
+    cache: PathBuf,
+    log: PathBuf,
+    /// One setup at a time: unlocked when dropped.
+    _lock: File,
+}
+
+impl Setup {
+    /// Takes the lock of the cache, waiting for a setup that already runs.
+    fn begin(layout: &Layout) -> Result<Self> {
+        let cache = cache()?;
+        for folder in [&cache, &layout.local("bin"), &layout.logs()] {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let lock = File::create(cache.join("lock"))?;
+        if lock.try_lock().is_err() {
+            println!("waiting for another setup to end ({} is locked)", cache.join("lock").display());
+            lock.lock()?;
+        }
+        Ok(Self { layout: layout.clone(), cache, log: layout.local("logs/setup.log"), _lock: lock })
+    }
+}
+
+/// Says what will be installed where, then does what is not done yet. Fails with the command that mends it.
+pub fn run(layout: &Layout) -> Result<()> {
+    let setup = Setup::begin(layout)?;
+    setup.announce();
+    postgres::provide(&setup)?;
+    nginx::provide(&setup)?;
+    pgrx::provide(&setup)?;
+    rest::provide(&setup)?;
+    extension::install(&setup)
+}
+
+/// Builds the programs of the workspace that the demo and the end-to-end tests start.
+pub fn build_programs(layout: &Layout) -> Result<()> {
+    let mut step = crate::progress::Step::begin("building raceday-fetcher and nztab-sim (release)");
+    let mut command = cargo(layout);
+    command.args(["build", "--release", "--package", "raceday-fetcher", "--package", "nztab-sim"]);
+    step.run(&mut command, &layout.local("logs/setup.log"))?;
+    step.done();
+    Ok(())
+}
+
+impl Setup {
+    fn announce(&self) {
+        println!("Raceday's setup: everything goes into {},", self.layout.local("").display());
+        println!("downloads and built tools into {}; nothing else on this machine is changed.", self.cache.display());
+        for (what, is_there) in [
+            (postgres::describe(), postgres::is_provided(&self.layout)),
+            (nginx::describe(&self.layout), crate::stack::Nginx::find(&self.layout).is_ok()),
+            (pgrx::describe(), pgrx::is_provided(self)),
+            (rest::describe(), crate::stack::RestServer::find(&self.layout).is_ok()),
+            ("the extension pg_raceday_ext, built for release".to_owned(), extension::is_installed(&self.layout)),
+        ] {
+            println!("  {} {what}", if is_there { "✓" } else { "·" });
+        }
+    }
+}
+
+/// A command that leaves this program's own build settings behind.
+pub(crate) fn clean_environment(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        if of_package.iter().any(|prefix| text.starts_with(prefix)) || text == "LD_LIBRARY_PATH" {
+            command.env_remove(&name);
+        }
+    }
+}

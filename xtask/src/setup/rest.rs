@@ -1,0 +1,41 @@
+//! The REST server: `postgrest` on PATH, else postrust built into the cache.
+
+use std::os::unix::fs::symlink;
+
+use anyhow::Result;
+
+use super::tools::Tool;
+use super::{Setup, cached};
+use crate::stack::{RestServer, on_path};
+
+const POSTRUST: Tool = Tool {
+    package: "postrust-server",
+    version: "3.1.0",
+    program: "postrust",
+    arguments: &["--features", "compat-key-order"],
+    version_arguments: &[],
+};
+
+/// What will be provided.
+pub fn describe() -> String {
+    match on_path("postgrest") {
+        Some(path) => format!("PostgREST: {}", path.display()),
+        None => {
+            format!("postrust {} (built from crates.io, 5 min), as there is no `postgrest` on PATH", POSTRUST.version)
+        }
+    }
+}
+
+/// Provides it.
+pub fn provide(setup: &Setup) -> Result<()> {
+    if on_path("postgrest").is_some() {
+        return Ok(());
+    }
+    let program = POSTRUST.provide(setup, "5")?;
+    let link = setup.layout.local("bin").join("postrust");
+    if std::fs::read_link(&link).ok().as_ref() != Some(&program) {
+        cached::remove(&link)?;
+        symlink(&program, &link)?;
+    }
+    RestServer::find(&setup.layout).map(|_| ())
+}
