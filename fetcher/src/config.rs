@@ -149,6 +149,9 @@ pub struct MigrateArgs {
     /// Password to set for the role authenticator
     #[arg(long, env = "RACEDAY_AUTHENTICATOR_PASSWORD", hide_env_values = true)]
     pub authenticator_password: Option<String>,
+    /// Password to set for the role raceday_monitor
+    #[arg(long, env = "RACEDAY_MONITOR_PASSWORD", hide_env_values = true)]
+    pub monitor_password: Option<String>,
 }
 
 /// Settings of `status`.

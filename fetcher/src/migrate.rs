@@ -55,8 +55,11 @@ pub async fn migrate(settings: &MigrateArgs) -> Result<Vec<String>, MigrateError
 async fn apply(client: &mut Client, settings: &MigrateArgs) -> Result<Vec<String>, MigrateError> {
     let mut done = migrations(client).await?;
     done.extend(reapply(client).await?);
-    let passwords =
-        [("raceday_fetcher", &settings.fetcher_password), ("authenticator", &settings.authenticator_password)];
+    let passwords = [
+        ("raceday_fetcher", &settings.fetcher_password),
+        ("authenticator", &settings.authenticator_password),
+        ("raceday_monitor", &settings.monitor_password),
+    ];
     for (role, password) in passwords {
         if let Some(password) = password.as_deref().filter(|password| !password.is_empty()) {
             set_password(client, role, password).await?;
