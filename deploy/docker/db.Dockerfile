@@ -1,0 +1,32 @@
+# PostgreSQL 18 with pg_partman and pg_raceday_ext. Build context: the repository.
+# The builder is the runtime's own image with the Rust of the official one laid beside it, so that both link against the same libraries.
+
+ARG POSTGRES_IMAGE=postgres:18.6-trixie
+ARG RUST_IMAGE=rust:1.95.0-trixie
+
+FROM ${RUST_IMAGE} AS rust
+
+FROM ${POSTGRES_IMAGE} AS build
+COPY --from=rust /usr/local/rustup /usr/local/rustup
+COPY --from=rust /usr/local/cargo /usr/local/cargo
+ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo/bin:$PATH
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends build-essential ca-certificates libclang-dev pkg-config postgresql-server-dev-18 \
+    && rm -rf /var/lib/apt/lists/*
+RUN cargo install --locked cargo-pgrx@0.18.1 && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo pgrx package --package pg_raceday_ext --pg-config /usr/lib/postgresql/18/bin/pg_config --out-dir /extension
+
+FROM ${POSTGRES_IMAGE}
+# Earlier than 5.5.0 has known vulnerabilities.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-18-partman \
+    && rm -rf /var/lib/apt/lists/* \
+    && partman="$(dpkg-query --show --showformat '${Version}' postgresql-18-partman)" \
+    && dpkg --compare-versions "$partman" ge 5.5.0
+COPY --from=build /extension/usr/ /usr/
+COPY deploy/docker/postgresql.conf /etc/raceday/postgresql.conf
+CMD ["postgres", "-c", "config_file=/etc/raceday/postgresql.conf"]

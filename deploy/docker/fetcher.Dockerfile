@@ -1,0 +1,24 @@
+# raceday-fetcher: `run` (the daemon) and `migrate`. Build context: the repository.
+
+ARG RUST_IMAGE=rust:1.95.0-trixie
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked --package raceday-fetcher && cp target/release/raceday-fetcher /usr/local/bin/
+
+FROM debian:13.1-slim
+# wget is for the health check.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates wget \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home raceday \
+    && install -d -o raceday -g raceday /var/lib/raceday/spool
+COPY --from=build /usr/local/bin/raceday-fetcher /usr/local/bin/
+USER raceday
+VOLUME /var/lib/raceday/spool
+EXPOSE 9464
+ENTRYPOINT ["raceday-fetcher"]
+CMD ["run"]
