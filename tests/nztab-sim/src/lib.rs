@@ -1,1 +1,38 @@
-//! NZ TAB simulator.
+//! A simulator of the NZ TAB racing API: a race day made up from a seed, served in the vendor's shape, at any speed, and
+//! misbehaving on request.
+//!
+//! Everything it says is a function of the seed and the (simulated) time: the same question gets the same bytes.
+
+mod bets_json;
+mod cache;
+mod event_json;
+mod flucs;
+mod form;
+mod meetings_json;
+mod names;
+mod pools_json;
+mod result_json;
+mod rng;
+mod tracker_json;
+
+pub mod betting;
+pub mod clock;
+pub mod config;
+pub mod day;
+pub mod fate;
+pub mod ids;
+pub mod odds;
+pub mod plan;
+pub mod query;
+pub mod race;
+pub mod runner;
+pub mod server;
+pub mod simulator;
+pub mod switches;
+
+pub use config::Config;
+pub use plan::Plan;
+pub use query::MeetingsQuery;
+pub use server::serve;
+pub use simulator::Simulator;
+pub use switches::Switches;

@@ -1,0 +1,397 @@
+//! An event, in the vendor's shape.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use chrono_tz::Pacific::Auckland;
+use serde::Serialize;
+
+use crate::bets_json::{self, Bet};
+use crate::betting::Book;
+use crate::clock::{self, Tick};
+use crate::day::Category;
+use crate::fate::Status;
+use crate::flucs::{self, Flucs};
+use crate::odds::{self, Hundredths};
+use crate::pools_json::{self, TotePool};
+use crate::race::Race;
+use crate::result_json::{self, Dividend, Placing, Substitution};
+use crate::rng;
+use crate::runner::{Details, Entry, Identity, Past, Pick};
+use crate::switches::Switches;
+use crate::tracker_json::{self, MoneyTracker};
+
+/// The header of every answer.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the vendor's fields")]
+pub struct Header {
+    pub title: String,
+    pub generated_time: String,
+    pub url: String,
+}
+
+/// An answer: header, what was asked, data.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the vendor's fields")]
+pub struct Answer<P, D> {
+    pub header: Header,
+    pub params: P,
+    pub data: D,
+}
+
+#[derive(Debug, Serialize)]
+struct Params<'a> {
+    enc: &'static str,
+    id: &'a str,
+    present_overlay: bool,
+    with_big_bets: bool,
+    with_live_bets: bool,
+    with_money_tracker: bool,
+    with_biggest_bet: bool,
+    will_pays: bool,
+    with_tote_trends_data: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bet_type_filter: Option<&'a str>,
+    bets_limit: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct Data<'a> {
+    race: RaceJson<'a>,
+    results: Option<Vec<Placing<'a>>>,
+    dividends: Option<Vec<Dividend>>,
+    substitutions: Option<Vec<Substitution<'a>>>,
+    favourite: Option<RunnerJson<'a>>,
+    runners: Vec<RunnerJson<'a>>,
+    derivatives: Option<()>,
+    mover: Option<RunnerJson<'a>>,
+    big_bets: Option<Vec<Bet<'a>>>,
+    live_bets: Option<Vec<Bet<'a>>>,
+    biggest_bet: Option<Bet<'a>>,
+    money_tracker: Option<MoneyTracker<'a>>,
+    tote_pools: Vec<TotePool>,
+    error: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RaceJson<'a> {
+    event_id: &'a str,
+    meeting_name: &'a str,
+    display_meeting_name: &'a str,
+    meeting_id: &'a str,
+    status: &'static str,
+    description: &'a str,
+    advertised_start: i64,
+    actual_start: i64,
+    advertised_start_string: String,
+    actual_start_string: String,
+    race_date_nz: String,
+    start_time_nz: String,
+    race_number: u8,
+    r#type: &'static str,
+    start_type: &'static str,
+    country: &'static str,
+    state: &'static str,
+    distance: u16,
+    weather: &'static str,
+    form_guide: &'static str,
+    comment: String,
+    silk_base_url: &'static str,
+    track_condition: &'static str,
+    track_direction: &'static str,
+    track_surface: &'static str,
+    track_circumference: u16,
+    silk_url: String,
+    entrant_count: usize,
+    field_size: usize,
+    positions_paid: usize,
+    video_channels: [&'static str; 1],
+    video_channels_meta: BTreeMap<&'static str, Video<'a>>,
+    tips: Vec<&'a str>,
+    rail_position: &'static str,
+    group: &'static str,
+    class: &'static str,
+    prize_monies: BTreeMap<String, u64>,
+    ffwin_option_number: u32,
+    fftop3_option_number: u32,
+    gait: &'static str,
+    track_home_straight: u16,
+    gender_conditions: &'static str,
+    allowance_conditions: bool,
+    age_conditions: &'static str,
+    special_conditions: &'static str,
+    jockey_conditions: &'static str,
+    weight_and_handicap_conditions: &'static str,
+    mile_rate_400: &'static str,
+    mile_rate_800: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protest: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protest_reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Video<'a> {
+    race_no: u8,
+    race_type: &'static str,
+    slot_type: &'static str,
+    slot_title: &'static str,
+    venue_name: &'a str,
+    cross_point: u8,
+    race_priority: &'static str,
+    slot_duration: &'static str,
+    scheduler_note: String,
+    cross_point_name: &'static str,
+    slot_description: &'static str,
+    utc_race_start_time: String,
+    venue_country_code: &'static str,
+    venue_provider_name: &'static str,
+    display_race_start_time: String,
+    scheduler_note_priority: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct RunnerJson<'a> {
+    #[serde(flatten)]
+    identity: &'a Identity,
+    is_scratched: bool,
+    is_late_scratched: bool,
+    #[serde(flatten)]
+    entry: &'a Entry,
+    odds: Odds,
+    scratch_time: i64,
+    #[serde(flatten)]
+    details: &'a Details,
+    favourite: bool,
+    mover: bool,
+    #[serde(flatten)]
+    past: &'a Past,
+    #[serde(flatten)]
+    tail: Option<Tail<'a>>,
+}
+
+/// What `favourite` and `mover` do without.
+#[derive(Debug, Clone, Serialize)]
+struct Tail<'a> {
+    #[serde(skip_serializing_if = "<[Pick]>::is_empty")]
+    picks: &'a [Pick],
+    meta: Option<()>,
+    flucs: Vec<Hundredths>,
+    scr_time: Option<String>,
+    competitor_id: &'static str,
+    ride_guide_exists: bool,
+    ride_guide_thumbnail: &'static str,
+    ride_guide_file: &'static str,
+    flucs_with_timestamp: Flucs,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Odds {
+    fixed_win: Hundredths,
+    fixed_place: Hundredths,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool_win: Option<Hundredths>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool_place: Option<Hundredths>,
+}
+
+/// The event at a refresh of the source.
+#[must_use]
+pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Serialize + 'a {
+    let at = tick.grid;
+    let id = race.card.id.as_str();
+    let book = race.book(at);
+    let status = race.card.fate.status(at);
+    let resulted = matches!(status, Status::Interim | Status::Final);
+    let runners = runners(race, &book, at);
+    let flagged = |flag: fn(&RunnerJson<'_>) -> bool| {
+        runners.iter().find(|runner| flag(runner)).cloned().map(|runner| RunnerJson { tail: None, ..runner })
+    };
+    let (favourite, mover) = (flagged(|runner| runner.favourite), flagged(|runner| runner.mover));
+    let bets = switches.wants_bets().then(|| bets_json::bets(race, at, switches));
+    let data = Data {
+        race: race_json(race, at, status, &book),
+        results: resulted.then(|| result_json::placings(race)),
+        dividends: resulted.then(|| result_json::dividends(race, status)),
+        substitutions: resulted.then(|| result_json::substitutions(race, &book)),
+        favourite,
+        runners,
+        derivatives: None,
+        mover,
+        big_bets: bets.as_ref().filter(|_| switches.with_big_bets).map(|bets| bets.big.clone()),
+        live_bets: bets.as_ref().filter(|_| switches.with_live_bets).map(|bets| bets.live.clone()),
+        biggest_bet: bets.filter(|_| switches.with_biggest_bet).and_then(|bets| bets.big.into_iter().next()),
+        money_tracker: switches.with_money_tracker.then(|| tracker_json::tracker(race, &book)),
+        tote_pools: pools_json::pools(race, &book, at, switches),
+        error: "",
+    };
+    let params = Params {
+        enc: "json",
+        id,
+        present_overlay: switches.present_overlay,
+        with_big_bets: switches.with_big_bets,
+        with_live_bets: switches.with_live_bets,
+        with_money_tracker: switches.with_money_tracker,
+        with_biggest_bet: switches.with_biggest_bet,
+        will_pays: switches.with_will_pays,
+        with_tote_trends_data: switches.with_tote_trends_data,
+        bet_type_filter: switches.bet_type_filter.as_deref(),
+        bets_limit: 10,
+    };
+    let header = Header {
+        title: format!("Event Details: {id}"),
+        generated_time: clock::nanoseconds(tick.generated()),
+        url: format!("/affiliates/v1/racing/events/{id}?{}", switches.query()),
+    };
+    Answer { header, params, data }
+}
+
+fn runners<'a>(race: &'a Race, book: &Book, at: i64) -> Vec<RunnerJson<'a>> {
+    let places = i64::try_from(race.places()).unwrap_or(3);
+    let (tote_win, tote_place) = (odds::tote_win(book), odds::tote_place(book, places));
+    let prices = flucs::Prices::new(race, at);
+    let fixed = prices.latest();
+    let flag = prices.favourite_and_mover();
+    let known = |odds: Hundredths| (odds.0 > 0).then_some(odds);
+    race.runners
+        .iter()
+        .enumerate()
+        .map(|(index, runner)| {
+            let out_at = race.market.scratched_at(index).filter(|out_at| *out_at <= at);
+            let late = out_at.is_some_and(|out_at| out_at > race.card.fate.first_start - 3600);
+            RunnerJson {
+                identity: &runner.identity,
+                is_scratched: out_at.is_some(),
+                is_late_scratched: late,
+                entry: &runner.entry,
+                odds: Odds {
+                    fixed_win: fixed[index],
+                    fixed_place: odds::fixed_place(fixed[index], places),
+                    pool_win: known(tote_win[index]),
+                    pool_place: known(tote_place[index]),
+                },
+                scratch_time: out_at.unwrap_or(0),
+                details: &runner.details,
+                favourite: flag.0 == Some(index),
+                mover: flag.1 == Some(index),
+                past: &runner.past,
+                tail: Some(Tail {
+                    picks: &runner.picks,
+                    meta: None,
+                    flucs: prices.flucs(index),
+                    scr_time: out_at.map(clock::rfc3339),
+                    competitor_id: "",
+                    ride_guide_exists: false,
+                    ride_guide_thumbnail: "",
+                    ride_guide_file: "",
+                    flucs_with_timestamp: prices.with_timestamps(index),
+                }),
+            }
+        })
+        .collect()
+}
+
+fn race_json<'a>(race: &'a Race, at: i64, status: Status, book: &Book) -> RaceJson<'a> {
+    let (card, meeting) = (&race.card, &race.meeting);
+    let start = card.fate.advertised_start(at);
+    let actual_start = card.fate.known_start(at).unwrap_or(0);
+    let nz = DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&Auckland);
+    let facts = rng::hash(race.seed, &[card.key.number(), 5]);
+    let prize = 12_000 + facts % 90 * 1_000;
+    let protested = card.fate.protest && matches!(status, Status::Interim | Status::Final);
+    RaceJson {
+        event_id: &card.id,
+        meeting_name: &meeting.name,
+        display_meeting_name: &meeting.name,
+        meeting_id: &meeting.id,
+        status: status.word(),
+        description: &card.name,
+        advertised_start: start,
+        actual_start,
+        advertised_start_string: go_time(start),
+        actual_start_string: go_time(actual_start),
+        race_date_nz: nz.format("%Y-%m-%d").to_string(),
+        start_time_nz: nz.format("%H:%M:%S %Z").to_string(),
+        race_number: card.number,
+        r#type: meeting.category.letter(),
+        start_type: match (meeting.category, race.standing) {
+            (Category::Harness, true) => "Standing",
+            (Category::Harness, false) => "Mobile",
+            _ => "",
+        },
+        country: meeting.country,
+        state: meeting.state,
+        distance: card.distance_m,
+        weather: meeting.weather,
+        form_guide: "",
+        comment: format!("Race {} is open on paper; an even field over {} metres.", card.number, card.distance_m),
+        silk_base_url: "silks.primary.invalid",
+        track_condition: meeting.track_condition,
+        track_direction: meeting.direction,
+        track_surface: match meeting.track_condition {
+            "Synthetic" => "Synthetic",
+            _ => "Grass",
+        },
+        track_circumference: 1_200 + u16::try_from(facts % 900).unwrap_or_default(),
+        silk_url: format!("https://silks.primary.invalid/sprites/{}_64x64.png", card.id),
+        entrant_count: race.runners.len(),
+        field_size: book.scratched.iter().filter(|out| !**out).count(),
+        positions_paid: race.places(),
+        video_channels: [if meeting.country == "NZ" { "Trackside1" } else { "Trackside2" }],
+        video_channels_meta: BTreeMap::from([("Live1", video(race, start, prize))]),
+        tips: race.runners.iter().take(6).map(|runner| runner.identity.entrant_id.as_str()).collect(),
+        rail_position: "True | No Rain Last 24 Hours",
+        group: "",
+        class: ["Rating 60 HCP", "Rating 65 Benchmark", "MDN", "OPN HCP"]
+            [usize::try_from(facts % 4).unwrap_or_default()],
+        prize_monies: prize_monies(prize),
+        ffwin_option_number: 400 + u32::from(card.number),
+        fftop3_option_number: 1_400 + u32::from(card.number),
+        gait: if meeting.category == Category::Harness { "Pace" } else { "" },
+        track_home_straight: 250 + u16::try_from(facts % 200).unwrap_or_default(),
+        gender_conditions: "unrestricted",
+        allowance_conditions: true,
+        age_conditions: "Unrestricted",
+        special_conditions: "",
+        jockey_conditions: "C",
+        weight_and_handicap_conditions: "hcp",
+        mile_rate_400: "",
+        mile_rate_800: "",
+        protest: protested.then_some(true),
+        protest_reason: protested.then(|| result_json::PROTEST.to_owned()),
+    }
+}
+
+fn video(race: &Race, start: i64, prize: u64) -> Video<'_> {
+    Video {
+        race_no: race.card.number,
+        race_type: race.meeting.category.letter(),
+        slot_type: "",
+        slot_title: "",
+        venue_name: &race.meeting.name,
+        cross_point: 23,
+        race_priority: "1",
+        slot_duration: "",
+        scheduler_note: format!("Prize money: ${prize}"),
+        cross_point_name: "FEED 04",
+        slot_description: "",
+        utc_race_start_time: clock::rfc3339(start),
+        venue_country_code: race.meeting.country,
+        venue_provider_name: "FEED",
+        display_race_start_time: clock::rfc3339(start).trim_end_matches('Z').to_owned(),
+        scheduler_note_priority: "Information",
+    }
+}
+
+fn prize_monies(total: u64) -> BTreeMap<String, u64> {
+    let ordinals = ["1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th", "9th", "10th"];
+    let percent = [56, 18, 9, 5, 2, 2, 2, 2, 2, 2];
+    let places = ordinals.into_iter().zip(percent).map(|(place, percent)| (place.to_owned(), total * percent / 100));
+    places.chain([("total_value".to_owned(), total)]).collect()
+}
+
+/// A time as Go prints it.
+fn go_time(unix: i64) -> String {
+    DateTime::from_timestamp(unix, 0).unwrap_or_default().format("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
+}

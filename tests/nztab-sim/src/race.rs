@@ -1,0 +1,118 @@
+//! One race with everything about it that does not change with time.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use crate::betting::{Book, Market};
+use crate::day::{Category, Meeting, RaceCard, nz_date};
+use crate::ids::Kind;
+use crate::runner::{Draft, Runner};
+use crate::{names, rng};
+
+/// Bytes of an event's runners that a field of any size is to come to, and what a runner and an earlier start weigh.
+const RUNNERS_BYTES: usize = 122_000;
+const RUNNER_BYTES: usize = 7_150;
+const LAST_START_BYTES: usize = 925;
+
+/// A race: card, field, betting, finish.
+#[derive(Debug, Clone)]
+pub struct Race {
+    /// The seed it comes from.
+    pub seed: u64,
+    /// Its meeting.
+    pub meeting: Meeting,
+    /// Its card.
+    pub card: RaceCard,
+    /// Its field, by number.
+    pub runners: Vec<Runner>,
+    /// Its betting.
+    pub market: Market,
+    /// Indices of the runners in order of finish.
+    pub finish: Vec<usize>,
+    /// Whether it starts from a stand.
+    pub standing: bool,
+    /// Ids of the money tracker that belong to no runner.
+    pub strangers: Vec<String>,
+}
+
+impl Race {
+    /// Makes up the race with this number of a meeting.
+    #[must_use]
+    pub fn new(seed: u64, meeting: &Meeting, number: u8) -> Option<Self> {
+        let card = meeting.races.iter().find(|card| card.number == number)?.clone();
+        let mut rng = rng::stream(seed, "race", card.key.number());
+        let field = usize::from(card.field);
+        let standing = meeting.category == Category::Harness && rng.random_bool(0.3);
+        let mut barriers: Vec<u8> = (1..=card.field).collect();
+        barriers.shuffle(&mut rng);
+        let race_day = nz_date(card.fate.first_start);
+        let starts = last_starts(field);
+        let runners = (1..=card.field)
+            .zip(names::field(&mut rng, field))
+            .zip(barriers)
+            .zip(starts)
+            .map(|(((number, name), barrier), last_starts)| {
+                let id = card.key.of_race(Kind::Runner, number).uuid(seed);
+                let draft = Draft { id, name, number, barrier, last_starts };
+                Runner::draw(&mut rng, draft, meeting.category, standing, race_day)
+            })
+            .collect();
+        let scratched_at = scratchings(seed, &card);
+        let market = Market::new(seed, card.key, &card.fate, meeting.country != "NZ", scratched_at);
+        let finish = finish(seed, &card, &market.worth());
+        let strangers = (0..3).map(|index| card.key.of_race(Kind::Stranger, index).uuid(seed)).collect();
+        Some(Self { seed, meeting: meeting.clone(), card, runners, market, finish, standing, strangers })
+    }
+
+    /// How many places are paid.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        if self.runners.len() >= 8 { 3 } else { 2 }
+    }
+
+    /// The money at a time.
+    #[must_use]
+    pub fn book(&self, at: i64) -> Book {
+        self.market.book(at)
+    }
+}
+
+/// Spreads the earlier starts over a field, older horses first, so that an event weighs the same whatever its field.
+fn last_starts(field: usize) -> Vec<usize> {
+    let all = RUNNERS_BYTES.saturating_sub(field * RUNNER_BYTES) / LAST_START_BYTES;
+    let each = all.max(field) / field;
+    let extra = all.max(field) % field;
+    (0..field).map(|index| each + usize::from(index < extra)).collect()
+}
+
+fn scratchings(seed: u64, card: &RaceCard) -> Vec<Option<i64>> {
+    let mut rng = rng::stream(seed, "scratchings", card.key.number());
+    let mut scratched_at = vec![None; usize::from(card.field)];
+    for at in [card.fate.early_scratching_at, card.fate.late_scratching_at].into_iter().flatten() {
+        let runner = rng.random_range(0..scratched_at.len());
+        if scratched_at[runner].is_none() {
+            scratched_at[runner] = Some(at);
+        } else {
+            let next = (runner + 1) % scratched_at.len();
+            scratched_at[next] = Some(at);
+        }
+    }
+    scratched_at
+}
+
+/// Draws the finish place by place, each runner in proportion to its worth; scratched ones do not finish.
+fn finish(seed: u64, card: &RaceCard, worth: &[f64]) -> Vec<usize> {
+    let mut rng = rng::stream(seed, "finish", card.key.number());
+    let mut left: Vec<usize> = (0..worth.len()).filter(|runner| worth[*runner] > 0.0).collect();
+    let mut finish = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let total: f64 = left.iter().map(|runner| worth[*runner]).sum();
+        let mut draw = rng.random_range(0.0..1.0) * total;
+        let place = left.iter().position(|runner| {
+            draw -= worth[*runner];
+            draw <= 0.0
+        });
+        finish.push(left.remove(place.unwrap_or(left.len() - 1)));
+    }
+    finish
+}

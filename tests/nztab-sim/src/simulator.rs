@@ -1,0 +1,234 @@
+//! The simulator: a pure function of seed and time behind bounded caches.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+
+use crate::cache::Cache;
+use crate::clock::{self, Tick};
+use crate::config::Config;
+use crate::day::{self, Meeting, Program};
+use crate::event_json::{self, Answer, Header};
+use crate::ids::{Key, Kind, ProgramId};
+use crate::meetings_json::{self, ListData, ListParams, MeetingParams, MeetingsData, MeetingsParams};
+use crate::plan::Plan;
+use crate::query::{ListQuery, MeetingsQuery};
+use crate::race::Race;
+use crate::switches::Switches;
+
+/// An event as it is sent.
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// JSON.
+    pub text: Arc<str>,
+    /// When it was built, as in its header.
+    pub generated_time: String,
+}
+
+/// The simulated TAB.
+#[derive(Debug)]
+pub struct Simulator {
+    config: Config,
+    programs: Cache<ProgramId, Arc<Program>>,
+    races: Cache<Key, Arc<Race>>,
+    bodies: Cache<(Key, Tick, Switches), Body>,
+}
+
+impl Simulator {
+    /// A simulator of these settings.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config, programs: Cache::new(32), races: Cache::new(256), bodies: Cache::new(128) }
+    }
+
+    /// A simulator with nothing but a seed, for benches and tests that bring their own times.
+    #[must_use]
+    pub fn with(seed: u64) -> Self {
+        Self::new(Config { seed, ..Config::default() })
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The id of one of any number of races with 14 runners, all of about the same size, each starting at
+    /// [`Simulator::bench_start`].
+    #[must_use]
+    pub fn bench_race_id(&self, index: u32) -> String {
+        Key::race(ProgramId::Bench(index), 0, 1).uuid(self.config.seed)
+    }
+
+    /// The advertised start of a bench race.
+    #[must_use]
+    pub fn bench_start(&self, index: u32) -> DateTime<Utc> {
+        let key = Key::race(ProgramId::Bench(index), 0, 1);
+        let start = self.race_of(key).map_or(0, |race| race.card.fate.first_start);
+        DateTime::from_timestamp(start, 0).unwrap_or_default()
+    }
+
+    /// The event as Raceday asks for it; `None` for an unknown id.
+    #[must_use]
+    pub fn event(&self, race_id: &str, at: DateTime<Utc>) -> Option<String> {
+        self.event_with(race_id, at, &Switches::raceday()).map(|body| body.text.to_string())
+    }
+
+    /// The event at a time; `None` for an unknown id.
+    #[must_use]
+    pub fn event_with(&self, race_id: &str, at: DateTime<Utc>, switches: &Switches) -> Option<Body> {
+        let key = Key::parse(race_id, self.config.seed).filter(|key| key.kind == Kind::Race)?;
+        let tick = Tick::latest(self.config.seed, key.number(), at);
+        self.bodies.get_or_make(&(key, tick, switches.clone()), || {
+            let race = self.race_of(key)?;
+            let text = self.written(&event_json::event(&race, tick, switches)).into();
+            Some(Body { text, generated_time: clock::nanoseconds(tick.generated()) })
+        })
+    }
+
+    /// The race behind an id.
+    #[must_use]
+    pub fn race(&self, race_id: &str) -> Option<Arc<Race>> {
+        let key = Key::parse(race_id, self.config.seed).filter(|key| key.kind == Kind::Race)?;
+        self.race_of(key)
+    }
+
+    /// The list of meetings at a time.
+    #[must_use]
+    pub fn meetings(&self, query: &MeetingsQuery, at: DateTime<Utc>) -> String {
+        let tick = Tick::latest(self.config.seed, 0, at);
+        let (from, to) = query.dates.resolve(at);
+        let meetings = self.meetings_between(from, to);
+        let chosen = meetings.iter().filter(|meeting| query.wants(meeting)).skip(query.offset).take(query.limit);
+        let data = MeetingsData {
+            meetings: chosen.map(|meeting| meetings_json::meeting(meeting, tick.grid, false)).collect(),
+        };
+        let params = MeetingsParams {
+            enc: "json",
+            ids: query.ids.clone(),
+            date_from: meetings_json::midnight(from),
+            date_to: meetings_json::midnight(to),
+            r#type: query.categories.as_ref().map_or_else(|| " ".to_owned(), |types| types.join(",")),
+            country: query.countries.as_ref().map_or_else(|| " ".to_owned(), |countries| countries.join(",")),
+            limit: query.limit,
+            offset: query.offset,
+            futures: false,
+            meeting_numbers: None,
+        };
+        let header = header("Race Meetings", tick, format!("/affiliates/v1/racing/meetings{}", query.echo));
+        self.written(&Answer { header, params, data })
+    }
+
+    /// One meeting at a time; `None` for an unknown id.
+    #[must_use]
+    pub fn meeting(&self, meeting_id: &str, at: DateTime<Utc>) -> Option<String> {
+        let key = Key::parse(meeting_id, self.config.seed).filter(|key| key.kind == Kind::Meeting)?;
+        let program = self.program(key.program);
+        let meeting = program.meetings.iter().find(|meeting| meeting.id == meeting_id)?;
+        let tick = Tick::latest(self.config.seed, key.number(), at);
+        let data = MeetingsData { meetings: vec![meetings_json::meeting(meeting, tick.grid, true)] };
+        let params = MeetingParams { enc: "json", id: meeting_id };
+        let header = header("Get meeting by id", tick, format!("/affiliates/v1/racing/meetings/{meeting_id}"));
+        Some(self.written(&Answer { header, params, data }))
+    }
+
+    /// The list of races at a time, by start.
+    #[must_use]
+    pub fn list(&self, query: &ListQuery, at: DateTime<Utc>) -> String {
+        let tick = Tick::latest(self.config.seed, 1, at);
+        let (from, to) = query.dates.resolve(at);
+        let meetings = self.meetings_between(from, to);
+        let wanted = meetings.iter().filter(|meeting| query.wants(meeting));
+        let mut races: Vec<_> =
+            wanted.flat_map(|meeting| meeting.races.iter().map(move |card| (meeting, card))).collect();
+        races.sort_by_key(|(_, card)| (card.fate.advertised_start(tick.grid), card.id.clone()));
+        if query.order_by == 0 {
+            races.reverse();
+        }
+        let end = query.offset + query.limit;
+        let next_page_token = if end < races.len() { ListQuery::token(end) } else { String::new() };
+        let page = races.into_iter().skip(query.offset).take(query.limit);
+        let data = ListData {
+            races: page.map(|(meeting, card)| meetings_json::listed(meeting, card, tick.grid)).collect(),
+            next_page_token,
+        };
+        let params = ListParams {
+            enc: "json",
+            limit: query.limit,
+            countries: query.countries.clone(),
+            meet_types: query.categories.clone(),
+            date_from: meetings_json::midnight(from),
+            date_to: format!("{to}T23:59:59.999999999Z"),
+            order_by: query.order_by,
+            page_token: if query.offset == 0 { String::new() } else { ListQuery::token(query.offset) },
+        };
+        let header = header("List Races", tick, format!("/affiliates/v1/racing/list{}", query.echo));
+        self.written(&Answer { header, params, data })
+    }
+
+    /// Meetings with a race on one of these New Zealand days, by first start.
+    #[must_use]
+    pub fn meetings_between(&self, from: NaiveDate, to: NaiveDate) -> Vec<Meeting> {
+        let mut programs: Vec<ProgramId> = day::dates(from, to).map(ProgramId::Day).collect();
+        if let Some(soon) = self.config.soon_program() {
+            // The soon programme replaces that of its day.
+            let soon_date = day::nz_date(self.config.now.timestamp());
+            programs.retain(|program| *program != ProgramId::Day(soon_date));
+            programs.push(soon);
+        }
+        let on_these_days = |meeting: &&Meeting| {
+            meeting.races.iter().any(|race| (from..=to).contains(&day::nz_date(race.fate.first_start)))
+        };
+        let mut meetings: Vec<Meeting> = Vec::new();
+        for program in programs {
+            meetings.extend(self.program(program).meetings.iter().filter(on_these_days).cloned());
+        }
+        meetings.sort_by_key(|meeting| meeting.races.first().map(|race| race.fate.first_start));
+        meetings
+    }
+
+    /// What is planted in the NZ and AUS thoroughbred and harness races of a New Zealand day.
+    #[must_use]
+    pub fn plan(&self, date: NaiveDate) -> Plan {
+        let mut plan = Plan::default();
+        for meeting in self.meetings_between(date, date) {
+            if meeting.category == day::Category::Greyhound || !matches!(meeting.country, "NZ" | "AUS") {
+                continue;
+            }
+            for card in &meeting.races {
+                if let Some(race) = self.race_of(card.key) {
+                    plan.add(&race);
+                }
+            }
+        }
+        plan
+    }
+
+    fn program(&self, id: ProgramId) -> Arc<Program> {
+        let make = || Arc::new(Program::new(self.config.seed, id));
+        self.programs.get_or_make(&id, || Some(make())).unwrap_or_else(make)
+    }
+
+    fn race_of(&self, key: Key) -> Option<Arc<Race>> {
+        self.races.get_or_make(&key, || {
+            let program = match key.program {
+                // One-race programmes are not worth keeping.
+                ProgramId::Bench(_) => Arc::new(Program::new(self.config.seed, key.program)),
+                program => self.program(program),
+            };
+            let meeting = program.meetings.iter().find(|meeting| meeting.index == key.meeting)?;
+            Race::new(self.config.seed, meeting, key.race).map(Arc::new)
+        })
+    }
+
+    fn written(&self, answer: &impl Serialize) -> String {
+        let text =
+            if self.config.indent { serde_json::to_string_pretty(answer) } else { serde_json::to_string(answer) };
+        text.unwrap_or_default()
+    }
+}
+
+fn header(title: &str, tick: Tick, url: String) -> Header {
+    Header { title: title.to_owned(), generated_time: clock::nanoseconds(tick.generated()), url }
+}
