@@ -19,6 +19,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+pub use self::cached::remove;
 pub use self::pgrx::PgrxEnvironment;
 pub use self::tools::{cargo, cargo_deny};
 use crate::layout::{Layout, cache};

@@ -229,9 +229,7 @@ impl Postgres {
 
     /// `psql` connected to a database as the superuser.
     pub fn psql(&self, database: &str) -> Command {
-        let mut command = prefixed(&self.options.prefix, Command::new(self.options.prefix.program("psql")));
-        command.args(["-X", "-d", &self.url("postgres", database)]);
-        command
+        psql(&self.options.prefix, self.port(), self.password("postgres"), database)
     }
 
     /// Runs `work` in a session on a thread of its own: the blocking client panics on a thread of an async runtime.
@@ -308,6 +306,14 @@ pub(crate) fn random_password() -> Result<String> {
     let mut bytes = [0_u8; 16];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+/// `psql` connected to the server on `port` as the superuser; the password is not among the arguments, which all can see.
+pub fn psql(prefix: &Prefix, port: u16, password: &str, database: &str) -> Command {
+    let mut command = prefixed(prefix, Command::new(prefix.program("psql")));
+    command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", "-d", database]);
+    command.env("PGPASSWORD", password);
+    command
 }
 
 fn initdb(options: &PostgresOptions) -> Result<()> {

@@ -1,0 +1,95 @@
+//! The short commands: stop, psql, status, clean, and the programs of the tests that are tools.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::layout::Layout;
+use crate::setup::{self, cargo, remove};
+use crate::stack::{Ports, http_ok, psql as psql_command};
+use crate::{cluster, running, secrets};
+
+/// Ends the demo and whatever is left of one.
+pub fn stop(layout: &Layout) -> Result<()> {
+    let demo = running::stop(layout)?;
+    let left_over = cluster::stop_left_over(layout)?;
+    println!("{}", if demo || left_over { "stopped" } else { "nothing runs" });
+    Ok(())
+}
+
+/// Runs psql on the demo's database as the superuser; starts PostgreSQL for as long as that takes when it does not run.
+pub fn psql(layout: &Layout, arguments: &[String]) -> Result<ExitCode> {
+    if !cluster::exists(layout) {
+        bail!("there is no database yet: `cargo xtask demo` makes it");
+    }
+    let demo = running::running(layout)?;
+    let ports = demo.map_or_else(|| Ports::from_base(8080), |demo| Ok(demo.ports))?;
+    let _server = if demo.is_none() { Some(cluster::start(layout, ports)?) } else { None };
+    let passwords = secrets::passwords(layout)?;
+    let mut command = psql_command(&layout.prefix()?, ports.postgres, &passwords["postgres"], cluster::DATABASE);
+    let status = command.args(arguments).status().context("cannot start psql")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints what runs, where, and the state of the database.
+pub fn status(layout: &Layout) -> Result<()> {
+    println!(
+        "PostgreSQL's prefix  {}",
+        layout.prefix().map_or_else(|e| e.to_string(), |p| p.root().display().to_string())
+    );
+    let Some(demo) = running::running(layout)? else {
+        println!("nothing runs; `cargo xtask demo` starts everything");
+        return Ok(());
+    };
+    let ports = demo.ports;
+    println!("demo                 process {}", demo.pid);
+    for (name, port, path) in [
+        ("nginx", ports.nginx, "/health"),
+        ("REST", ports.rest_admin, "/ready"),
+        ("TAB simulator", ports.simulator, "/_sim/clock"),
+        ("fetcher", ports.fetcher, "/ready"),
+    ] {
+        let url = format!("http://127.0.0.1:{port}{path}");
+        println!("{name:<20} {} {url}", if http_ok(&url) { "ok  " } else { "away" });
+    }
+    println!("PostgreSQL           127.0.0.1:{}", ports.postgres);
+    let password = &secrets::passwords(layout)?["postgres"];
+    let url = format!("postgres://postgres:{password}@127.0.0.1:{}/{}", ports.postgres, cluster::DATABASE);
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).context("PostgreSQL does not answer")?;
+    for row in client.query("select item, value from raceday.raceday_status()", &[])? {
+        println!("{:<28} {}", row.get::<_, String>(0), row.get::<_, Option<String>>(1).unwrap_or_default());
+    }
+    let partitions = "select parent_table, partitions, days_ahead, pg_size_pretty(bytes) from raceday.monitor_maintenance order by 1";
+    for row in client.query(partitions, &[])? {
+        let (parent, count, ahead): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        println!("{parent:<28} {count} partitions, {ahead} days ahead, {}", row.get::<_, String>(3));
+    }
+    Ok(())
+}
+
+/// Removes `.raceday/` after stopping what runs from it. The cache of downloads stays.
+pub fn clean(layout: &Layout) -> Result<()> {
+    stop(layout)?;
+    let folder = layout.local("");
+    remove(&folder)?;
+    let cache = crate::layout::cache()?;
+    println!("removed {}; downloads and built tools stay in {}", folder.display(), cache.display());
+    Ok(())
+}
+
+/// Runs a tool of the end-to-end tests (a program of the package raceday-tests), built for release.
+pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<ExitCode> {
+    if !layout.root().join(format!("tests/src/bin/{}.rs", program.replace('-', "_"))).is_file()
+        && !Path::new(&layout.root().join(format!("tests/src/bin/{program}/main.rs"))).is_file()
+    {
+        bail!("there is no tests/src/bin/{}.rs", program.replace('-', "_"));
+    }
+    setup::run(layout)?;
+    setup::build_programs(layout)?;
+    let mut command: Command = cargo(layout);
+    command.args(["run", "--release", "--quiet", "--package", "raceday-tests", "--bin", program, "--"]).args(arguments);
+    command.env("RACEDAY_BIN_DIR", layout.target().join("release"));
+    let status = command.status().context("cannot start cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
