@@ -1,0 +1,73 @@
+-- GET /api/meetings and /api/meetings/:id
+
+create or replace function raceday.meeting_body(p_meeting raceday.meetings) returns json
+    language sql stable parallel safe
+    return json_build_object(
+        'meeting_id', p_meeting.meeting_id,
+        'meeting_name', p_meeting.meeting_name,
+        'country', p_meeting.country,
+        'race_type', p_meeting.race_type,
+        'date', p_meeting.date,
+        'status', p_meeting.status,
+        'category', p_meeting.category,
+        -- A list may say it of the races only.
+        'track_condition', coalesce(p_meeting.track_condition, (
+            select r.track_condition from raceday.races r
+            where r.meeting_id = p_meeting.meeting_id and r.track_condition is not null
+            order by r.race_number limit 1)),
+        'weather', coalesce(p_meeting.weather, (
+            select r.weather from raceday.races r
+            where r.meeting_id = p_meeting.meeting_id and r.weather is not null
+            order by r.race_number limit 1)),
+        'created_at', raceday.utc_text(p_meeting.created_at),
+        'updated_at', raceday.utc_text(p_meeting.updated_at)
+    );
+comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the client reads it';
+
+create or replace function api.client_meetings(p_query text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_date text := raceday.query_value(v_query, 'date');
+    v_race_type text := lower(raceday.query_value(v_query, 'raceType', 'race_type'));
+    v_body json;
+begin
+    if v_race_type not in ('thoroughbred', 'harness') then
+        return raceday.refuse(400, 'raceType must be thoroughbred or harness');
+    end if;
+    if v_date is null then
+        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        from raceday.meetings m
+        where v_race_type is null or m.race_type = v_race_type;
+    elsif v_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(v_date, 'date') then
+        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        from raceday.meetings m
+        where m.date = v_date::date and (v_race_type is null or m.race_type = v_race_type);
+    else
+        return raceday.refuse(400, 'date must be a day as YYYY-MM-DD');
+    end if;
+    return raceday.cacheable(coalesce(v_body, '[]'));
+end
+$$;
+comment on function api.client_meetings(text) is 'GET /api/meetings: meetings, by date and raceType';
+
+create or replace function api.client_meeting(p_id text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_id text := coalesce(p_id, raceday.path_id());
+    v_body json;
+begin
+    select raceday.meeting_body(m) into v_body from raceday.meetings m where m.meeting_id = v_id;
+    if not found then
+        return raceday.refuse(404, 'Meeting not found');
+    end if;
+    return raceday.cacheable(v_body);
+end
+$$;
+comment on function api.client_meeting(text) is 'GET /api/meetings/:id: one meeting';

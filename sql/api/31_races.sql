@@ -1,0 +1,169 @@
+-- GET /api/races, /api/races/:id, /api/races/navigation, /api/races/upcoming, /api/races/next-scheduled
+
+create or replace function raceday.race_body(p_race raceday.races) returns json
+    language sql stable parallel safe
+    return json_build_object(
+        'race_id', p_race.race_id,
+        'name', p_race.name,
+        'race_number', p_race.race_number,
+        'start_time', raceday.utc_text(p_race.start_time),
+        'status', p_race.status,
+        'meeting_id', p_race.meeting_id,
+        'phase', p_race.phase,
+        'actual_start', raceday.utc_text(p_race.actual_start),
+        'distance', p_race.distance,
+        'track_condition', p_race.track_condition,
+        'weather', p_race.weather,
+        'type', p_race.type,
+        'created_at', raceday.utc_text(p_race.created_at),
+        'updated_at', raceday.utc_text(p_race.updated_at)
+    );
+comment on function raceday.race_body(raceday.races) is 'A race as the client reads it';
+
+create or replace function raceday.nav_body(p_race raceday.races) returns json
+    language sql stable parallel safe
+    return json_build_object(
+        'race_id', p_race.race_id,
+        'name', p_race.name,
+        'start_time', raceday.utc_text(p_race.start_time),
+        'meeting_name', (select m.meeting_name from raceday.meetings m where m.meeting_id = p_race.meeting_id)
+    );
+comment on function raceday.nav_body(raceday.races) is 'A race as a step of navigation';
+
+create or replace function api.client_races(p_query text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_meeting_id text := raceday.query_value(v_query, 'meetingId', 'meeting_id');
+    v_body json;
+begin
+    if v_meeting_id is null then
+        return raceday.refuse(400, 'meetingId is required');
+    end if;
+    select json_agg(raceday.race_body(r) order by r.race_number, r.race_id) into v_body
+    from raceday.races r
+    where r.meeting_id = v_meeting_id;
+    return raceday.cacheable(coalesce(v_body, '[]'));
+end
+$$;
+comment on function api.client_races(text) is 'GET /api/races: the races of a meeting';
+
+create or replace function api.client_race(p_id text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_id text := coalesce(p_id, raceday.path_id());
+    v_body json;
+begin
+    select raceday.race_body(r) into v_body from raceday.races r where r.race_id = v_id;
+    if not found then
+        return raceday.refuse(404, 'Race not found');
+    end if;
+    return raceday.cacheable(v_body);
+end
+$$;
+comment on function api.client_race(text) is 'GET /api/races/:id: one race';
+
+create or replace function api.client_race_navigation(p_query text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_start_time timestamptz;
+begin
+    if v_race_id is null then
+        return raceday.refuse(400, 'raceId is required');
+    end if;
+    select r.start_time into v_start_time from raceday.races r where r.race_id = v_race_id;
+    if not found then
+        return raceday.refuse(404, 'Race not found');
+    end if;
+    return raceday.cacheable(json_build_object(
+        'previousRace', (
+            select raceday.nav_body(r) from raceday.races r
+            where (r.start_time, r.race_id) < (v_start_time, v_race_id)
+            order by r.start_time desc, r.race_id desc limit 1),
+        'nextRace', (
+            select raceday.nav_body(r) from raceday.races r
+            where (r.start_time, r.race_id) > (v_start_time, v_race_id)
+            order by r.start_time, r.race_id limit 1),
+        'nextScheduledRace', (
+            select raceday.nav_body(r) from raceday.races r
+            where r.phase in ('upcoming', 'in_progress') and r.start_time > raceday.now()
+            order by r.start_time, r.race_id limit 1)
+    ));
+end
+$$;
+comment on function api.client_race_navigation(text) is 'GET /api/races/navigation: the races before and after a race, and the next to start';
+
+create or replace function api.client_upcoming_races(p_query text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_window_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'windowMinutes', 'window_minutes'), 120, 0, 480);
+    v_lookback_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'lookbackMinutes', 'lookback_minutes'), 5, 0, 120);
+    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 50, 1, 100);
+    v_now timestamptz := raceday.now();
+    v_lower timestamptz := v_now - make_interval(mins => v_lookback_minutes);
+    v_upper timestamptz := v_now + make_interval(mins => v_window_minutes);
+    v_races json;
+    v_total int;
+begin
+    select json_agg(raceday.race_body(r.race) order by (r.race).start_time, (r.race).race_id), count(*)
+    into v_races, v_total
+    from (
+        select race
+        from raceday.races race
+        where race.phase in ('upcoming', 'in_progress') and race.start_time > v_lower and race.start_time <= v_upper
+        order by race.start_time, race.race_id
+        limit v_limit
+    ) r;
+    return raceday.cacheable(json_build_object(
+        'races', coalesce(v_races, '[]'),
+        'total', v_total,
+        'timestamp', raceday.utc_text(v_now),
+        'window', json_build_object(
+            'lower_bound', raceday.utc_text(v_lower),
+            'upper_bound', raceday.utc_text(v_upper),
+            'window_minutes', v_window_minutes,
+            'lookback_minutes', v_lookback_minutes)
+    ));
+end
+$$;
+comment on function api.client_upcoming_races(text) is 'GET /api/races/upcoming: races about to start or just started, nearest first';
+
+create or replace function api.client_next_scheduled_race(p_query text default null)
+    returns api."application/json"
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_race raceday.races;
+    v_meeting_name text;
+begin
+    select r.* into v_race
+    from raceday.races r
+    where r.phase in ('upcoming', 'in_progress') and r.start_time > raceday.now()
+    order by r.start_time, r.race_id
+    limit 1;
+    if not found then
+        return raceday.cacheable('null');
+    end if;
+    select m.meeting_name into v_meeting_name from raceday.meetings m where m.meeting_id = v_race.meeting_id;
+    return raceday.cacheable((
+        rtrim(raceday.race_body(v_race)::text, '}') || ', "meeting_name" : ' || to_json(v_meeting_name) || '}'
+    )::json);
+end
+$$;
+comment on function api.client_next_scheduled_race(text) is 'GET /api/races/next-scheduled: the next race to start, or null';

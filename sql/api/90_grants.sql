@@ -1,0 +1,43 @@
+-- web_anon reads the views and calls the functions of schema api; nothing else, and no more than is there now.
+
+do $$
+declare
+    v_object record;
+begin
+    for v_object in
+        select c.oid::regclass as name
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'api'::regnamespace and c.relkind = 'v'
+    loop
+        execute format('alter view %s owner to raceday_owner', v_object.name);
+        execute format('revoke all on %s from public, web_anon', v_object.name);
+        execute format('grant select on %s to web_anon', v_object.name);
+    end loop;
+
+    for v_object in
+        select p.oid::regprocedure as name
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'api'::regnamespace
+    loop
+        execute format('alter function %s owner to raceday_owner', v_object.name);
+        execute format('revoke all on function %s from public', v_object.name);
+        execute format('grant execute on function %s to web_anon', v_object.name);
+    end loop;
+
+    -- What they are made of is nobody's to call but their owner's.
+    for v_object in
+        select p.oid::regprocedure as name
+        from pg_catalog.pg_proc p
+        where p.pronamespace = 'raceday'::regnamespace
+          and p.proname in (
+              'request_header', 'decode_url_text', 'path_id', 'query_values', 'query_value', 'bounded_int', 'utc_text', 'parse_instant', 'refuse',
+              'cacheable', 'meeting_body', 'race_body', 'nav_body', 'odds_history_body', 'money_flow_body', 'cents',
+              'timeline_coverage', 'timeline_page', 'timeline_documents', 'timeline_body', 'live_races_polled')
+    loop
+        execute format('alter function %s owner to raceday_owner', v_object.name);
+        execute format('revoke all on function %s from public', v_object.name);
+    end loop;
+end
+$$;
+
+grant usage on schema api to web_anon;
