@@ -1,0 +1,175 @@
+//! docker-compose.yml and what belongs to it. Nothing is started: no Docker daemon is needed.
+
+mod ops;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use clap::CommandFactory;
+use serde_json::{Map, Value};
+
+use crate::ops::{repository, yaml};
+
+#[test]
+fn limits_are_four_cpus_and_four_gigabytes_in_all() {
+    let mut cpus = 0.0;
+    let mut megabytes = 0;
+    for (name, service) in services() {
+        let limits = &service["deploy"]["resources"]["limits"];
+        cpus += limits["cpus"].as_str().unwrap_or_else(|| panic!("{name} has no CPU limit")).parse::<f64>().unwrap();
+        megabytes += memory_limit_mib(&name, &service);
+    }
+    assert!(cpus <= 4.0 + 1e-9, "{cpus} CPUs");
+    assert!(megabytes <= 4096, "{megabytes} MiB");
+}
+
+#[test]
+fn the_memory_alert_knows_the_fetcher_s_limit() {
+    let rules = yaml("deploy/prometheus/rules.yml");
+    let groups = rules["groups"].as_array().unwrap();
+    let mut rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
+    let limit = rules.find(|rule| rule["record"] == "raceday:fetcher_memory_limit_bytes").unwrap();
+    let mebibytes = memory_limit_mib("fetcher", &services()["fetcher"]);
+    assert_eq!(limit["expr"], format!("{mebibytes} * 1024 * 1024"));
+}
+
+#[test]
+fn every_service_is_watched_restarted_and_pinned() {
+    for (name, service) in services() {
+        let image = service["image"].as_str().unwrap_or_else(|| panic!("{name} has no image"));
+        let tag = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag")).1;
+        assert!(tag.contains('.') && tag.contains(|c: char| c.is_ascii_digit()), "{name}: {image} is not pinned");
+        assert!(service["restart"].is_string(), "{name} is not restarted");
+        // `migrate` ends; whoever waits for it sees its exit code.
+        assert!(service["healthcheck"]["test"].is_array() || name == "migrate", "{name} has no health check");
+        for condition in service["depends_on"].as_object().into_iter().flatten() {
+            assert!(services().contains_key(condition.0), "{name} waits for {}", condition.0);
+        }
+    }
+}
+
+#[test]
+fn ports_are_on_the_loopback_interface_unless_told_otherwise() {
+    let services = services();
+    let ports: Vec<&str> = services
+        .values()
+        .flat_map(|service| service["ports"].as_array().into_iter().flatten())
+        .map(|port| port.as_str().unwrap())
+        .collect();
+    assert!(ports.len() >= 4);
+    for port in ports {
+        assert!(port.starts_with("${RACEDAY_BIND:-127.0.0.1}:"), "{port}");
+    }
+}
+
+#[test]
+fn env_example_has_every_setting_and_no_other_with_the_same_default() {
+    let text = std::fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
+    let example = std::fs::read_to_string(repository().join(".env.example")).unwrap();
+    let documented: BTreeSet<(&str, &str)> = example
+        .lines()
+        .map(|line| line.strip_prefix('#').unwrap_or(line))
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+        .collect();
+    let used: BTreeSet<(&str, &str)> = text.split("${").skip(1).map(setting_and_default).collect();
+    assert!(!used.is_empty());
+    assert_eq!(used, documented);
+}
+
+#[test]
+fn mounted_files_and_dockerfiles_exist() {
+    for (name, service) in services() {
+        let volumes = service["volumes"].as_array().into_iter().flatten().map(|volume| volume.as_str().unwrap());
+        let mounted = volumes.filter(|volume| volume.starts_with("./")).map(|volume| volume.split_once(':').unwrap().0);
+        let dockerfile = service["build"]["dockerfile"].as_str();
+        let env_files = service["env_file"].as_array().into_iter().flatten().map(|file| file.as_str().unwrap());
+        for path in mounted.chain(dockerfile).chain(env_files) {
+            assert!(repository().join(path).exists(), "{name}: {path} is missing");
+        }
+    }
+}
+
+#[test]
+fn every_setting_of_the_fetcher_can_be_set() {
+    let services = services();
+    let command = raceday_fetcher::config::Cli::command();
+    for (subcommand, service, own) in
+        [("run", "fetcher", &["RACEDAY_WORKER"][..]), ("migrate", "migrate", &["RACEDAY_LOG_FORMAT"])]
+    {
+        let environment = services[service]["environment"].as_object().unwrap();
+        let known: BTreeSet<&str> = command
+            .find_subcommand(subcommand)
+            .unwrap()
+            .get_arguments()
+            .filter_map(|argument| argument.get_env()?.to_str())
+            .collect();
+        for name in &known {
+            assert!(environment.contains_key(*name) || own.contains(name), "{service} cannot be given {name}");
+        }
+        for name in environment.keys() {
+            assert!(known.contains(name.as_str()), "{service} is given {name}, which raceday-fetcher does not read");
+        }
+    }
+}
+
+#[test]
+fn nginx_is_given_only_variables_of_its_templates() {
+    let defaults = std::fs::read_to_string(repository().join("deploy/nginx/defaults.env")).unwrap();
+    let known: BTreeSet<&str> = defaults.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    for name in services()["nginx"]["environment"].as_object().unwrap().keys() {
+        assert!(known.contains(name.as_str()), "no template of nginx reads {name}");
+    }
+}
+
+/// Where a client of Docker with Compose is installed, it must accept the file; elsewhere this says that it was not asked.
+#[test]
+fn docker_compose_accepts_the_file_where_it_is_installed() {
+    let example = std::fs::read_to_string(repository().join(".env.example")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let filled: Vec<String> =
+        example.lines().map(|line| if line.ends_with('=') { format!("{line}x") } else { line.to_owned() }).collect();
+    let env_file = folder.path().join("env");
+    std::fs::write(&env_file, filled.join("\n")).unwrap();
+    let Some(mut compose) = compose() else {
+        println!("not asked: neither `docker compose` nor `docker-compose` (2 or later) is here");
+        return;
+    };
+    let output = compose.arg("--env-file").arg(&env_file).args(["config", "--quiet"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Without passwords it must refuse, and say which is missing.
+    let bare = self::compose().unwrap().args(["--env-file", ".env.example", "config", "--quiet"]).output().unwrap();
+    assert!(!bare.status.success());
+    assert!(String::from_utf8_lossy(&bare.stderr).contains("set it in .env"));
+}
+
+fn services() -> Map<String, Value> {
+    yaml("docker-compose.yml")["services"].as_object().unwrap().clone()
+}
+
+fn memory_limit_mib(name: &str, service: &Value) -> u32 {
+    let memory = service["deploy"]["resources"]["limits"]["memory"].as_str();
+    let memory = memory.unwrap_or_else(|| panic!("{name} has no memory limit"));
+    memory.strip_suffix('M').unwrap_or_else(|| panic!("{name}: {memory}")).parse().unwrap()
+}
+
+/// `NAME:-default}...`, `NAME-default}...` or `NAME:?message}...`: the name and its default (empty when it must be given).
+fn setting_and_default(text: &str) -> (&str, &str) {
+    let inside = text.split_once('}').unwrap().0;
+    let name = inside.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap();
+    let rest = inside[name.len()..].trim_start_matches(':');
+    (name, rest.strip_prefix('-').unwrap_or_default())
+}
+
+fn compose() -> Option<Command> {
+    let candidates: [(&str, &[&str]); 2] = [("docker", &["compose"]), ("docker-compose", &[])];
+    candidates.into_iter().find_map(|(program, first)| {
+        let mut command = Command::new(program);
+        let version = command.args(first).args(["version", "--short"]).output().ok()?;
+        let text = String::from_utf8_lossy(&version.stdout).into_owned();
+        let major: u32 = text.trim().trim_start_matches('v').split('.').next()?.parse().ok()?;
+        let mut command = Command::new(program);
+        command.args(first).current_dir(repository());
+        (version.status.success() && major >= 2).then_some(command)
+    })
+}
