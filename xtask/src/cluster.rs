@@ -8,19 +8,20 @@ use crate::layout::Layout;
 use crate::secrets;
 use crate::stack::{Ports, Postgres, PostgresOptions, unprivileged};
 
-/// The database.
+/// The database of the simulated race day.
 pub const DATABASE: &str = "raceday";
 
 /// Starts the cluster, made when it is not there.
 ///
 /// Fails when one runs from the same data, or the port is taken.
-pub fn start(layout: &Layout, ports: Ports) -> Result<Postgres> {
+pub fn start(layout: &Layout, ports: Ports, database: &str) -> Result<Postgres> {
     stop_left_over(layout)?;
     let passwords = secrets::passwords(layout)?;
     let log = layout.logs().join("postgres.log");
     let password = passwords.get("postgres").context("the superuser has no password")?.clone();
     let mut options = PostgresOptions::new(layout.prefix()?, layout.local("data"), ports.postgres, &password, log);
     options.passwords = passwords;
+    database.clone_into(&mut options.partman.database);
     Postgres::start(options)
 }
 

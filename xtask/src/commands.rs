@@ -24,10 +24,13 @@ pub fn psql(layout: &Layout, arguments: &[String]) -> Result<ExitCode> {
         bail!("there is no database yet: `cargo xtask demo` makes it");
     }
     let demo = running::running(layout)?;
-    let ports = demo.map_or_else(|| Ports::from_base(8080), |demo| Ok(demo.ports))?;
-    let _server = if demo.is_none() { Some(cluster::start(layout, ports)?) } else { None };
+    let (ports, database) = match &demo {
+        Some(demo) => (demo.ports, demo.database.as_str()),
+        None => (Ports::from_base(8080)?, cluster::DATABASE),
+    };
+    let _server = if demo.is_none() { Some(cluster::start(layout, ports, database)?) } else { None };
     let passwords = secrets::passwords(layout)?;
-    let mut command = psql_command(&layout.prefix()?, ports.postgres, &passwords["postgres"], cluster::DATABASE);
+    let mut command = psql_command(&layout.prefix()?, ports.postgres, &passwords["postgres"], database);
     let status = command.args(arguments).status().context("cannot start psql")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -55,7 +58,7 @@ pub fn status(layout: &Layout) -> Result<()> {
     }
     println!("PostgreSQL           127.0.0.1:{}", ports.postgres);
     let password = &secrets::passwords(layout)?["postgres"];
-    let url = format!("postgres://postgres:{password}@127.0.0.1:{}/{}", ports.postgres, cluster::DATABASE);
+    let url = format!("postgres://postgres:{password}@127.0.0.1:{}/{}", ports.postgres, demo.database);
     let mut client = postgres::Client::connect(&url, postgres::NoTls).context("PostgreSQL does not answer")?;
     for row in client.query("select item, value from raceday.raceday_status()", &[])? {
         println!("{:<28} {}", row.get::<_, String>(0), row.get::<_, Option<String>>(1).unwrap_or_default());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::layout::Layout;
-use xtask::{commands, setup, test};
+use xtask::{commands, demo, setup, test};
 
 /// Raceday's developer commands.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ struct Arguments {
 enum Command {
     /// Provide PostgreSQL 18, pg_partman, the extension, the REST server and nginx in .raceday/
     Setup,
+    /// Start the whole system and show the money flow of the next race
+    Demo(demo::DemoOptions),
     /// Run every test of the project, as CI does; the last line says `N passed, N failed`
     Test {
         /// Only these parts
@@ -77,6 +79,7 @@ fn run(command: &Command) -> Result<ExitCode> {
     let layout = Layout::of_workspace();
     match command {
         Command::Setup => setup::run(&layout)?,
+        Command::Demo(options) => return demo::run(&layout, options),
         Command::Test { only } => {
             return Ok(if test::run(&layout, only)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }

@@ -11,12 +11,14 @@ use crate::layout::Layout;
 use crate::stack::{Ports, wait_until};
 
 /// What a running demo tells others about itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     /// Its process.
     pub pid: i32,
     /// Where its servers listen.
     pub ports: Ports,
+    /// Its database.
+    pub database: String,
 }
 
 /// Held by the demo as long as it runs; the kernel lets go of it however the demo ends.
@@ -26,14 +28,14 @@ pub struct Hold {
 }
 
 /// Becomes the one demo of this checkout. Fails when there is one.
-pub fn hold(layout: &Layout, ports: Ports) -> Result<Hold> {
+pub fn hold(layout: &Layout, ports: Ports, database: &str) -> Result<Hold> {
     let mut lock = lock_file(layout)?;
     if lock.try_lock().is_err() {
         let pid = running(layout)?.map_or_else(String::new, |demo| format!(" (process {})", demo.pid));
         bail!("a demo of this checkout runs already{pid}: `cargo xtask stop` ends it");
     }
     lock.set_len(0)?;
-    write!(lock, "{} {}", std::process::id(), ports.nginx)?;
+    write!(lock, "{} {} {database}", std::process::id(), ports.nginx)?;
     Ok(Hold { _lock: lock })
 }
 
@@ -64,8 +66,9 @@ fn lock_file(layout: &Layout) -> Result<File> {
 }
 
 fn parse(text: &str) -> Result<Demo> {
-    let (pid, port) = text.split_once(' ').context("not `pid port`")?;
-    Ok(Demo { pid: pid.parse()?, ports: Ports::from_base(port.parse()?)? })
+    let mut words = text.split(' ');
+    let mut word = || words.next().context("not `pid port database`");
+    Ok(Demo { pid: word()?.parse()?, ports: Ports::from_base(word()?.parse()?)?, database: word()?.to_owned() })
 }
 
 #[cfg(test)]
@@ -74,8 +77,8 @@ mod tests {
 
     #[test]
     fn what_a_demo_writes_is_read_again() {
-        let demo = parse("4711 9000").unwrap();
-        assert_eq!((demo.pid, demo.ports.postgres), (4711, 9003));
+        let demo = parse("4711 9000 raceday_live").unwrap();
+        assert_eq!((demo.pid, demo.ports.postgres, demo.database.as_str()), (4711, 9003, "raceday_live"));
         assert!(parse("").is_err());
     }
 }

@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::stack::random_password;
 
 /// Roles that log in, and the variable that each password is kept under.
-const ROLES: [(&str, &str); 3] = [
+pub const ROLES: [(&str, &str); 3] = [
     ("postgres", "RACEDAY_POSTGRES_PASSWORD"),
     ("raceday_fetcher", "RACEDAY_FETCHER_PASSWORD"),
     ("authenticator", "RACEDAY_AUTHENTICATOR_PASSWORD"),

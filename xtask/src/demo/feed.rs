@@ -1,0 +1,260 @@
+//! Reads what is shown: the next race over REST as any client would, the state of the system beside it.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use postgres::{Client, NoTls};
+use serde_json::Value;
+
+use super::board::{Board, Flows};
+use crate::stack::http_get;
+
+/// How often everything is read, real time.
+const READ_EVERY: Duration = Duration::from_secs(2);
+/// Rows of the timeline in one page, the most that the contract allows.
+const PAGE_ROWS: usize = 2000;
+
+/// Where it is read from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// nginx.
+    pub rest: String,
+    /// The fetcher's metrics.
+    pub fetcher: String,
+    /// The database, as the superuser.
+    pub database: String,
+    /// Simulated seconds in a real one.
+    pub speed: f64,
+}
+
+/// What was read last.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The race shown.
+    pub board: Option<Board>,
+    /// Database, partitions and fetcher in one line.
+    pub state: String,
+    /// What went wrong in reading.
+    pub error: Option<String>,
+    /// What time Raceday said it was, when, and how fast its time runs.
+    pub clock: Option<(DateTime<Utc>, Instant, f64)>,
+    /// How many times it was read.
+    pub reads: u64,
+}
+
+impl Snapshot {
+    /// Raceday's time now, counted on from the last answer.
+    pub fn now(&self) -> DateTime<Utc> {
+        match self.clock {
+            #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a demo fit")]
+            Some((at, since, speed)) => {
+                at + TimeDelta::milliseconds((since.elapsed().as_secs_f64() * speed * 1000.0) as i64)
+            }
+            None => Utc::now(),
+        }
+    }
+}
+
+/// A thread that reads until dropped.
+#[derive(Debug)]
+pub struct Feed {
+    last: Arc<Mutex<Snapshot>>,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Feed {
+    /// Starts reading.
+    pub fn start(sources: Sources) -> Self {
+        let last = Arc::new(Mutex::new(Snapshot::default()));
+        let shared = Arc::clone(&last);
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut reader = Reader::new(sources);
+            loop {
+                let previous = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let next = reader.read(previous);
+                *shared.lock().unwrap_or_else(PoisonError::into_inner) = next;
+                if stopped.recv_timeout(READ_EVERY) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        });
+        Self { last, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// What was read last.
+    pub fn last(&self) -> Snapshot {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+struct Reader {
+    sources: Sources,
+    race_id: Option<String>,
+    flows: Flows,
+    cursor: Option<String>,
+    client: Option<Client>,
+}
+
+impl Reader {
+    fn new(sources: Sources) -> Self {
+        Self { sources, race_id: None, flows: Flows::default(), cursor: None, client: None }
+    }
+
+    fn read(&mut self, mut snapshot: Snapshot) -> Snapshot {
+        snapshot.reads += 1;
+        snapshot.error = None;
+        match self.read_board(&mut snapshot) {
+            Ok(board) => snapshot.board = board,
+            Err(error) => snapshot.error = Some(format!("{error:#}")),
+        }
+        match self.read_state() {
+            Ok(state) => snapshot.state = state,
+            Err(error) => {
+                self.client = None;
+                snapshot.state = format!("database: {error:#}");
+            }
+        }
+        snapshot
+    }
+
+    fn read_board(&mut self, snapshot: &mut Snapshot) -> Result<Option<Board>> {
+        let upcoming = self.get("/api/races/upcoming?windowMinutes=480&lookbackMinutes=20&limit=100")?;
+        if let Some(at) = upcoming["timestamp"].as_str().and_then(|at| at.parse().ok()) {
+            snapshot.clock = Some((at, Instant::now(), self.sources.speed));
+        }
+        let Some(race) = choose(&upcoming["races"], self.race_id.as_deref()) else { return Ok(None) };
+        let id = race["race_id"].as_str().context("a race without race_id")?;
+        if self.race_id.as_deref() != Some(id) {
+            (self.flows, self.cursor) = (Flows::default(), None);
+            self.race_id = Some(id.to_owned());
+        }
+        let entrants = self.get(&format!("/api/entrants?raceId={id}"))?;
+        let pools = self.get(&format!("/api/race-pools?raceId={id}")).ok();
+        self.read_flows(id, &entrants)?;
+        Ok(Some(Board::new(race, &entrants, pools.as_ref(), &self.flows)))
+    }
+
+    /// Follows the timeline's cursor to its end.
+    fn read_flows(&mut self, race_id: &str, entrants: &Value) -> Result<()> {
+        let ids: Vec<&str> =
+            entrants.as_array().into_iter().flatten().filter_map(|e| e["entrant_id"].as_str()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let cursor = self.cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursorAfter={cursor}"));
+            let query = format!("raceId={race_id}&entrants={}&poolType=win&limit={PAGE_ROWS}{cursor}", ids.join(","));
+            let page = self.get(&format!("/api/money-flow-timeline?{query}"))?;
+            self.flows.add(&page);
+            match &page["next_cursor"] {
+                Value::String(next) => self.cursor = Some(next.clone()),
+                Value::Number(next) => self.cursor = Some(next.to_string()),
+                _ => return Ok(()),
+            }
+            if page["documents"].as_array().is_none_or(|rows| rows.len() < PAGE_ROWS) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_state(&mut self) -> Result<String> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => Client::connect(&self.sources.database, NoTls)?,
+        };
+        let client = self.client.insert(client);
+        let sql = "select min(m.days_ahead), coalesce(bool_and(m.has_tomorrow), false),
+                          (select count(*) from raceday.pending_payloads)
+                   from raceday.monitor_maintenance m";
+        let row = client.query_one(sql, &[])?;
+        let (days_ahead, has_tomorrow, pending): (Option<i64>, bool, i64) = (row.get(0), row.get(1), row.get(2));
+        let partitions = match days_ahead {
+            Some(days) if has_tomorrow => format!("partitions {days} days ahead"),
+            _ => "partition for tomorrow MISSING".to_owned(),
+        };
+        let fetcher = http_get(&format!("{}/metrics", self.sources.fetcher))
+            .map_or_else(|_| "fetcher away".to_owned(), |(_, text)| fetcher_state(&metrics(&text)));
+        Ok(format!("database ok, {pending} pending  ·  {partitions}  ·  {fetcher}"))
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let (status, body) = http_get(&format!("{}{path}", self.sources.rest))?;
+        if status != 200 {
+            bail!("{path}: {status}");
+        }
+        serde_json::from_str(&body).with_context(|| format!("{path} is not JSON"))
+    }
+}
+
+/// The race shown before as long as it is not over, else the first to come.
+fn choose<'a>(races: &'a Value, shown: Option<&str>) -> Option<&'a Value> {
+    let races = races.as_array()?;
+    let same = races.iter().find(|race| shown.is_some() && race["race_id"].as_str() == shown);
+    let upcoming = || races.iter().find(|race| race["phase"] == "upcoming");
+    same.or_else(upcoming).or_else(|| races.first())
+}
+
+/// Sums of the metrics of a Prometheus page by name, labels left out.
+pub fn metrics(page: &str) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let Some((series, value)) = line.rsplit_once(' ') else { continue };
+        let name = series.split('{').next().unwrap_or(series);
+        if let Ok(value) = value.parse::<f64>() {
+            *sums.entry(name.to_owned()).or_insert(0.0) += value;
+        }
+    }
+    sums
+}
+
+fn fetcher_state(metrics: &BTreeMap<String, f64>) -> String {
+    let value = |name: &str| metrics.get(name).copied().unwrap_or(0.0);
+    let breaker = if value("raceday_breaker_state") > 0.0 { ", TAB away" } else { "" };
+    format!(
+        "fetcher ok, {} races live, {} polls, {} missed{breaker}",
+        value("active_races_total"),
+        value("raceday_polls_total"),
+        value("raceday_polls_missed_total")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_race_is_shown_until_it_is_over() {
+        let races = json!([{"race_id": "a", "phase": "in_progress"}, {"race_id": "b", "phase": "upcoming"}]);
+        let id = |race: Option<&Value>| race.and_then(|race| race["race_id"].as_str()).map(str::to_owned);
+        assert_eq!(id(choose(&races, Some("a"))).as_deref(), Some("a"));
+        assert_eq!(id(choose(&races, Some("gone"))).as_deref(), Some("b"));
+        assert_eq!(id(choose(&races, None)).as_deref(), Some("b"));
+        assert_eq!(choose(&json!([]), None), None);
+    }
+
+    #[test]
+    fn metrics_are_summed_over_their_labels() {
+        let page = "# TYPE raceday_polls_total counter\nraceday_polls_total{result=\"ok\"} 7\nraceday_polls_total{result=\"unchanged\"} 2\nactive_races_total 5\n";
+        let metrics = metrics(page);
+        assert_eq!(metrics["raceday_polls_total"].to_string(), "9");
+        assert_eq!(fetcher_state(&metrics), "fetcher ok, 5 races live, 9 polls, 0 missed");
+    }
+}

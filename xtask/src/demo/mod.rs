@@ -1,0 +1,135 @@
+//! `cargo xtask demo`: the whole system on one machine, and the money flow of the next race in the terminal.
+
+mod board;
+mod feed;
+mod plain;
+mod screen;
+mod servers;
+mod verdict;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use self::feed::Feed;
+use self::servers::Servers;
+use crate::layout::Layout;
+use crate::stack::Ports;
+use crate::{running, setup};
+
+/// Settings of a demo.
+#[derive(Debug, Clone, Args)]
+pub struct DemoOptions {
+    /// Simulated seconds that pass in a real one
+    #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "live")]
+    pub speed: f64,
+    /// End after this many seconds, with a summary; exit code 0 only when every due poll was processed
+    #[arg(long, value_name = "SECONDS")]
+    pub duration: Option<u64>,
+    /// The real TAB instead of the simulator; needs NZTAB_FROM (an e-mail address) and NZTAB_PARTNER
+    #[arg(long)]
+    pub live: bool,
+    /// The first of six ports: nginx, REST, its admin port, PostgreSQL, simulator, fetcher
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// What the simulated race day is made from
+    #[arg(long, default_value_t = 1, conflicts_with = "live")]
+    pub seed: u64,
+}
+
+/// Runs the demo until Ctrl-C or its duration is over.
+///
+/// Fails when something it needs cannot be had. The exit code tells, with a duration, whether no poll was missed.
+pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
+    if options.live {
+        for name in ["NZTAB_FROM", "NZTAB_PARTNER"] {
+            if std::env::var_os(name).is_none_or(|value| value.is_empty()) {
+                bail!(
+                    "--live asks the real TAB, which wants to know who asks: set NZTAB_FROM=<e-mail> and NZTAB_PARTNER=<name>"
+                );
+            }
+        }
+    }
+    let ports = Ports::from_base(options.port)?;
+    let _hold = running::hold(layout, ports, servers::database(options))?;
+    let stop = stop_flag()?;
+    setup::run(layout)?;
+    setup::build_programs(layout)?;
+    let taken = ports.taken();
+    if !taken.is_empty() {
+        bail!(
+            "something else listens on {taken:?} of 127.0.0.1: give another base, e.g. --port {}",
+            free_base(options.port)
+        );
+    }
+    if stop.load(Ordering::Relaxed) {
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut servers = Servers::start(layout, options, ports)?;
+    servers.print_addresses();
+    let show = show(&mut servers, options, &stop);
+    let verdict = servers.finish();
+    show?;
+    let verdict = verdict?;
+    println!("{verdict}");
+    // Without a duration the user ended it, in the middle of whatever it was doing: that is no failure.
+    Ok(if verdict.is_clean() || options.duration.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(servers: &mut Servers, options: &DemoOptions, stop: &Arc<AtomicBool>) -> Result<()> {
+    let deadline = options.duration.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let feed = Feed::start(servers.sources(options.speed));
+    let mut goes_on = || {
+        servers.check()?;
+        Ok(!stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline))
+    };
+    if std::io::stdout().is_terminal() {
+        screen::run(&feed, ports_line(options.port).as_str(), &mut goes_on)
+    } else {
+        plain::run(&feed, &mut goes_on)
+    }
+}
+
+fn ports_line(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/  ·  curl -s 'http://127.0.0.1:{port}/api/races/upcoming'  ·  q or Ctrl-C ends")
+}
+
+/// Set by SIGINT, SIGTERM and SIGHUP.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // The second one ends us at once; the watchdogs then stop the servers.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag)).context("signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("signals")?;
+    }
+    Ok(flag)
+}
+
+fn free_base(port: u16) -> u16 {
+    let mut bases = (port..60_000).step_by(10).skip(1);
+    bases.find(|&base| Ports::from_base(base).is_ok_and(|ports| ports.taken().is_empty())).unwrap_or(18_080)
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.1..=100.0).contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.1 to 100".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_has_bounds() {
+        assert_eq!(speed("10"), Ok(10.0));
+        assert!(speed("0").is_err() && speed("fast").is_err() && speed("NaN").is_err());
+    }
+}

@@ -1,0 +1,224 @@
+//! Starts everything of a demo in order, and ends it in the opposite one.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::DemoOptions;
+use super::feed::Sources;
+use super::verdict::{self, Verdict};
+use crate::layout::Layout;
+use crate::progress::Step;
+use crate::stack::{
+    Fetcher, Nginx, NginxOptions, Ports, Postgres, Rest, RestOptions, RestServer, Simulator, SimulatorOptions, http_get,
+};
+use crate::{cluster, secrets};
+
+/// The database of a demo: what the real TAB says is kept apart from what the simulator makes up.
+pub fn database(options: &DemoOptions) -> &'static str {
+    if options.live { "raceday_live" } else { cluster::DATABASE }
+}
+
+/// The running servers of a demo; the fields are dropped in this order.
+#[derive(Debug)]
+pub struct Servers {
+    fetcher: Fetcher,
+    nginx: Nginx,
+    rest: Rest,
+    simulator: Option<Simulator>,
+    postgres: Postgres,
+    database: &'static str,
+    started_at: String,
+}
+
+impl Servers {
+    /// Starts them all. What was started before a failure is stopped again.
+    pub fn start(layout: &Layout, options: &DemoOptions, ports: Ports) -> Result<Self> {
+        let database = database(options);
+        let step = Step::begin("PostgreSQL and the schema");
+        let postgres = cluster::start(layout, ports, database)?;
+        postgres.ensure_database(database)?;
+        migrate(layout, &postgres, database)?;
+        step.done();
+        let step = Step::begin("TAB simulator, REST, nginx and the fetcher");
+        let simulator = if options.live { None } else { Some(simulate(layout, options, ports, &postgres, database)?) };
+        let rest = rest(layout, ports, &postgres, database)?;
+        let nginx = nginx(layout, ports)?;
+        let started_at = raceday_now(&postgres, database)?;
+        let fetcher = fetcher(layout, ports, &postgres, database, simulator.as_ref())?;
+        step.done();
+        Ok(Self { fetcher, nginx, rest, simulator, postgres, database, started_at })
+    }
+
+    /// Where the screen reads from.
+    pub fn sources(&self, speed: f64) -> Sources {
+        Sources {
+            rest: self.nginx.url(),
+            fetcher: self.fetcher.url(),
+            database: self.postgres.url("postgres", self.database),
+            speed,
+        }
+    }
+
+    /// Fails when one of them has ended by itself.
+    pub fn check(&mut self) -> Result<()> {
+        let processes = [Some(self.fetcher.process()), Some(self.rest.process()), Some(self.nginx.process())];
+        for process in processes.into_iter().chain([self.simulator.as_mut().map(Simulator::process)]).flatten() {
+            if let Some(status) = process.ended() {
+                bail!("a server ended ({status}); {} says:\n{}", process.log().display(), process.log_tail(15));
+            }
+        }
+        if !self.postgres.is_running() {
+            bail!("PostgreSQL ended; see {}", self.postgres.log().display());
+        }
+        Ok(())
+    }
+
+    /// Prints what to try.
+    pub fn print_addresses(&self) {
+        let base = self.nginx.url();
+        println!("\nTo try in another terminal:");
+        println!("  page       {base}/");
+        println!("  REST       curl -s '{base}/api/races/upcoming?limit=3'");
+        println!("  health     curl -s '{base}/health'");
+        println!("  metrics    curl -s '{}/metrics'", self.fetcher.url());
+        if let Some(simulator) = &self.simulator {
+            println!("  TAB        curl -s '{}/_sim/clock'", simulator.url());
+        }
+        println!("  database   cargo xtask psql");
+        println!("  state      cargo xtask status\n");
+    }
+
+    /// Ends the fetcher, judges what it did, ends the rest.
+    pub fn finish(mut self) -> Result<Verdict> {
+        self.fetcher.process().stop()?;
+        let log = self.fetcher.process().log_tail(usize::MAX);
+        verdict::judge(&self.postgres.url("postgres", self.database), &self.started_at, &log)
+    }
+}
+
+fn migrate(layout: &Layout, postgres: &Postgres, database: &str) -> Result<()> {
+    let mut variables = vec![("DATABASE_URL".to_owned(), postgres.url("postgres", database))];
+    for (role, variable) in secrets::ROLES {
+        if role != "postgres" {
+            variables.push((variable.to_owned(), postgres.password(role).to_owned()));
+        }
+    }
+    let printed = Fetcher::command(&layout.built("raceday-fetcher")?, &["migrate"], &variables)?;
+    fs::create_dir_all(layout.logs())?;
+    fs::write(layout.logs().join("migrate.log"), printed)?;
+    Ok(())
+}
+
+/// Starts the simulator and puts its clock into the database.
+fn simulate(
+    layout: &Layout,
+    options: &DemoOptions,
+    ports: Ports,
+    postgres: &Postgres,
+    database: &str,
+) -> Result<Simulator> {
+    let from = simulated_from(postgres, database)?;
+    let simulator = Simulator::start(&SimulatorOptions {
+        program: layout.built("nztab-sim")?,
+        port: ports.simulator,
+        seed: options.seed,
+        speed: options.speed,
+        arguments: vec!["--races-soon".to_owned(), "--now".to_owned(), from],
+        log: layout.logs().join("simulator.log"),
+    })?;
+    let (_, face) = http_get(&format!("{}/_sim/clock", simulator.url()))?;
+    let face: Value = serde_json::from_str(&face)?;
+    let real_ms = face["real_epoch_ms"].as_i64().context("the simulator's clock has no real_epoch_ms")?;
+    let epoch = face["simulated_epoch"].as_str().context("the simulator's clock has no simulated_epoch")?;
+    let real = chrono::DateTime::from_timestamp_millis(real_ms).context("real_epoch_ms")?;
+    let sql = crate::stack::simulated_clock(layout, &real.to_rfc3339(), epoch, options.speed)?;
+    postgres.execute(database, &sql)?;
+    resume_schedule(layout, options, postgres, database)?;
+    Ok(simulator)
+}
+
+/// When the simulated day goes on: now, or where an earlier demo, which ran faster than the clock, left off.
+fn simulated_from(postgres: &Postgres, database: &str) -> Result<String> {
+    let sql = "select to_char(greatest(now(), (select max(fetched_at) from raceday.staged_payloads),
+                                       (select max(slot_at) from raceday.race_polls)) at time zone 'UTC',
+                              'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
+                      (select max(fetched_at) from raceday.staged_payloads) > now() + interval '10 days'";
+    let row = postgres.connect(database)?.query_one(sql, &[])?;
+    if row.get::<_, Option<bool>>(1).unwrap_or(false) {
+        bail!("the simulated day is more than 10 days ahead of the real one: `cargo xtask clean` starts over");
+    }
+    Ok(row.get(0))
+}
+
+/// Counts polling on from now: what was due while no demo ran is not missed. Races made from another seed are left alone,
+/// for the simulator does not know them any more; their data stays.
+fn resume_schedule(layout: &Layout, options: &DemoOptions, postgres: &Postgres, database: &str) -> Result<()> {
+    let path = layout.local("run/seed");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    if before != options.seed.to_string() {
+        postgres.execute(database, "delete from raceday.race_polls")?;
+        fs::write(&path, options.seed.to_string())?;
+    }
+    let sql = "update raceday.race_polls set slot_at = raceday.now(), lease_until = null where slot_at < raceday.now();
+               update raceday.list_polls set slot_at = null, lease_until = null";
+    postgres.execute(database, sql)
+}
+
+fn rest(layout: &Layout, ports: Ports, postgres: &Postgres, database: &str) -> Result<Rest> {
+    Rest::start(&RestOptions {
+        server: RestServer::find(layout)?,
+        conf: layout.root().join("postgrest.conf"),
+        database_url: postgres.url("authenticator", database),
+        port: ports.rest,
+        admin_port: ports.rest_admin,
+        log: layout.logs().join("rest.log"),
+    })
+}
+
+fn nginx(layout: &Layout, ports: Ports) -> Result<Nginx> {
+    Nginx::start(NginxOptions {
+        program: Nginx::find(layout)?,
+        templates: layout.root().join("deploy/nginx"),
+        prefix: layout.local("nginx"),
+        variables: nginx_variables(ports),
+        port: ports.nginx,
+        log: layout.logs().join("nginx.log"),
+    })
+}
+
+fn nginx_variables(ports: Ports) -> BTreeMap<String, String> {
+    let variables = [
+        ("RACEDAY_NGINX_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
+        ("RACEDAY_REST_UPSTREAM", format!("127.0.0.1:{}", ports.rest)),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn fetcher(
+    layout: &Layout,
+    ports: Ports,
+    postgres: &Postgres,
+    database: &str,
+    simulator: Option<&Simulator>,
+) -> Result<Fetcher> {
+    let mut variables = vec![
+        ("DATABASE_URL".to_owned(), postgres.url("raceday_fetcher", database)),
+        ("RACEDAY_SPOOL_DIR".to_owned(), layout.local("spool").join(database).display().to_string()),
+    ];
+    if let Some(simulator) = simulator {
+        variables.push(("NZTAB_API_URL".to_owned(), simulator.url()));
+        variables.push(("NZTAB_FROM".to_owned(), "demo@localhost".to_owned()));
+        variables.push(("NZTAB_PARTNER".to_owned(), "Raceday demo".to_owned()));
+    } else {
+        let names = ["NZTAB_FROM", "NZTAB_PARTNER", "NZTAB_PARTNER_ID", "NZTAB_API_KEY"];
+        variables.extend(names.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))));
+    }
+    Fetcher::start(&layout.built("raceday-fetcher")?, &variables, ports.fetcher, layout.logs().join("fetcher.log"))
+}
+
+fn raceday_now(postgres: &Postgres, database: &str) -> Result<String> {
+    Ok(postgres.connect(database)?.query_one("select raceday.now()::text", &[])?.get(0))
+}
