@@ -1,36 +1,30 @@
-//! The edge between PostgreSQL and `raceday-core`.
-#![allow(unsafe_code)]
-use pgrx::prelude::*;
+//! `pg_raceday_ext`: the edge between PostgreSQL and `raceday-core`.
+//!
+//! `sql.rs` is what SQL users see; `process.rs` is one call; `staging.rs`, `load.rs` and `write.rs` are its statements.
 
-::pgrx::pg_module_magic!(name, version);
+#![allow(unsafe_code)] // The only crate that may: plan.rs and guard.rs talk to PostgreSQL's C functions.
 
-/// Handles all pending payloads of a race.
-#[pg_extern(security_definer, volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)]
-fn raceday_process(
-    race_id: &str,
-) -> TableIterator<
-    'static,
-    (
-        name!(race_id, String),
-        name!(payloads_processed, i32),
-        name!(payloads_failed, i32),
-        name!(meetings_changed, i32),
-        name!(races_changed, i32),
-        name!(entrants_changed, i32),
-        name!(money_flow_rows, i32),
-        name!(odds_rows, i32),
-        name!(transform_ms, f64),
-        name!(write_ms, f64),
-        name!(status, String),
-        name!(error, Option<String>),
-    ),
-> {
-    TableIterator::once((race_id.to_owned(), 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, "idle".to_owned(), None))
+mod guard;
+mod lists;
+mod load;
+mod plan;
+mod process;
+mod redo;
+mod sql;
+mod staging;
+mod write;
+
+pgrx::pg_module_magic!(name, version);
+
+/// Required by `cargo pgrx test`.
+#[cfg(test)]
+pub mod pg_test {
+    /// Once before all tests.
+    pub fn setup(_options: Vec<&str>) {}
+
+    /// Settings that the tests' server needs.
+    #[must_use]
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["default_toast_compression = 'lz4'"]
+    }
 }
-
-/// Handles pending payloads of up to so many races.
-#[pg_extern(security_definer, volatile, parallel_unsafe)]
-#[search_path(pg_catalog, pg_temp)]
-fn raceday_process_pending(_max_races: i32) {}

@@ -28,14 +28,16 @@ comment on function raceday.poll_every_s(double precision) is 'Seconds between p
 create or replace view raceday.due_races as
 select
     r.race_id,
-    raceday.poll_due_at(p.slot_at, p.first_due_at, s.start_time) as due_at,
+    -- A lease that was not ended belongs to a worker that died: its slot is not polled yet.
+    least(raceday.poll_due_at(p.slot_at, p.first_due_at, s.start_time), p.lease_until) as due_at,
     s.start_time,
     r.status,
     extract(epoch from s.start_time - t.now)::double precision as seconds_to_start,
     raceday.poll_every_s(extract(epoch from s.start_time - t.now)::double precision) as cadence_s,
     p.slot_at,
     p.claimed_by,
-    p.lease_until
+    p.lease_until,
+    raceday.poll_due_at(p.slot_at, p.first_due_at, s.start_time) as next_slot_at
 from raceday.races r
 join raceday.race_polls p on p.race_id = r.race_id
 cross join raceday.poll_settings settings
@@ -48,8 +50,20 @@ where r.phase in ('upcoming', 'in_progress')
   and s.start_time > t.now - settings.stop_after;
 comment on view raceday.due_races is 'Races still polled, with when each is due next; due now where due_at <= raceday.now() and no lease runs';
 
-create or replace function raceday.raceday_claim_races(p_worker text, p_max int)
-    returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int, missed int)
+-- A lease is about a worker's life, so it runs by the server's clock even where raceday.now() runs faster.
+create or replace function raceday.lease_end(p_now timestamptz) returns timestamptz
+    language sql stable parallel safe
+    set search_path = ''
+as $$
+    select p_now + s.lease * raceday.clock_rate() from raceday.poll_settings s
+$$;
+comment on function raceday.lease_end(timestamptz) is 'When a lease that begins now ends';
+
+-- A function's columns cannot be replaced.
+drop function if exists raceday.raceday_claim_races(text, int);
+create function raceday.raceday_claim_races(p_worker text, p_max int)
+    returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int,
+                   missed int, lease_until timestamptz, polled_by text)
     language plpgsql volatile parallel unsafe security definer
     set search_path = ''
 as $$
@@ -58,7 +72,7 @@ declare
 begin
     return query
     with claimable as materialized (
-        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by
         from raceday.due_races d
         where d.due_at <= v_now and (d.lease_until is null or d.lease_until <= v_now)
         order by d.start_time, d.race_id
@@ -78,23 +92,23 @@ begin
             slot_at = case when v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
             claimed_at = v_now,
             claimed_by = p_worker,
-            lease_until = v_now + settings.lease
+            lease_until = raceday.lease_end(v_now)
         from locked l
         join claimable c on c.race_id = l.race_id
-        cross join raceday.poll_settings settings
         where p.race_id = l.race_id
-        returning p.race_id
+        returning p.race_id, p.lease_until
     )
     select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
         case when c.slot_at is null then 0
-            else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end
+            else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end,
+        claimed.lease_until, c.claimed_by
     from claimed
     join claimable c on c.race_id = claimed.race_id
     order by c.start_time, c.race_id;
 end
 $$;
 comment on function raceday.raceday_claim_races(text, int) is
-    'Claims up to p_max due races for a worker until its lease ends, nearest start first; missed = slots that passed unpolled';
+    'Claims up to p_max due races for a worker until its lease ends, nearest start first; missed = slots that passed unpolled, polled_by = who claimed it before';
 
 create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text) returns void
     language sql volatile parallel unsafe security definer
@@ -103,6 +117,67 @@ as $$
     update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
 $$;
 comment on function raceday.raceday_poll_done(text, text) is 'Ends a worker''s lease on a race: its slot is polled';
+
+create or replace function raceday.raceday_release_leases(p_worker text) returns int
+    language sql volatile parallel unsafe security definer
+    set search_path = ''
+as $$
+    with races as (
+        -- Ended now, not null: the slot was not polled, so it is due for whoever comes.
+        update raceday.race_polls set lease_until = raceday.now()
+        where claimed_by = p_worker and lease_until > raceday.now()
+        returning 1
+    ), lists as (
+        update raceday.list_polls set lease_until = null where claimed_by = p_worker and lease_until is not null
+    )
+    select count(*)::int from races
+$$;
+comment on function raceday.raceday_release_leases(text) is 'Gives up what a worker that stops has not polled; returns how many races';
+
+create or replace function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
+    language sql stable parallel safe security definer
+    set search_path = ''
+as $$
+    with recursive plan as (
+        select d.race_id, d.start_time, greatest(d.next_slot_at, raceday.now()) as slot_at
+        from raceday.due_races d
+        where d.next_slot_at <= raceday.now() + p_ahead
+        union all
+        select p.race_id, p.start_time, n.slot_at
+        from plan p
+        cross join lateral (select raceday.poll_due_at(p.slot_at, p.slot_at, p.start_time) as slot_at) n
+        where n.slot_at <= raceday.now() + p_ahead
+    )
+    select p.race_id, p.slot_at, raceday.poll_every_s(extract(epoch from p.start_time - p.slot_at)::double precision)
+    from plan p
+    order by p.slot_at, p.race_id
+$$;
+comment on function raceday.raceday_poll_plan(interval) is
+    'Every poll ahead as far as is known now: what a fetcher goes by while the database is away';
+
+create or replace function raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamptz[]) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = ''
+as $$
+    with noted as (
+        select n.race_id, max(n.slot_at) as slot_at
+        from unnest(p_race_ids, p_slots) n (race_id, slot_at)
+        group by n.race_id
+    ), locked as (
+        select p.race_id, n.slot_at
+        from raceday.race_polls p
+        join noted n on n.race_id = p.race_id
+        order by p.race_id
+        for update of p
+    )
+    update raceday.race_polls p
+    set slot_at = greatest(p.slot_at, l.slot_at),
+        lease_until = case when p.claimed_by = p_worker then null else p.lease_until end
+    from locked l
+    where p.race_id = l.race_id
+$$;
+comment on function raceday.raceday_polls_noted(text, text[], timestamptz[]) is
+    'Notes slots that a fetcher polled while the database was away, so that they are not taken for missed';
 
 create or replace function raceday.raceday_next_due() returns timestamptz
     language sql stable parallel safe security definer
@@ -138,9 +213,8 @@ begin
         for update of l skip locked
     )
     update raceday.list_polls l
-    set lease_until = v_now + settings.lease, claimed_by = p_worker
+    set lease_until = raceday.lease_end(v_now), claimed_by = p_worker
     from due
-    cross join raceday.poll_settings settings
     where l.list_date = due.list_date
     returning l.list_date;
 end
@@ -165,6 +239,36 @@ as $$
 $$;
 comment on function raceday.raceday_poll_scope() is 'What the fetcher asks the TAB for';
 
+create or replace function raceday.raceday_stage_spooled(
+    p_kind text, p_race_id text, p_fetched_at timestamptz, p_payload text, p_payload_raw bytea
+) returns boolean
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = ''
+    -- A generic plan would lock every partition.
+    set plan_cache_mode = force_custom_plan
+as $$
+begin
+    insert into raceday.staged_payloads (kind, race_id, fetched_at, payload, payload_raw)
+    select p_kind, p_race_id, p_fetched_at, p_payload, p_payload_raw
+    where not exists (
+        select from raceday.staged_payloads s
+        where s.race_id = p_race_id
+          and s.fetched_at = p_fetched_at
+          and s.payload is not distinct from p_payload
+          and s.payload_raw is not distinct from p_payload_raw
+    );
+    return found;
+end
+$$;
+comment on function raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea) is
+    'Stages a payload that waited in a fetcher''s spool, unless it is there: its commit''s answer may have been lost. Tells whether it was staged';
+
+alter function raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea) owner to raceday_owner;
+alter function raceday.raceday_release_leases(text) owner to raceday_owner;
+alter function raceday.raceday_poll_plan(interval) owner to raceday_owner;
+alter function raceday.raceday_polls_noted(text, text[], timestamptz[]) owner to raceday_owner;
+alter function raceday.lease_end(timestamptz) owner to raceday_owner;
+revoke all on function raceday.lease_end(timestamptz) from public;
 alter function raceday.poll_due_at(timestamptz, timestamptz, timestamptz) owner to raceday_owner;
 alter function raceday.poll_every_s(double precision) owner to raceday_owner;
 alter view raceday.due_races owner to raceday_owner;
@@ -178,5 +282,7 @@ alter function raceday.raceday_poll_scope() owner to raceday_owner;
 revoke all on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz), raceday.poll_every_s(double precision) from public;
 grant execute on function
     raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_next_due(),
-    raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope()
+    raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
+    raceday.raceday_release_leases(text), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
+    raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea)
     to raceday_fetcher;

@@ -21,7 +21,7 @@ comment on function raceday.touch_updated_at() is 'Trigger: updated_at is when t
 
 create table raceday.meetings (
     meeting_id text not null,
-    meeting_name text not null,
+    meeting_name text,
     country text,
     race_type text not null,
     category text generated always as (case race_type when 'thoroughbred' then 'T' else 'H' end) stored,
@@ -39,16 +39,16 @@ create table raceday.meetings (
     constraint meetings_status_check check (status in ('active', 'completed', 'cancelled'))
 );
 create index meetings_date_race_type_active_idx on raceday.meetings (date, race_type) where status = 'active';
-create index meetings_date_idx on raceday.meetings (date, meeting_name);
+create index meetings_date_idx on raceday.meetings (date);
 comment on table raceday.meetings is 'A day of racing at one track';
 comment on column raceday.meetings.date is 'New Zealand day';
 comment on column raceday.meetings.listed_at is 'fetched_at of the newest meetings list that names it; null while only races told of it';
 
 create table raceday.races (
     race_id text not null,
-    meeting_id text not null,
-    name text not null,
-    race_number int not null,
+    meeting_id text,
+    name text,
+    race_number int,
     start_time timestamptz not null,
     status text not null default 'Open',
     phase text not null default 'upcoming',
@@ -215,23 +215,31 @@ create table raceday.race_progress (
     race_id text not null,
     processed_through timestamptz not null,
     payload_hash bigint not null,
+    generated_at timestamptz,
     event_timestamp timestamptz not null,
     first_event_timestamp timestamptz not null,
     last_event_timestamp timestamptz not null,
     first_fetched_at timestamptz not null,
     rows_created_at timestamptz not null,
+    has_history boolean not null,
     entrant_ids text[] not null,
-    win_intervals int[] not null,
+    win_intervals bigint[] not null,
     win_amounts bigint[] not null,
     win_bases bigint[] not null,
-    place_intervals int[] not null,
+    place_intervals bigint[] not null,
     place_amounts bigint[] not null,
     place_bases bigint[] not null,
+    fixed_win_odds bigint[] not null,
+    fixed_place_odds bigint[] not null,
+    pool_win_odds bigint[] not null,
+    pool_place_odds bigint[] not null,
     constraint race_progress_pkey primary key (race_id),
     constraint race_progress_race_id_fkey foreign key (race_id) references raceday.races on delete cascade
 ) with (fillfactor = 50);
 comment on table raceday.race_progress is 'How far a race is processed, and each runner''s amounts that increments are counted from (arrays in step with entrant_ids)';
 comment on column raceday.race_progress.first_event_timestamp is 'Earliest event_timestamp of its history: with the last one, the partitions to read';
+comment on column raceday.race_progress.rows_created_at is 'created_at of its newest history rows; the next poll''s is later';
+comment on column raceday.race_progress.fixed_win_odds is 'Newest odds_history row of each kind, in hundredths';
 comment on column raceday.race_progress.win_bases is 'Amount of the last row in another time_interval than the newest; null if there is none';
 
 create table raceday.staged_payloads (

@@ -1,0 +1,211 @@
+//! Reading a day's meetings list.
+
+use crate::event::{PayloadError, capitalise, rows};
+use crate::json::{Leaf, Lenient, Object, Objects, from_object};
+use crate::report::Report;
+use crate::state::Phase;
+use crate::time;
+use serde::Deserialize;
+
+/// A day's meetings and their races, as far as they are followed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct MeetingsList {
+    /// Meetings in order of `meeting_id`.
+    pub meetings: Vec<ListedMeeting>,
+    /// Races in order of `race_id`.
+    pub races: Vec<ListedRace>,
+    /// What could not be used.
+    pub report: Report,
+}
+
+/// A meeting of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ListedMeeting {
+    pub meeting_id: String,
+    pub name: Option<String>,
+    pub country: Option<String>,
+    pub state: Option<String>,
+    /// `thoroughbred` or `harness`.
+    pub race_type: &'static str,
+    /// New Zealand day, `YYYY-MM-DD`.
+    pub date: String,
+    pub track_condition: Option<String>,
+    pub weather: Option<String>,
+    pub tote_status: Option<String>,
+}
+
+/// A race of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ListedRace {
+    pub race_id: String,
+    pub meeting_id: String,
+    pub name: Option<String>,
+    pub race_number: Option<i64>,
+    pub start_us: i64,
+    pub status: String,
+    pub phase: Phase,
+    pub distance: Option<i64>,
+    pub track_condition: Option<String>,
+    pub weather: Option<String>,
+    /// `T` or `H`.
+    pub kind: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct RawDocument<'a> {
+    data: Object<RawData<'a>>,
+}
+from_object!(RawDocument { data: "data" });
+
+#[derive(Debug, Default)]
+struct RawData<'a> {
+    meetings: Objects<RawMeeting<'a>>,
+}
+from_object!(RawData { meetings: "meetings" });
+
+#[derive(Debug, Default)]
+struct RawMeeting<'a> {
+    meeting: Leaf<'a>,
+    name: Leaf<'a>,
+    date: Leaf<'a>,
+    category: Leaf<'a>,
+    country: Leaf<'a>,
+    state: Leaf<'a>,
+    track_condition: Leaf<'a>,
+    tote_status: Leaf<'a>,
+    races: Objects<RawRace<'a>>,
+}
+from_object!(RawMeeting {
+    meeting: "meeting",
+    name: "name",
+    date: "date",
+    category: "category",
+    country: "country",
+    state: "state",
+    track_condition: "track_condition",
+    tote_status: "tote_status",
+    races: "races",
+});
+
+#[derive(Debug, Default)]
+struct RawRace<'a> {
+    id: Leaf<'a>,
+    race_number: Leaf<'a>,
+    name: Leaf<'a>,
+    start_time: Leaf<'a>,
+    status: Leaf<'a>,
+    distance: Leaf<'a>,
+    track_condition: Leaf<'a>,
+    weather: Leaf<'a>,
+}
+from_object!(RawRace {
+    id: "id",
+    race_number: "race_number",
+    name: "name",
+    start_time: "start_time",
+    status: "status",
+    distance: "distance",
+    track_condition: "track_condition",
+    weather: "weather",
+});
+
+impl MeetingsList {
+    /// Reads a meetings list, keeping the meetings in `countries` and of `categories` (`T`, `H`). A meeting or race that cannot
+    /// be used costs itself; only a payload that is no meetings list at all fails.
+    pub fn parse(payload: &str, countries: &[String], categories: &[String]) -> Result<Self, PayloadError> {
+        let mut deserializer = serde_json::Deserializer::from_str(payload);
+        let document = Object::<RawDocument>::deserialize(&mut deserializer)
+            .and_then(|document| deserializer.end().map(|()| document))
+            .map_err(|error| PayloadError::NotJson(error.to_string()))?;
+        let Object(Lenient::Good(RawDocument { data: Object(Lenient::Good(data)) })) = document else {
+            return Err(PayloadError::NoMeetings);
+        };
+        let mut list = Self::default();
+        if matches!(data.meetings.0, Lenient::Bad) {
+            return Err(PayloadError::NoMeetings);
+        }
+        for raw in rows(data.meetings, "meetings", &mut list.report).unwrap_or_default() {
+            list.read_meeting(raw, countries, categories);
+        }
+        list.meetings.sort_by(|a, b| a.meeting_id.cmp(&b.meeting_id));
+        list.meetings.dedup_by(|later, kept| later.meeting_id == kept.meeting_id);
+        list.races.sort_by(|a, b| a.race_id.cmp(&b.race_id));
+        list.races.dedup_by(|later, kept| later.race_id == kept.race_id);
+        Ok(list)
+    }
+
+    fn read_meeting(&mut self, raw: RawMeeting, countries: &[String], categories: &[String]) {
+        let report = &mut self.report;
+        let category = report.text(raw.category, "meetings[].category");
+        let country = report.text(raw.country, "meetings[].country").map(String::from);
+        let kind = match category.as_deref() {
+            Some("T") => "T",
+            Some("H") => "H",
+            _ => return,
+        };
+        if !categories.iter().any(|wanted| wanted == kind)
+            || !country.as_ref().is_some_and(|country| countries.contains(country))
+        {
+            return;
+        }
+        let (Some(meeting_id), Some(date)) =
+            (report.id(raw.meeting, "meetings[].meeting"), report.read(raw.date, "meetings[].date", day))
+        else {
+            report.bad("meetings[]");
+            return;
+        };
+        let races = rows(raw.races, "meetings[].races", report).unwrap_or_default();
+        let meeting_id = meeting_id.into_owned();
+        let first_race = self.races.len();
+        for race in races {
+            self.read_race(&race, &meeting_id, kind);
+        }
+        let report = &mut self.report;
+        self.meetings.push(ListedMeeting {
+            name: report.text(raw.name, "meetings[].name").map(String::from),
+            country,
+            state: report.text(raw.state, "meetings[].state").map(String::from),
+            race_type: if kind == "T" { "thoroughbred" } else { "harness" },
+            date,
+            track_condition: report.text(raw.track_condition, "meetings[].track_condition").map(String::from),
+            weather: self.races[first_race..].iter().find_map(|race| race.weather.clone()),
+            tote_status: report.text(raw.tote_status, "meetings[].tote_status").map(String::from),
+            meeting_id,
+        });
+    }
+
+    fn read_race(&mut self, raw: &RawRace, meeting_id: &str, kind: &'static str) {
+        let report = &mut self.report;
+        let (Some(race_id), Some(start_us)) = (
+            report.id(raw.id, "meetings[].races[].id"),
+            report.text(raw.start_time, "meetings[].races[].start_time").and_then(|text| time::parse_us(&text)),
+        ) else {
+            report.bad("meetings[].races[]");
+            return;
+        };
+        let status = report
+            .text(raw.status, "meetings[].races[].status")
+            .map_or_else(|| "Open".to_owned(), |word| capitalise(&word));
+        self.races.push(ListedRace {
+            race_id: race_id.into_owned(),
+            meeting_id: meeting_id.to_owned(),
+            name: report.text(raw.name, "meetings[].races[].name").map(String::from),
+            race_number: report.integer(raw.race_number, "meetings[].races[].race_number", 0..=i64::from(i32::MAX)),
+            start_us,
+            phase: Phase::of_status(&status).unwrap_or_default(),
+            status,
+            distance: report.integer(raw.distance, "meetings[].races[].distance", 0..=i64::from(i32::MAX)),
+            track_condition: report.text(raw.track_condition, "meetings[].races[].track_condition").map(String::from),
+            weather: report.text(raw.weather, "meetings[].races[].weather").map(String::from),
+            kind,
+        });
+    }
+}
+
+/// The date that a time text begins with.
+fn day(json: &str) -> Option<String> {
+    let date = json.trim_matches('"').get(..10)?;
+    chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().map(|_| date.to_owned())
+}

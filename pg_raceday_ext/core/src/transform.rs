@@ -1,0 +1,512 @@
+//! One poll applied to what is known of its race: history rows out, current state forward.
+
+use crate::decimal::div_round;
+use crate::event::{Event, MOST_PERCENTAGE, PayloadError, Pool, Product, RaceFacts, Runner, TrackerRow};
+use crate::flow::PoolFlow;
+use crate::report::Report;
+use crate::results::{dividends_json, fixed_odds_json, placings_json};
+use crate::state::{Entrant, Meeting, Odds, OddsKind, Phase, Pools, Progress, Race, RaceState, Results};
+use crate::time;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// Largest cents that the sum of a race's pools may reach: `numeric(12,2)`.
+const MOST_TOTAL_CENTS: i64 = 999_999_999_999;
+
+/// What became of a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It said something new: the rows it gives.
+    Processed(Box<PollRows>),
+    /// Word for word the payload before, about the same moment.
+    Unchanged,
+}
+
+/// The history rows of one poll.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct PollRows {
+    /// Moment the poll speaks of.
+    pub event_us: i64,
+    /// When it was fetched.
+    pub polling_us: i64,
+    /// Seconds to the start, negative after it.
+    pub seconds_to_start: i64,
+    /// The same in whole minutes.
+    pub time_to_start: i64,
+    /// Bucket.
+    pub time_interval: i64,
+    /// `5m`, `2m`, `30s`, `live`.
+    pub interval_type: &'static str,
+    /// Rows of `money_flow_history`.
+    pub history: HistoryRows,
+    /// Rows of `odds_history`.
+    pub odds: OddsRows,
+    /// What the reading noticed.
+    pub report: Report,
+}
+
+/// Rows of `money_flow_history`, a column each, in order of `entrant_id`.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct HistoryRows {
+    pub entrant_id: Vec<String>,
+    pub hold: Vec<Option<i64>>,
+    pub bet: Vec<Option<i64>>,
+    pub win_pool_amount: Vec<Option<i64>>,
+    pub place_pool_amount: Vec<Option<i64>>,
+    pub win_pool_percentage: Vec<Option<i64>>,
+    pub place_pool_percentage: Vec<Option<i64>>,
+    pub incremental_win_amount: Vec<Option<i64>>,
+    pub incremental_place_amount: Vec<Option<i64>>,
+    pub tote_win_percentage: Vec<Option<i64>>,
+    pub tote_win_amount: Vec<Option<i64>>,
+    pub fixed_win_odds: Vec<Option<i64>>,
+    pub fixed_place_odds: Vec<Option<i64>>,
+    pub pool_win_odds: Vec<Option<i64>>,
+    pub pool_place_odds: Vec<Option<i64>>,
+}
+
+/// Rows of `odds_history`, a column each, in order of `entrant_id` and kind.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OddsRows {
+    pub entrant_id: Vec<String>,
+    pub kind: Vec<&'static str>,
+    pub odds: Vec<i64>,
+}
+
+impl RaceState {
+    /// Applies the race's next poll, in order of `fetched_at`. Fails like [`Event::parse`], and then leaves the state as it was.
+    pub fn apply(&mut self, race_id: &str, payload: &str, hash: i64, fetched_us: i64) -> Result<Outcome, PayloadError> {
+        if self.says_the_same(hash, fetched_us) {
+            return Ok(Outcome::Unchanged);
+        }
+        let event = Event::parse(payload, race_id)?;
+        let pools = event.pools.as_deref().map(|pools| read_pools(pools, event.tracker.as_deref())).transpose()?;
+        Ok(Outcome::Processed(Box::new(self.advance(event, pools, hash, fetched_us))))
+    }
+
+    /// Whether a payload is word for word the one before and speaks of the same moment; it is then noted as seen.
+    fn says_the_same(&mut self, hash: i64, fetched_us: i64) -> bool {
+        let Some(progress) = self.progress.as_mut().filter(|progress| progress.payload_hash == hash) else {
+            return false;
+        };
+        if time::event_timestamp_us(progress.generated_us, fetched_us) != progress.event_us {
+            return false;
+        }
+        progress.processed_through_us = fetched_us;
+        true
+    }
+
+    fn advance(&mut self, event: Event, pools: Option<Pools>, hash: i64, fetched_us: i64) -> PollRows {
+        let event_us = time::event_timestamp_us(event.generated_us, fetched_us);
+        let mut report = event.report;
+        let runners = distinct(event.runners);
+        self.meeting = meeting(&event.race).or(self.meeting.take());
+        let race = next_race(self.race.take(), &event.race, event_us, fetched_us);
+        let seconds_to_start = time::seconds_to_start(race.start_us, event_us);
+        let holds = event.tracker.map(|rows| sum_holds(rows, &runners, &mut report));
+        for (entrant_id, runner) in &runners {
+            let state = self.entrants.entry(entrant_id.to_string()).or_default();
+            update_entrant(
+                &mut state.entrant,
+                runner,
+                holds.as_ref().map(|holds| holds.get(entrant_id).copied().unwrap_or(NO_HOLD)),
+            );
+        }
+        let has_history = self.progress.as_ref().is_some_and(|progress| progress.has_history);
+        let current_state_only = race.phase == Phase::Abandoned && !has_history;
+        let poll = Poll {
+            interval: time::time_interval(seconds_to_start),
+            win_cents: pools.as_ref().and_then(|pools| pools.win),
+            place_cents: pools.as_ref().and_then(|pools| pools.place),
+        };
+        let (history, odds) = if current_state_only {
+            (HistoryRows::default(), OddsRows::default())
+        } else {
+            let odds = self.odds_rows(&runners);
+            let history =
+                holds.map(|holds| self.history_rows(&runners, &holds, &poll, &mut report)).unwrap_or_default();
+            (history, odds)
+        };
+        self.results =
+            next_results(self.results.take(), &event.placings, &event.dividends, &race, &self.entrants, event_us);
+        self.pools = next_pools(self.pools.take(), pools, event_us);
+        self.race = Some(race);
+        let progress = next_progress(self.progress.take(), !history.entrant_id.is_empty(), event_us, fetched_us);
+        self.progress = Some(Progress { payload_hash: hash, generated_us: event.generated_us, ..progress });
+        PollRows {
+            event_us,
+            polling_us: fetched_us,
+            seconds_to_start,
+            time_to_start: time::time_to_start(seconds_to_start),
+            time_interval: poll.interval,
+            interval_type: time::interval_type(seconds_to_start),
+            history,
+            odds,
+            report,
+        }
+    }
+
+    /// One row for each of a runner's odds that differs from the last one recorded.
+    fn odds_rows(&mut self, runners: &BTreeMap<Cow<str>, Runner>) -> OddsRows {
+        let mut rows = OddsRows::default();
+        for (entrant_id, runner) in runners {
+            let (Some(state), odds) = (self.entrants.get_mut(entrant_id.as_ref()), moment_odds(runner)) else {
+                continue;
+            };
+            for kind in OddsKind::ALL {
+                let recorded = state.recorded.get_mut(kind);
+                if let Some(value) = odds.get(kind)
+                    && *recorded != Some(value)
+                {
+                    *recorded = Some(value);
+                    rows.entrant_id.push(entrant_id.to_string());
+                    rows.kind.push(kind.as_str());
+                    rows.odds.push(value);
+                }
+            }
+        }
+        rows
+    }
+
+    fn history_rows(
+        &mut self,
+        runners: &BTreeMap<Cow<str>, Runner>,
+        holds: &BTreeMap<Cow<str>, Hold>,
+        poll: &Poll,
+        report: &mut Report,
+    ) -> HistoryRows {
+        let shares = self.tote_shares(runners);
+        let mut rows = HistoryRows::default();
+        for (entrant_id, runner) in runners {
+            let Some(state) = self.entrants.get_mut(entrant_id.as_ref()) else { continue };
+            let hold = holds.get(entrant_id).copied().unwrap_or(NO_HOLD);
+            let win = amount(poll.win_cents, hold.hold);
+            let place = amount(poll.place_cents, hold.hold);
+            let share = shares.as_ref().and_then(|(weights, sum)| Some((*weights.get(entrant_id.as_ref())?, *sum)));
+            rows.entrant_id.push(entrant_id.to_string());
+            rows.hold.push(hold.hold);
+            rows.bet.push(hold.bet);
+            rows.win_pool_amount.push(win);
+            rows.place_pool_amount.push(place);
+            rows.win_pool_percentage.push(percentage(win, poll.win_cents));
+            rows.place_pool_percentage.push(percentage(place, poll.place_cents));
+            rows.incremental_win_amount.push(increment(&mut state.win, poll.interval, win, report));
+            rows.incremental_place_amount.push(increment(&mut state.place, poll.interval, place, report));
+            rows.tote_win_percentage.push(share.and_then(|(weight, sum)| to_i64(div_round(10_000 * weight, sum))));
+            rows.tote_win_amount.push(
+                share
+                    .zip(poll.win_cents)
+                    .and_then(|((weight, sum), cents)| to_i64(div_round(i128::from(cents) * weight, sum))),
+            );
+            let odds = moment_odds(runner);
+            rows.fixed_win_odds.push(odds.fixed_win);
+            rows.fixed_place_odds.push(odds.fixed_place);
+            rows.pool_win_odds.push(odds.pool_win);
+            rows.pool_place_odds.push(odds.pool_place);
+        }
+        rows
+    }
+
+    /// Each running runner's weight by its tote odds, and their sum; `None` unless every one of them has tote odds.
+    fn tote_shares<'a>(&self, runners: &'a BTreeMap<Cow<'a, str>, Runner>) -> Option<(BTreeMap<&'a str, i128>, i128)> {
+        const ONE: i128 = 1_000_000_000_000_000_000;
+        let mut weights = BTreeMap::new();
+        for (entrant_id, runner) in runners {
+            if self.entrants.get(entrant_id.as_ref())?.entrant.is_scratched {
+                continue;
+            }
+            let odds = moment_odds(runner).pool_win?;
+            weights.insert(entrant_id.as_ref(), ONE / i128::from(odds));
+        }
+        let sum = weights.values().sum();
+        (sum > 0).then_some((weights, sum))
+    }
+}
+
+/// What the history rows of a poll share.
+struct Poll {
+    interval: i64,
+    win_cents: Option<i64>,
+    place_cents: Option<i64>,
+}
+
+/// A runner's summed money-tracker rows; `None` where no row had a usable value.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    hold: Option<i64>,
+    bet: Option<i64>,
+}
+
+/// A runner that the tracker does not name holds nothing.
+const NO_HOLD: Hold = Hold { hold: Some(0), bet: Some(0) };
+
+/// Runners by id; of one named twice the last counts.
+fn distinct(runners: Vec<Runner<'_>>) -> BTreeMap<Cow<'_, str>, Runner<'_>> {
+    runners.into_iter().map(|runner| (runner.entrant_id.clone(), runner)).collect()
+}
+
+fn sum_holds<'a>(
+    rows: Vec<TrackerRow<'a>>,
+    runners: &BTreeMap<Cow<'a, str>, Runner<'a>>,
+    report: &mut Report,
+) -> BTreeMap<Cow<'a, str>, Hold> {
+    let mut holds: BTreeMap<Cow<str>, Hold> = BTreeMap::new();
+    let mut sum_of_all = 0;
+    for row in rows {
+        sum_of_all += row.hold.unwrap_or(0);
+        if !runners.contains_key(&row.entrant_id) {
+            report.unmatched_hold += row.hold.unwrap_or(0);
+            continue;
+        }
+        let sum = holds.entry(row.entrant_id).or_insert(Hold { hold: None, bet: None });
+        sum.hold = add(sum.hold, row.hold);
+        sum.bet = add(sum.bet, row.bet);
+    }
+    for (entrant_id, sum) in &mut holds {
+        for value in [&mut sum.hold, &mut sum.bet] {
+            if value.is_some_and(|value| value > MOST_PERCENTAGE) {
+                report.bad(format_args!("sum of money_tracker rows of {entrant_id}"));
+                *value = None;
+            }
+        }
+    }
+    report.hold_sum = Some(sum_of_all);
+    holds
+}
+
+fn add(sum: Option<i64>, value: Option<i64>) -> Option<i64> {
+    match (sum, value) {
+        (Some(sum), Some(value)) => Some(sum + value),
+        (sum, value) => sum.or(value),
+    }
+}
+
+/// Cents of a pool on a runner, by its hold.
+fn amount(pool_cents: Option<i64>, hold: Option<i64>) -> Option<i64> {
+    to_i64(div_round(i128::from(pool_cents?) * i128::from(hold?), 10_000))
+}
+
+/// Hundredths of a per cent of a pool; `None` when the pool is empty.
+fn percentage(amount: Option<i64>, pool_cents: Option<i64>) -> Option<i64> {
+    let pool = pool_cents.filter(|cents| *cents > 0)?;
+    to_i64(div_round(10_000 * i128::from(amount?), i128::from(pool))).filter(|value| *value <= MOST_PERCENTAGE)
+}
+
+fn increment(flow: &mut PoolFlow, interval: i64, amount: Option<i64>, report: &mut Report) -> Option<i64> {
+    let increment = flow.increment(interval, amount);
+    report.negative_increments += u32::from(increment.is_some_and(|cents| cents < 0));
+    increment
+}
+
+fn to_i64(value: i128) -> Option<i64> {
+    i64::try_from(value).ok()
+}
+
+/// The odds a poll tells of a runner; 0 is none.
+fn moment_odds(runner: &Runner) -> Odds {
+    let [fixed_win, fixed_place, pool_win, pool_place] =
+        runner.odds.unwrap_or_default().map(|odds| odds.filter(|value| *value > 0));
+    Odds { fixed_win, fixed_place, pool_win, pool_place }
+}
+
+fn meeting(facts: &RaceFacts) -> Option<Meeting> {
+    Some(Meeting {
+        meeting_id: facts.meeting_id.as_ref()?.to_string(),
+        name: owned(facts.meeting_name.as_ref()),
+        country: owned(facts.country.as_ref()),
+        state: owned(facts.state.as_ref()),
+        race_type: if facts.kind == "T" { "thoroughbred" } else { "harness" }.to_owned(),
+        date: owned(facts.date.as_ref()),
+    })
+}
+
+fn next_race(known: Option<Race>, facts: &RaceFacts, event_us: i64, fetched_us: i64) -> Race {
+    let is_first = known.as_ref().is_none_or(|race| race.polled_us == 0);
+    let mut race = known.unwrap_or_default();
+    if is_first {
+        race.polled_us = fetched_us;
+    }
+    let status = facts
+        .status
+        .clone()
+        .or_else(|| (!race.status.is_empty()).then(|| race.status.clone()))
+        .unwrap_or_else(|| "Open".to_owned());
+    if is_first || status != race.status {
+        race.last_status_change_us = Some(event_us);
+        race.phase = Phase::of_status(&status).unwrap_or(race.phase);
+        match race.phase {
+            Phase::Finished => race.finalized_us = race.finalized_us.or(Some(event_us)),
+            Phase::Abandoned => race.abandoned_us = race.abandoned_us.or(Some(event_us)),
+            Phase::Upcoming | Phase::InProgress => {}
+        }
+        race.status = status;
+    }
+    race.start_us = facts.start_us;
+    facts.kind.clone_into(&mut race.kind);
+    keep_text(&mut race.meeting_id, facts.meeting_id.as_ref());
+    keep_text(&mut race.name, facts.name.as_ref());
+    keep_text(&mut race.track_condition, facts.track_condition.as_ref());
+    keep_text(&mut race.weather, facts.weather.as_ref());
+    race.race_number = facts.race_number.or(race.race_number);
+    race.distance = facts.distance.or(race.distance);
+    race.actual_start_us = facts.actual_start_us.or(race.actual_start_us);
+    race.protest = facts.protest.unwrap_or(race.protest);
+    race
+}
+
+/// What the poll says of a runner; what it does not say stays.
+fn update_entrant(entrant: &mut Entrant, runner: &Runner, hold: Option<Hold>) {
+    keep_text(&mut entrant.name, runner.name.as_ref());
+    keep_text(&mut entrant.jockey, runner.jockey.as_ref());
+    keep_text(&mut entrant.trainer_name, runner.trainer_name.as_ref());
+    keep_text(&mut entrant.silk_colours, runner.silk_colours.as_ref());
+    keep_text(&mut entrant.silk_url_64, runner.silk_url_64.as_ref());
+    keep_text(&mut entrant.silk_url_128, runner.silk_url_128.as_ref());
+    keep_text(&mut entrant.runner_change, runner.runner_change.as_ref());
+    entrant.runner_number = runner.runner_number.or(entrant.runner_number);
+    entrant.barrier = runner.barrier.or(entrant.barrier);
+    entrant.is_scratched = runner.is_scratched.unwrap_or(entrant.is_scratched);
+    entrant.is_late_scratched = runner.is_late_scratched.unwrap_or(entrant.is_late_scratched);
+    entrant.scratched_us = runner.scratched_us.or(entrant.scratched_us);
+    entrant.favourite = runner.favourite.unwrap_or(entrant.favourite);
+    entrant.mover = runner.mover.unwrap_or(entrant.mover);
+    if let Some(odds) = runner.odds {
+        for (kind, value) in OddsKind::ALL.into_iter().zip(odds) {
+            // 0: the market is not open. Missing: nothing said.
+            if let Some(value) = value {
+                *entrant.odds.get_mut(kind) = (value > 0).then_some(value);
+            }
+        }
+    }
+    if let Some(hold) = hold {
+        entrant.hold = hold.hold.or(entrant.hold);
+        entrant.bet = hold.bet.or(entrant.bet);
+    }
+}
+
+fn keep_text(known: &mut Option<String>, said: Option<&Cow<str>>) {
+    if let Some(said) = said
+        && known.as_deref() != Some(said.as_ref())
+    {
+        *known = Some(said.to_string());
+    }
+}
+
+fn owned(text: Option<&Cow<str>>) -> Option<String> {
+    text.map(ToString::to_string)
+}
+
+/// The pools of a poll and how far they can be trusted.
+fn read_pools(read: &[Pool], tracker: Option<&[TrackerRow]>) -> Result<Pools, PayloadError> {
+    let mut pools = Pools { extracted: i64::try_from(read.len()).unwrap_or(i64::MAX), ..Pools::default() };
+    let mut unknown = 0;
+    for pool in read {
+        let column = match pool.product {
+            Product::Win => &mut pools.win,
+            Product::Place => &mut pools.place,
+            Product::Quinella => &mut pools.quinella,
+            Product::Trifecta => &mut pools.trifecta,
+            Product::Exacta => &mut pools.exacta,
+            Product::First4 => &mut pools.first4,
+            Product::Unknown => {
+                unknown += 1;
+                pools.total = pools.total.saturating_add(pool.cents);
+                continue;
+            }
+        };
+        // A product named twice: the last one counts, in the total too.
+        pools.total = pools.total.saturating_add(pool.cents - column.unwrap_or(0));
+        *column = Some(pool.cents);
+    }
+    if pools.total > MOST_TOTAL_CENTS {
+        return Err(PayloadError::TotalTooLarge("all pools together".to_owned()));
+    }
+    pools.quality = quality(&pools, unknown, tracker);
+    Ok(pools)
+}
+
+fn quality(pools: &Pools, unknown_products: i64, tracker: Option<&[TrackerRow]>) -> i64 {
+    let mut score = 100 - 5 * unknown_products;
+    if pools.win.is_none() || pools.place.is_none() {
+        score -= 30;
+    }
+    let hold_sum = tracker.map(|rows| rows.iter().filter_map(|row| row.hold).sum::<i64>());
+    if hold_sum.is_some_and(|sum| !(9_500..=10_500).contains(&sum)) {
+        score -= 20;
+    }
+    score.max(0)
+}
+
+/// A pool that the poll does not tell of keeps its last known total.
+fn next_pools(known: Option<Pools>, said: Option<Pools>, event_us: i64) -> Option<Pools> {
+    let Some(said) = said else { return known };
+    let mut known = known.unwrap_or_default();
+    let next = Pools {
+        win: said.win.or(known.win),
+        place: said.place.or(known.place),
+        quinella: said.quinella.or(known.quinella),
+        trifecta: said.trifecta.or(known.trifecta),
+        exacta: said.exacta.or(known.exacta),
+        first4: said.first4.or(known.first4),
+        last_updated_us: known.last_updated_us,
+        ..said
+    };
+    if next != known {
+        known = Pools { last_updated_us: event_us, ..next };
+    }
+    Some(known)
+}
+
+fn next_results(
+    known: Option<Results>,
+    placings: &[crate::results::Placing],
+    dividends: &[crate::results::Dividend],
+    race: &Race,
+    entrants: &BTreeMap<String, crate::state::EntrantState>,
+    event_us: i64,
+) -> Option<Results> {
+    let by_status = match race.status.as_str() {
+        "Final" => Some("final"),
+        _ if race.protest => Some("protest"),
+        "Interim" => Some("interim"),
+        _ => None,
+    };
+    if placings.is_empty() && !matches!(race.status.as_str(), "Interim" | "Final") {
+        return known;
+    }
+    let known = known.unwrap_or_else(|| Results {
+        placings: "[]".to_owned(),
+        dividends: "[]".to_owned(),
+        result_us: event_us,
+        ..Results::default()
+    });
+    Some(Results {
+        available: known.available || !placings.is_empty(),
+        placings: if placings.is_empty() { known.placings } else { placings_json(placings) },
+        dividends: if dividends.is_empty() { known.dividends } else { dividends_json(dividends) },
+        fixed_odds: fixed_odds_json(entrants),
+        status: by_status,
+        protest: race.protest,
+        result_us: known.result_us,
+    })
+}
+
+fn next_progress(known: Option<Progress>, wrote_history: bool, event_us: i64, fetched_us: i64) -> Progress {
+    let known = known.unwrap_or(Progress {
+        first_event_us: event_us,
+        last_event_us: event_us,
+        first_fetched_us: fetched_us,
+        ..Progress::default()
+    });
+    Progress {
+        processed_through_us: fetched_us,
+        event_us,
+        first_event_us: known.first_event_us.min(event_us),
+        last_event_us: known.last_event_us.max(event_us),
+        first_fetched_us: known.first_fetched_us,
+        has_history: known.has_history || wrote_history,
+        ..known
+    }
+}

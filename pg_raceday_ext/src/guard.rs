@@ -1,0 +1,101 @@
+//! What keeps a call whole: one call a race at a time, and errors that undo a part of it instead of ending it.
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, PgTryBuilder, Spi};
+use std::panic::AssertUnwindSafe;
+
+use crate::plan::{Plan, arg};
+
+static LOCK: Plan =
+    Plan::new("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 7262633))", &[pg_sys::TEXTOID]);
+static TRY_LOCK: Plan = Plan::new(
+    "select pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 7262633))",
+    &[pg_sys::TEXTOID],
+);
+
+/// Waits until no other call is at the race; held to the end of the transaction.
+pub fn lock(race_id: &str) {
+    Spi::connect(|_| {
+        LOCK.run(&[arg(race_id)]);
+    });
+}
+
+/// Takes the race if no other call is at it.
+pub fn try_lock(race_id: &str) -> bool {
+    Spi::connect(|_| TRY_LOCK.run(&[arg(race_id)]).get(0, 1).unwrap_or(false))
+}
+
+/// An error that was caught; what led to it is undone.
+#[derive(Debug)]
+pub struct Caught {
+    /// PostgreSQL's message, or the panic's.
+    pub message: String,
+    code: PgSqlErrorCode,
+    is_panic: bool,
+}
+
+impl Caught {
+    /// Whether the payload is to blame, so that it would fail again: a value or a constraint, or a bug that it brings out. A
+    /// missing partition is the schedule's fault, not the payload's.
+    pub fn is_payloads_fault(&self) -> bool {
+        const CLASS: isize = 0xFFF;
+        const DATA_EXCEPTION: isize = 2 + (2 << 6);
+        const CONSTRAINT_VIOLATION: isize = 2 + (3 << 6);
+        let class = self.code as isize & CLASS;
+        let is_partition_missing =
+            self.code == PgSqlErrorCode::ERRCODE_CHECK_VIOLATION && self.message.starts_with("no partition");
+        self.is_panic || ((class == DATA_EXCEPTION || class == CONSTRAINT_VIOLATION) && !is_partition_missing)
+    }
+}
+
+/// Runs `work` with SPI in a subtransaction: an error in it undoes what it did and is returned. Cancelling and shutting down
+/// are not caught.
+pub fn attempt<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
+    // SAFETY: the pattern of PL/pgSQL's exception blocks: memory context and resource owner are put back after either end.
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let mut work = Some(work);
+        let result = PgTryBuilder::new(AssertUnwindSafe(|| {
+            let work = work.take().expect("runs once");
+            Ok(Spi::connect(|_| work()))
+        }))
+        .catch_rust_panic(|error| Err(caught(error)))
+        .catch_others(|error| Err(caught(error)))
+        .execute();
+        match &result {
+            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
+            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        result
+    }
+}
+
+fn caught(error: CaughtError) -> Caught {
+    let (report, is_panic) = match &error {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => (report, false),
+        CaughtError::RustPanic { ereport, .. } => (ereport, true),
+    };
+    let code = report.sql_error_code();
+    if matches!(
+        code,
+        PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+            | PgSqlErrorCode::ERRCODE_ADMIN_SHUTDOWN
+            | PgSqlErrorCode::ERRCODE_CRASH_SHUTDOWN
+            | PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY
+    ) {
+        error.rethrow();
+    }
+    Caught { message: report.message().to_owned(), code, is_panic }
+}
+
+/// Raises an error of the extension with a deliberate SQLSTATE.
+pub fn raise(code: PgSqlErrorCode, message: String, hint: &'static str) -> ! {
+    pgrx::pg_sys::panic::ErrorReport::new(code, message, "raceday").set_hint(hint).report(pgrx::PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}

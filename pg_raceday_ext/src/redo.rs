@@ -1,0 +1,150 @@
+//! Redoing a race from its staged payloads: after one that came late, or because a DBA asks.
+
+use crate::guard;
+use crate::load::{self, Loaded};
+use crate::plan::{Moment, Plan, arg};
+use crate::process::{Call, apply};
+use crate::staging::{self, Key};
+use crate::write;
+use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::prelude::*;
+use raceday_core::{PollRows, RaceState};
+use std::time::Instant;
+
+/// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are.
+pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) {
+    let keys = staging::all_keys(&call.race_id);
+    if let Some(lost) = first_payloads_lost(before, &keys) {
+        for key in staging::take_pending(&call.race_id).into_iter().chain(late_keys(&keys, before)) {
+            call.fail(key, &format!("older than what is processed, and the race cannot be redone: {lost}"));
+        }
+        return;
+    }
+    replay(call, before, &keys, from_us);
+}
+
+/// Recomputes all of a race's derived rows; raises when staging no longer holds its first payloads.
+pub fn rebuild(race_id: &str) -> Call {
+    guard::lock(race_id);
+    Spi::connect(|_| {
+        let mut call = Call::new(race_id);
+        let before = load::load(race_id);
+        let keys = staging::all_keys(race_id);
+        if let Some(lost) = first_payloads_lost(&before, &keys) {
+            guard::raise(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("cannot rebuild race {race_id}: {lost}"),
+                "Restore raceday.staged_payloads from a backup first.",
+            );
+        }
+        replay(&mut call, &before, &keys, i64::MIN);
+        call
+    })
+}
+
+/// Why a replay would lose rows: retention dropped the payloads they came from.
+fn first_payloads_lost(before: &Loaded, keys: &[Key]) -> Option<String> {
+    let first_us = before.state.progress.as_ref()?.first_fetched_us;
+    let is_there = keys.first().is_some_and(|key| key.fetched_us <= first_us);
+    (!is_there).then(|| "staging no longer holds the race's first payloads (they are kept 7 days)".to_owned())
+}
+
+fn late_keys<'a>(keys: &'a [Key], before: &'a Loaded) -> impl Iterator<Item = Key> + 'a {
+    let first_us = before.state.progress.as_ref().map_or(i64::MIN, |progress| progress.first_fetched_us);
+    keys.iter().copied().filter(move |key| key.fetched_us < first_us)
+}
+
+fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: i64) {
+    let race_id = call.race_id.clone();
+    staging::forget_pending(&race_id);
+    let began = Instant::now();
+    let mut state = RaceState::default();
+    let mut polls: Vec<PollRows> = Vec::new();
+    for moment in keys.chunk_by(|a, b| a.fetched_us == b.fetched_us) {
+        let mut payloads: Vec<_> = moment.iter().filter_map(|key| staging::open(&race_id, *key)).collect();
+        payloads.sort_by_key(|payload| (payload.hash, payload.key.payload_id));
+        for payload in &payloads {
+            polls.extend(apply(call, &mut state, payload).filter(|poll| poll.polling_us >= from_us));
+        }
+    }
+    call.transform = began.elapsed();
+    let began = Instant::now();
+    delete_history(&race_id, before, from_us);
+    keep_listed(&mut state, before);
+    delete_strays(&race_id, before, &state);
+    call.written = write::write(&race_id, before, &state, &polls);
+    call.write = began.elapsed();
+}
+
+/// What only a meetings list told of the race stays.
+fn keep_listed(state: &mut RaceState, before: &Loaded) {
+    if state.meeting.is_none() {
+        state.meeting.clone_from(&before.state.meeting);
+    }
+    let (Some(race), Some(known)) = (&mut state.race, &before.state.race) else { return };
+    race.meeting_id = race.meeting_id.take().or_else(|| known.meeting_id.clone());
+    race.name = race.name.take().or_else(|| known.name.clone());
+    race.race_number = race.race_number.or(known.race_number);
+    race.distance = race.distance.or(known.distance);
+    race.track_condition = race.track_condition.take().or_else(|| known.track_condition.clone());
+    race.weather = race.weather.take().or_else(|| known.weather.clone());
+}
+
+static DELETE_FLOW: Plan = Plan::pruned(
+    "delete from raceday.money_flow_history
+     where race_id = $1 and polling_timestamp >= $2 and event_timestamp between $3 and $4",
+    &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+static DELETE_ODDS: Plan = Plan::pruned(
+    "delete from raceday.odds_history
+     where race_id = $1 and polling_timestamp >= $2 and event_timestamp between $3 and $4",
+    &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+fn delete_history(race_id: &str, before: &Loaded, from_us: i64) {
+    let Some(progress) = &before.state.progress else { return };
+    let from_us = from_us.max(progress.first_fetched_us.min(progress.first_event_us));
+    let args =
+        [arg(race_id), arg(Moment(from_us)), arg(Moment(progress.first_event_us)), arg(Moment(progress.last_event_us))];
+    DELETE_FLOW.run(&args);
+    DELETE_ODDS.run(&args);
+}
+
+static DELETE_STRAYS: Plan = Plan::new(
+    "with entrants as (delete from raceday.entrants where race_id = $1 and entrant_id <> all ($2)),
+          pools as (delete from raceday.race_pools where race_id = $1 and not $3),
+          results as (delete from raceday.race_results where race_id = $1 and not $4)
+     delete from raceday.race_progress where race_id = $1 and not $5",
+    &[TEXTOID, TEXTARRAYOID, pg_sys::BOOLOID, pg_sys::BOOLOID, pg_sys::BOOLOID],
+);
+
+/// Rows that no staged payload tells of any more: whoever made them, they are not derived.
+fn delete_strays(race_id: &str, before: &Loaded, state: &RaceState) {
+    let known = &before.state;
+    let is_stray = known.entrants.keys().any(|id| !state.entrants.contains_key(id))
+        || (known.pools.is_some() && state.pools.is_none())
+        || (known.results.is_some() && state.results.is_none())
+        || (known.progress.is_some() && state.progress.is_none());
+    if is_stray {
+        DELETE_STRAYS.run(&[
+            arg(race_id),
+            arg(state.entrants.keys().map(String::as_str).collect::<Vec<_>>()),
+            arg(state.pools.is_some()),
+            arg(state.results.is_some()),
+            arg(state.progress.is_some()),
+        ]);
+    }
+}
+
+static RACES_OF_DAY: Plan = Plan::new(
+    "select r.race_id from raceday.races r join raceday.meetings m on m.meeting_id = r.meeting_id where m.date = $1
+     order by r.start_time, r.race_id",
+    &[pg_sys::DATEOID],
+);
+
+/// The races of a New Zealand day.
+pub fn races_of_day(day: pgrx::datum::Date) -> Vec<String> {
+    let rows = RACES_OF_DAY.run(&[arg(day)]);
+    (0..rows.count()).filter_map(|row| rows.get(row, 1)).collect()
+}
