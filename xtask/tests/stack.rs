@@ -1,11 +1,14 @@
 //! The guards against a real PostgreSQL from `cargo xtask setup` (or `RACEDAY_PG_PREFIX`).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions, Process, ProcessSpec, wait_until};
+use xtask::stack::{
+    Nginx, NginxOptions, Postgres, PostgresOptions, Process, ProcessSpec, free_port, http_get, wait_until,
+};
 
 fn scratch() -> PostgresOptions {
     PostgresOptions::scratch(&Layout::of_workspace()).unwrap()
@@ -64,6 +67,51 @@ fn a_server_that_cannot_start_says_why() {
     let error = Postgres::start(scratch().set("work_mem", "plenty")).unwrap_err();
     assert!(format!("{error:#}").contains("work_mem"), "{error:#}");
 }
+
+#[test]
+fn nginx_takes_other_variables_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let templates = folder.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    std::fs::write(templates.join("nginx.conf.template"), NGINX_CONF).unwrap();
+    std::fs::write(templates.join("defaults.env"), "ANSWER=default\n").unwrap();
+    let port = free_port().unwrap();
+    let variables = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let port = [("PORT".to_owned(), port.to_string())];
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(port).collect()
+    };
+    let mut nginx = Nginx::start(NginxOptions {
+        program: Nginx::find(&Layout::of_workspace()).unwrap(),
+        templates,
+        prefix: folder.path().join("nginx"),
+        variables: variables(&[]),
+        port,
+        log: folder.path().join("nginx.log"),
+    })
+    .unwrap();
+    let pid = nginx.process().pid();
+    let url = nginx.url();
+    let answers = |expected: &str| http_get(&url).is_ok_and(|(status, body)| status == 200 && body == expected);
+    assert!(answers("default"));
+    nginx.reload(variables(&[("ANSWER", "other")])).unwrap();
+    wait_until("the reload", Duration::from_secs(10), || Ok(answers("other"))).unwrap();
+    assert_eq!(nginx.process().pid(), pid);
+    drop(nginx);
+    gone(pid);
+    assert!(http_get(&url).is_err());
+}
+
+const NGINX_CONF: &str = "
+pid run/nginx.pid;
+error_log logs/error.log;
+events {}
+http {
+    access_log off;
+    client_body_temp_path tmp/body; proxy_temp_path tmp/proxy; fastcgi_temp_path tmp/fastcgi;
+    uwsgi_temp_path tmp/uwsgi; scgi_temp_path tmp/scgi;
+    server { listen 127.0.0.1:${PORT}; location / { return 200 '${ANSWER}'; } }
+}
+";
 
 #[test]
 fn a_process_that_ignores_sigterm_is_killed_with_its_children() {

@@ -22,7 +22,7 @@ pub struct NginxOptions {
     pub templates: PathBuf,
     /// The prefix it runs in; made anew at each start.
     pub prefix: PathBuf,
-    /// What `${NAME}` in a template becomes.
+    /// What `${NAME}` in a template becomes, over the defaults in the templates' `defaults.env`.
     pub variables: BTreeMap<String, String>,
     /// The port that answers when it is ready.
     pub port: u16,
@@ -56,7 +56,7 @@ impl Nginx {
         for folder in ["logs", "tmp", "run", "cache"] {
             fs::create_dir_all(options.prefix.join(folder))?;
         }
-        fill_tree(&options.templates, &options.prefix, &options.variables)?;
+        options.fill()?;
         let mut command = unprivileged(&options.program);
         command.arg("-p").arg(&options.prefix).args(["-e", "logs/error.log", "-c", "nginx.conf", "-g", "daemon off;"]);
         let mut spec = ProcessSpec::new("nginx", command, options.log.clone());
@@ -72,7 +72,7 @@ impl Nginx {
     /// Takes effect for new connections a moment later.
     pub fn reload(&mut self, variables: BTreeMap<String, String>) -> Result<()> {
         self.options.variables = variables;
-        fill_tree(&self.options.templates, &self.options.prefix, &self.options.variables)?;
+        self.options.fill()?;
         self.process.signal(Signal::HUP)
     }
 
@@ -90,6 +90,23 @@ impl Nginx {
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
+}
+
+impl NginxOptions {
+    fn fill(&self) -> Result<()> {
+        let defaults = fs::read_to_string(self.templates.join("defaults.env")).unwrap_or_default();
+        let mut variables = parse_defaults(&defaults);
+        variables.extend(self.variables.clone());
+        fill_tree(&self.templates, &self.prefix, &variables)
+    }
+}
+
+fn parse_defaults(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().into(), value.trim().into()))
+        .collect()
 }
 
 /// Puts the variables in the place of `${NAME}` (upper case; `${name}` is nginx's own).
@@ -151,6 +168,13 @@ mod tests {
     #[test]
     fn a_name_without_a_value_is_an_error() {
         assert!(fill_template("${NGINX_PROT}", &variables()).unwrap_err().to_string().contains("NGINX_PROT"));
+    }
+
+    #[test]
+    fn defaults_are_read_without_their_comments() {
+        let defaults = parse_defaults("# A=1\nRACEDAY_LISTEN=8080\nRACEDAY_CORS_ORIGIN=*\nEMPTY=\n\n");
+        let expected = [("EMPTY", ""), ("RACEDAY_CORS_ORIGIN", "*"), ("RACEDAY_LISTEN", "8080")];
+        assert_eq!(defaults, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 
     #[test]

@@ -1,0 +1,166 @@
+//! What the two backends are asked, and their answers as values that can be compared.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+/// A backend that speaks the client's REST contract.
+#[derive(Debug)]
+pub struct Backend {
+    url: String,
+    agent: ureq::Agent,
+}
+
+impl Backend {
+    /// The backend at a base URL, with or without `/api`.
+    ///
+    /// Fails for anything but plain HTTP: both are asked where nginx asks them, behind TLS.
+    pub fn new(url: &str) -> Result<Self> {
+        if !url.starts_with("http://") {
+            bail!("{url}: give the plain http:// address that nginx uses for it");
+        }
+        let url = url.trim_end_matches('/').trim_end_matches("/api").to_owned();
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .user_agent("raceday-compare")
+            .build();
+        Ok(Self { url, agent: config.into() })
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The answer to a path: `{"status": N, "body": ...}`, the body only of a success, lists as maps by their key.
+    ///
+    /// Fails when there is no answer, or a success that is not JSON.
+    pub fn answer(&self, path: &str) -> Result<Value> {
+        let address = format!("{}{path}", self.url);
+        let mut response = self.agent.get(&address).call().with_context(|| format!("{address} does not answer"))?;
+        let status = response.status().as_u16();
+        // The wording of an error is each backend's own; that it is one, and which, must be the same.
+        if status != 200 {
+            return Ok(json!({ "status": status }));
+        }
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
+        let body: Value = serde_json::from_str(&text).with_context(|| format!("{address} does not answer JSON"))?;
+        Ok(json!({ "status": status, "body": keyed(body) }))
+    }
+
+    /// The races it lists in the widest window.
+    pub fn listed_races(&self) -> Result<Vec<String>> {
+        let answer = self.answer("/api/races/upcoming?windowMinutes=480&lookbackMinutes=120&limit=100")?;
+        let races = answer["body"]["races"].as_object();
+        let races = races.with_context(|| format!("{} lists no upcoming races", self.url))?;
+        Ok(races.keys().cloned().collect())
+    }
+}
+
+/// Every resource of a race in the contract, with the path that asks for it. Which entrants and which meeting: as the
+/// legacy backend says.
+pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<(String, String)>> {
+    let race = encoded(race_id);
+    let mut paths = vec![
+        ("race".to_owned(), format!("/api/races/{race}")),
+        ("entrants".to_owned(), format!("/api/entrants?raceId={race}")),
+        ("pools".to_owned(), format!("/api/race-pools?raceId={race}")),
+        ("results".to_owned(), format!("/api/race-results?raceId={race}")),
+        ("navigation".to_owned(), format!("/api/races/navigation?raceId={race}")),
+    ];
+    if let Some(meeting) = legacy.answer(&paths[0].1)?["body"]["meeting_id"].as_str() {
+        paths.push(("meeting".to_owned(), format!("/api/meetings/{}", encoded(meeting))));
+    }
+    let entrants = legacy.answer(&paths[1].1)?;
+    let entrants: Vec<_> = entrants["body"].as_object().into_iter().flat_map(Map::keys).map(|id| encoded(id)).collect();
+    if !entrants.is_empty() {
+        let path = format!("/api/money-flow-timeline?raceId={race}&entrants={}&limit=2000", entrants.join(","));
+        paths.push(("timeline".to_owned(), path));
+    }
+    Ok(paths)
+}
+
+/// Lists of objects as maps by what identifies an element, so that a missing one is one difference.
+///
+/// Two backends poll at different moments: of a timeline the last document of each entrant and interval counts.
+fn keyed(value: Value) -> Value {
+    match value {
+        Value::Object(map) => map.into_iter().map(|(name, value)| (name, keyed(value))).collect(),
+        Value::Array(elements) if elements.iter().any(|element| key(element).is_some()) => {
+            let mut by_key = BTreeMap::new();
+            for element in elements {
+                let key = key(&element).unwrap_or_else(|| element.to_string());
+                by_key.insert(key, keyed(element));
+            }
+            by_key.into_iter().collect()
+        }
+        other => other,
+    }
+}
+
+fn key(element: &Value) -> Option<String> {
+    let text = |name: &str| element[name].as_str().map(str::to_owned);
+    if let (Some(entrant), Some(interval)) = (text("entrant_id"), element["time_interval"].as_i64()) {
+        return Some(format!("{entrant}@{interval}"));
+    }
+    if let (Some(product), Some(_)) = (text("product_name"), element.get("dividend")) {
+        return Some(format!("{product} {}", element["positions"]));
+    }
+    // A race names its meeting too, an entrant its race: the most particular id is the element's own.
+    text("entrant_id").or_else(|| text("race_id")).or_else(|| text("meeting_id"))
+}
+
+/// A path or query component, percent-encoded.
+fn encoded(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_become_maps_by_their_own_id() {
+        let races = json!([{"race_id": "r1", "meeting_id": "m"}, {"race_id": "r2", "meeting_id": "m"}]);
+        assert_eq!(keyed(races).as_object().unwrap().keys().collect::<Vec<_>>(), ["r1", "r2"]);
+    }
+
+    #[test]
+    fn of_a_timeline_the_last_document_of_an_interval_counts() {
+        let documents = json!([
+            {"entrant_id": "e", "time_interval": 5, "win_pool_amount": 1},
+            {"entrant_id": "e", "time_interval": 5, "win_pool_amount": 2},
+            {"entrant_id": "e", "time_interval": 4, "win_pool_amount": 3},
+        ]);
+        let keyed = keyed(documents);
+        assert_eq!(keyed["e@5"]["win_pool_amount"], 2);
+        assert_eq!(keyed["e@4"]["win_pool_amount"], 3);
+    }
+
+    #[test]
+    fn plain_lists_stay_lists() {
+        assert_eq!(keyed(json!([60, 55])), json!([60, 55]));
+    }
+
+    #[test]
+    fn ids_are_encoded() {
+        assert_eq!(encoded("a b/é&"), "a%20b%2F%C3%A9%26");
+    }
+
+    #[test]
+    fn only_plain_http_is_asked() {
+        assert!(Backend::new("https://example.org").is_err());
+        assert_eq!(Backend::new("http://h:1/api/").unwrap().url(), "http://h:1");
+    }
+}

@@ -1,0 +1,69 @@
+//! `cargo xtask compare`: the same races from a legacy backend and from ours, field by field, before clients are moved.
+
+mod answers;
+mod difference;
+mod report;
+mod rules;
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+pub use self::answers::Backend;
+pub use self::difference::{Difference, compare};
+pub use self::report::{RaceReport, Report};
+pub use self::rules::{Rule, Rules, Tolerances};
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The legacy backend, e.g. http://legacy:3000
+    #[arg(long, value_name = "URL")]
+    pub legacy: String,
+    /// Ours, e.g. http://127.0.0.1:8080
+    #[arg(long, value_name = "URL")]
+    pub ours: String,
+    /// Race ids (default: those the legacy backend lists as upcoming or just run)
+    #[arg(long, value_delimiter = ',', value_name = "ID,...")]
+    pub races: Vec<String>,
+    /// How far apart two answers may be.
+    #[command(flatten)]
+    pub tolerances: Tolerances,
+    /// Also write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<std::path::PathBuf>,
+}
+
+/// Compares and prints the report. Returns whether nothing differs.
+///
+/// Fails when there is no race to compare, or a backend cannot be asked at all.
+pub fn run(args: &CompareArgs, out: &mut impl Write) -> Result<bool> {
+    let legacy = Backend::new(&args.legacy)?;
+    let ours = Backend::new(&args.ours)?;
+    let races = if args.races.is_empty() { legacy.listed_races()? } else { args.races.clone() };
+    if races.is_empty() {
+        bail!("{} lists no race: name some with --races", legacy.url());
+    }
+    let rules = Rules::new(&args.tolerances);
+    let mut report = Report::default();
+    for race_id in &races {
+        let race = compare_race(&legacy, &ours, race_id, &rules)?;
+        write!(out, "{race}")?;
+        report.races.push(race);
+    }
+    write!(out, "{report}")?;
+    if let Some(path) = &args.json {
+        std::fs::write(path, serde_json::to_string_pretty(&report.to_json())?)?;
+    }
+    Ok(report.is_equal())
+}
+
+fn compare_race(legacy: &Backend, ours: &Backend, race_id: &str, rules: &Rules) -> Result<RaceReport> {
+    let mut report = RaceReport::new(race_id);
+    for (resource, path) in answers::resources(legacy, race_id)? {
+        let (theirs, mine) = (legacy.answer(&path)?, ours.answer(&path)?);
+        compare(&resource, &theirs, &mine, rules, &mut report.counted);
+    }
+    Ok(report)
+}

@@ -1,0 +1,121 @@
+//! When two values of a field count as the same.
+
+use clap::Args;
+
+/// How far apart two answers may be. Two backends ask the TAB at different moments, so a live race is never quite equal.
+#[derive(Debug, Clone, Args)]
+pub struct Tolerances {
+    /// Amounts and pools: per cent of the larger
+    #[arg(long, default_value_t = 2.0, value_name = "PER_CENT")]
+    pub money: f64,
+    /// Percentages: points
+    #[arg(long, default_value_t = 0.5, value_name = "POINTS")]
+    pub percentages: f64,
+    /// Odds: per cent of the larger
+    #[arg(long, default_value_t = 5.0, value_name = "PER_CENT")]
+    pub odds: f64,
+    /// Times that each backend sets by itself: seconds
+    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    pub seconds: f64,
+    /// More fields to leave out
+    #[arg(long, value_delimiter = ',', value_name = "FIELD,...")]
+    pub ignore: Vec<String>,
+}
+
+impl Default for Tolerances {
+    fn default() -> Self {
+        Self { money: 2.0, percentages: 0.5, odds: 5.0, seconds: 60.0, ignore: Vec::new() }
+    }
+}
+
+/// When two values of a field count as the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// Not looked at.
+    Ignored,
+    /// The same value.
+    Exact,
+    /// Numbers at most so many per cent of the larger apart.
+    PerCent(f64),
+    /// Numbers at most so much apart.
+    Absolute(f64),
+    /// Timestamps at most so many seconds apart.
+    Seconds(f64),
+}
+
+/// The rule of each field.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    tolerances: Tolerances,
+}
+
+/// Each backend's own: keys, when it wrote a row, what it sampled, how it words things.
+const OWN: [&str; 24] = [
+    "id",
+    "created_at",
+    "updated_at",
+    "last_updated",
+    "timestamp",
+    "event_timestamp",
+    "polling_timestamp",
+    "time_to_start",
+    "odds_history",
+    "money_flow_history",
+    "data_quality_score",
+    "extracted_pools",
+    "next_cursor",
+    "next_created_at",
+    "cursor_after",
+    "created_after",
+    "limit",
+    "total",
+    "message",
+    "coverage_report",
+    "interval_coverage",
+    "query_optimizations",
+    "bucketed_data",
+    "entrant_ids",
+];
+
+impl Rules {
+    /// The rules under these tolerances.
+    pub fn new(tolerances: &Tolerances) -> Self {
+        Self { tolerances: tolerances.clone() }
+    }
+
+    /// The rule of a field, by its name.
+    pub fn of(&self, field: &str) -> Rule {
+        if OWN.contains(&field) || self.tolerances.ignore.iter().any(|ignored| ignored == field) {
+            Rule::Ignored
+        } else if field.ends_with("_amount") || field.ends_with("_pool_total") || field == "total_race_pool" {
+            Rule::PerCent(self.tolerances.money)
+        } else if field.ends_with("_percentage") && !field.starts_with("percentage_range") {
+            Rule::Absolute(self.tolerances.percentages)
+        } else if field == "odds" || field.ends_with("_odds") {
+            Rule::PerCent(self.tolerances.odds)
+        } else if ["actual_start", "result_time"].contains(&field) {
+            Rule::Seconds(self.tolerances.seconds)
+        } else {
+            Rule::Exact
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_told_apart_by_name() {
+        let rules = Rules::new(&Tolerances { ignore: vec!["jockey".into()], ..Tolerances::default() });
+        assert_eq!(rules.of("win_pool_amount"), Rule::PerCent(2.0));
+        assert_eq!(rules.of("quinella_pool_total"), Rule::PerCent(2.0));
+        assert_eq!(rules.of("hold_percentage"), Rule::Absolute(0.5));
+        assert_eq!(rules.of("pool_place_odds"), Rule::PerCent(5.0));
+        assert_eq!(rules.of("result_time"), Rule::Seconds(60.0));
+        assert_eq!(rules.of("start_time"), Rule::Exact);
+        assert_eq!(rules.of("runner_number"), Rule::Exact);
+        assert_eq!(rules.of("created_at"), Rule::Ignored);
+        assert_eq!(rules.of("jockey"), Rule::Ignored);
+    }
+}
