@@ -137,6 +137,17 @@ pub struct RunArgs {
     pub breaker_probe: Duration,
 }
 
+impl RunArgs {
+    /// The spool's folder: as set, else where the user's programs keep their state.
+    pub fn spool_folder(&self) -> PathBuf {
+        let state = || {
+            let given = std::env::var_os("XDG_STATE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+            given.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))
+        };
+        self.spool_dir.clone().unwrap_or_else(|| state().unwrap_or_default().join("raceday/spool"))
+    }
+}
+
 /// Settings of `migrate`.
 #[derive(Debug, Clone, Args)]
 pub struct MigrateArgs {

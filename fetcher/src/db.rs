@@ -87,8 +87,11 @@ impl Trouble {
     /// Sorts an error by its SQLSTATE; one without is the connection's.
     pub fn of(error: &tokio_postgres::Error) -> Self {
         let Some(state) = error.code() else { return Self::Away };
-        if *state == SqlState::READ_ONLY_SQL_TRANSACTION || *state == SqlState::T_R_SERIALIZATION_FAILURE {
-            return if *state == SqlState::READ_ONLY_SQL_TRANSACTION { Self::Away } else { Self::Unable };
+        // A primary that became a standby; a function that `migrate` has replaced under a prepared statement.
+        if [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::FEATURE_NOT_SUPPORTED, SqlState::UNDEFINED_FUNCTION]
+            .contains(state)
+        {
+            return Self::Away;
         }
         match state.code().get(..2).unwrap_or_default() {
             // Connection exceptions, authentication, too many connections; 57P0x: shutdown, crash, starting up.
@@ -100,9 +103,15 @@ impl Trouble {
     }
 }
 
-/// The cause of an error as a short word for logs: its SQLSTATE, else `connection`.
-pub fn cause(error: &tokio_postgres::Error) -> String {
-    error.code().map_or_else(|| "connection".to_owned(), |state| state.code().to_owned())
+/// The server's message with its detail, hint and place, on one line.
+pub fn describe(error: &tokio_postgres::Error) -> String {
+    let Some(answer) = error.as_db_error() else { return error.to_string() };
+    let mut text = format!("{} ({})", answer.message(), answer.code().code());
+    for part in [answer.detail(), answer.hint(), answer.where_()].into_iter().flatten() {
+        text.push_str("; ");
+        text.push_str(&part.replace('\n', " "));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,32 +1,77 @@
 //! The program `raceday-fetcher`.
 
 use std::io::IsTerminal;
+use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
-use raceday_fetcher::config::{Cli, Command, CommonArgs, LogFormat};
-use raceday_fetcher::migrate::migrate;
+use raceday_fetcher::config::{Cli, Command, CommonArgs, LogFormat, RunArgs};
+use raceday_fetcher::{metrics, migrate, once, run, status};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Cli::parse().command {
-        Command::Migrate(settings) => {
-            log_to_stderr(&settings.common)?;
-            for line in migrate(&settings).await? {
-                println!("{line}");
-            }
+async fn main() -> ExitCode {
+    match command(Cli::parse().command).await {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            ExitCode::SUCCESS
         }
-        Command::Run(_) | Command::Once { .. } | Command::Meetings { .. } | Command::Status(_) => {
-            anyhow::bail!("not yet");
+        Err(error) => {
+            eprintln!("raceday-fetcher: {error:#}");
+            ExitCode::FAILURE
         }
     }
-    Ok(())
+}
+
+/// Does what is asked; returns what to print.
+async fn command(command: Command) -> Result<Vec<String>> {
+    match command {
+        Command::Run(settings) => {
+            log_to_stderr(&settings.source.common)?;
+            run_until_told(&settings).await.map(|()| Vec::new())
+        }
+        Command::Once { race_id, source } => {
+            log_to_stderr(&source.common)?;
+            Ok(once::race(&source, &race_id).await?)
+        }
+        Command::Meetings { date, source } => {
+            log_to_stderr(&source.common)?;
+            Ok(once::meetings(&source, date).await?)
+        }
+        Command::Migrate(settings) => {
+            log_to_stderr(&settings.common)?;
+            Ok(migrate::migrate(&settings).await?)
+        }
+        Command::Status(settings) => {
+            log_to_stderr(&settings.common)?;
+            Ok(status::status(&settings).await?)
+        }
+    }
+}
+
+async fn run_until_told(settings: &RunArgs) -> Result<()> {
+    let handle = metrics::install().context("metrics")?;
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        stop.send_replace(true);
+        // `timeout` and terminals signal a process and its group: the same wish, twice.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        eprintln!("raceday-fetcher: told twice, ending at once");
+        std::process::exit(130);
+    });
+    Ok(run::run(settings, handle, stopped).await?)
 }
 
 fn log_to_stderr(settings: &CommonArgs) -> Result<()> {
-    // At debug tokio_postgres prints what it sends: payloads.
-    let filter = EnvFilter::try_new(format!("{},tokio_postgres=info", settings.log_level))?;
+    // At debug tokio_postgres prints what it sends: payloads. hyper and reqwest print headers: the API key.
+    let quiet = "tokio_postgres=info,hyper=info,hyper_util=info,reqwest=info,h2=info,rustls=info";
+    let filter = EnvFilter::try_new(format!("{},{quiet}", settings.log_level)).context("LOG_LEVEL")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),

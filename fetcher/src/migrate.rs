@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 use tokio_postgres::Client;
 
 use crate::config::MigrateArgs;
-use crate::db::{Address, AddressError};
+use crate::db::{Address, AddressError, describe};
 
 mod embedded {
     #![allow(missing_docs)]
@@ -118,17 +118,6 @@ async fn set_password(client: &Client, role: &str, password: &str) -> Result<(),
 fn doing(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> MigrateError {
     let what = what.into();
     move |source| MigrateError::Database { what, source }
-}
-
-/// The server's message with its detail, hint and place, on one line.
-pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
-    let Some(answer) = error.as_db_error() else { return error.to_string() };
-    let mut text = format!("{} ({})", answer.message(), answer.code().code());
-    for part in [answer.detail(), answer.hint(), answer.where_()].into_iter().flatten() {
-        text.push_str("; ");
-        text.push_str(&part.replace('\n', " "));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -39,3 +39,22 @@ comment on function raceday.raceday_status() is 'What raceday-fetcher status pri
 
 alter function raceday.raceday_status() owner to raceday_owner;
 grant execute on function raceday.raceday_status() to raceday_fetcher;
+
+-- A list that was polled says nothing of a race, so only processed payloads count.
+create or replace function raceday.raceday_oldest_live_payload_age_s() returns double precision
+    language sql stable parallel safe security definer
+    set search_path = ''
+as $$
+    select coalesce(max(extract(epoch from raceday.now() - greatest(
+        p.processed_through, d.start_time - interval '5 minutes', q.first_due_at
+    ))), 0)::double precision
+    from raceday.due_races d
+    join raceday.race_polls q on q.race_id = d.race_id
+    left join raceday.race_progress p on p.race_id = d.race_id
+    -- Long after its start a race waits for the judge, and its payloads may well stay the same.
+    where d.seconds_to_start between -900 and 300
+$$;
+comment on function raceday.raceday_oldest_live_payload_age_s() is
+    'Seconds since the newest payload of the race near its start whose newest is oldest; 0 when no race is near its start';
+alter function raceday.raceday_oldest_live_payload_age_s() owner to raceday_owner;
+grant execute on function raceday.raceday_oldest_live_payload_age_s() to raceday_fetcher;

@@ -1,0 +1,84 @@
+//! Database time on this side: what `raceday.now()` says, without asking again.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What the database's clock said, and how fast it runs (1 unless simulated).
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    database: DateTime<Utc>,
+    at: Instant,
+    rate: f64,
+}
+
+/// The database's clock as last read. Between readings it is carried on by this machine's monotonic clock.
+#[derive(Debug)]
+pub struct Clock {
+    reading: RwLock<Reading>,
+}
+
+impl Default for Clock {
+    /// The machine's own clock, until the database's is read.
+    fn default() -> Self {
+        Self { reading: RwLock::new(Reading { database: Utc::now(), at: Instant::now(), rate: 1.0 }) }
+    }
+}
+
+impl Clock {
+    /// Notes what the database answered to a question asked at `asked` and answered now.
+    pub fn read(&self, database: DateTime<Utc>, asked: Instant, rate: f64) {
+        // The statement began half a round trip after it was sent.
+        let at = asked + asked.elapsed() / 2;
+        *self.reading.write().unwrap_or_else(PoisonError::into_inner) = Reading { database, at, rate };
+    }
+
+    /// Database time now.
+    pub fn now(&self) -> DateTime<Utc> {
+        let reading = self.reading();
+        let elapsed_us = reading.at.elapsed().as_secs_f64() * reading.rate * 1e6;
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds of a process's life fit")]
+        let elapsed = TimeDelta::microseconds(elapsed_us as i64);
+        reading.database + elapsed
+    }
+
+    /// How long from now until the database's clock says `time`, in real time; zero when it is past.
+    pub fn until(&self, time: DateTime<Utc>) -> Duration {
+        let seconds = (time - self.now()).as_seconds_f64() / self.reading().rate;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
+    }
+
+    /// Seconds of database time in a real one.
+    pub fn rate(&self) -> f64 {
+        self.reading().rate
+    }
+
+    fn reading(&self) -> Reading {
+        *self.reading.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fast_clock_is_carried_on_at_its_rate() {
+        let clock = Clock::default();
+        let noon: DateTime<Utc> = "2025-11-23T12:00:00Z".parse().unwrap();
+        // Asked and answered ten seconds ago, give or take the half round trip.
+        clock.read(noon, Instant::now().checked_sub(Duration::from_secs(10)).unwrap(), 10.0);
+        let now = clock.now();
+        assert!((now - noon).as_seconds_f64() >= 50.0, "{now}");
+        assert!((now - noon).as_seconds_f64() < 60.0, "{now}");
+        let until = clock.until(now + TimeDelta::seconds(100));
+        assert!(until <= Duration::from_secs(10) && until > Duration::from_secs(9), "{until:?}");
+    }
+
+    #[test]
+    fn the_past_is_no_time_away() {
+        let clock = Clock::default();
+        assert_eq!(clock.until(clock.now() - TimeDelta::hours(1)), Duration::ZERO);
+    }
+}

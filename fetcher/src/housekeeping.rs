@@ -1,0 +1,180 @@
+//! What is done beside the polls: the day's meetings lists, the spool's way into the database, payloads left pending.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::NaiveDate;
+use metrics::{counter, gauge};
+use tokio::sync::watch;
+
+use crate::config::SourceArgs;
+use crate::db::Trouble;
+use crate::meetings::{self, Scope};
+use crate::poll::{Poller, report};
+use crate::store::{Store, StoreError, Stored};
+
+/// How often is looked for something to do.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often payloads are looked for that were staged and not processed.
+const PENDING_EVERY: Duration = Duration::from_secs(20);
+/// And how many races of such at a time, so that the connection is soon free again.
+const PENDING_RACES: i32 = 20;
+
+const CLAIM_MEETINGS: &str = "select raceday.raceday_claim_meetings($1)";
+const MEETINGS_DONE: &str = "select raceday.raceday_meetings_done($1, $2, $3)";
+const PROCESS_PENDING: &str = "select count(*) from raceday.raceday_process_pending($1)";
+const OLDEST_LIVE: &str = "select raceday.raceday_oldest_live_payload_age_s()";
+
+/// The housekeeper of a fetcher: one task with a connection of its own.
+pub struct Housekeeper {
+    poller: Arc<Poller>,
+    store: Store,
+    worker: Arc<str>,
+    source: SourceArgs,
+    pending_at: Instant,
+}
+
+impl Housekeeper {
+    /// `store` must be its own.
+    pub fn new(poller: Arc<Poller>, store: Store, worker: Arc<str>, source: SourceArgs) -> Self {
+        Self { poller, store, worker, source, pending_at: Instant::now() }
+    }
+
+    /// Works until told to stop.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut quiet = false;
+        while !*stop.borrow() {
+            if !self.poller.presence.is_away() {
+                match self.look().await {
+                    Ok(()) => quiet = false,
+                    // Said once: while the database is away nothing else is to be expected.
+                    Err(error) if !std::mem::replace(&mut quiet, true) => {
+                        tracing::warn!(error = %error, "housekeeping.failed");
+                    }
+                    Err(_) => {}
+                }
+            }
+            tokio::select! {
+                () = self.poller.spool.waits.notified(), if !self.poller.presence.is_away() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), StoreError> {
+        self.empty_spool().await?;
+        for date in self.claim_meetings().await? {
+            self.fetch_meetings(date).await?;
+        }
+        if self.pending_at.elapsed() > PENDING_EVERY {
+            self.pending_at = Instant::now();
+            self.store.query_one(PROCESS_PENDING, &[&PENDING_RACES]).await?;
+        }
+        let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
+        gauge!("raceday_oldest_live_payload_age_seconds").set(age);
+        Ok(())
+    }
+
+    /// Stages what waits, oldest first; a race of which something is not taken waits whole.
+    async fn empty_spool(&mut self) -> Result<(), StoreError> {
+        let names = self.poller.spool.waiting();
+        let mut stuck = HashSet::new();
+        let mut staged = 0_u64;
+        for name in &names {
+            let Some(race_id) = self.stage_waiting(name, &stuck).await? else {
+                staged += 1;
+                continue;
+            };
+            stuck.insert(race_id);
+        }
+        if staged > 0 {
+            tracing::info!(staged, stuck.races = stuck.len(), "spool.staged");
+        }
+        Ok(())
+    }
+
+    /// The race, if its payload has to wait on. Fails when the database is away.
+    async fn stage_waiting(&mut self, name: &str, stuck: &HashSet<String>) -> Result<Option<String>, StoreError> {
+        let spool = &self.poller.spool;
+        let payload = match spool.read(name).await {
+            Ok(Some(payload)) => payload,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                tracing::error!(spool.file = name, error = %error, "spool.not_read");
+                return Ok(Some(String::new()));
+            }
+        };
+        if stuck.contains(&payload.race_id) {
+            return Ok(Some(payload.race_id));
+        }
+        let removed = match self.store.store_spooled(&payload).await {
+            Ok(stored) => {
+                report(&payload.race_id, &stored);
+                spool.remove(name).await
+            }
+            Err(error) if error.trouble() == Trouble::Refused => {
+                tracing::error!(race.id = %payload.race_id, error = %error, "payload.refused");
+                counter!("raceday_payloads_failed_total", "reason" => "refused").increment(1);
+                spool.put_aside(name).await
+            }
+            Err(error) if error.trouble() == Trouble::Unable => return Ok(Some(payload.race_id)),
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::error!(spool.file = name, error = %error, "spool.not_removed");
+        }
+        Ok(None)
+    }
+
+    async fn claim_meetings(&mut self) -> Result<Vec<NaiveDate>, StoreError> {
+        let worker = self.worker.clone();
+        let rows = self.store.query(CLAIM_MEETINGS, &[&&*worker]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    async fn fetch_meetings(&mut self, date: NaiveDate) -> Result<(), StoreError> {
+        let scope = Scope::read(&mut self.store).await?;
+        let fetched = meetings::fetch(&self.poller.tab, &scope, date, self.source.fetch_timeout).await;
+        let ok = match fetched {
+            Ok(pages) => {
+                let mut ok = true;
+                for page in pages {
+                    let begun = Instant::now();
+                    let payload = self.poller.payload(crate::spool::Kind::Meetings, meetings::key(date), page);
+                    let (result, _) = self.poller.deliver(&mut self.store, payload, begun).await;
+                    counter!("raceday_lists_total", "result" => result).increment(1);
+                    ok &= result != "lost";
+                }
+                ok
+            }
+            Err(error) => {
+                tracing::warn!(list.date = %date, error = %error, "list.failed");
+                counter!("raceday_lists_total", "result" => error.cause()).increment(1);
+                false
+            }
+        };
+        tracing::debug!(list.date = %date, ok, "list");
+        let worker = self.worker.clone();
+        self.store.query(MEETINGS_DONE, &[&date, &&*worker, &ok]).await?;
+        Ok(())
+    }
+}
+
+/// Counts what the database made of a payload that nobody polled for.
+pub fn summarise(race_id: &str, stored: &Stored) -> String {
+    match stored {
+        Stored::Staged => format!("{race_id}: staged, processing failed"),
+        Stored::Processed(processed) => format!(
+            "{race_id}: {} ({} payloads, {} money-flow rows, {} odds rows, {} failed, {:.1} ms){}",
+            processed.status,
+            processed.payloads,
+            processed.money_flow_rows,
+            processed.odds_rows,
+            processed.failed,
+            processed.transform_ms + processed.write_ms,
+            processed.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default(),
+        ),
+    }
+}

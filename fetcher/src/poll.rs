@@ -1,0 +1,227 @@
+//! One poll: ask the TAB, keep the answer, have the database stage and process it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use metrics::{counter, gauge, histogram};
+
+use crate::clock::Clock;
+use crate::schedule::{Claim, Presence};
+use crate::spool::{Kind, Payload, Spool, SpoolError};
+use crate::store::{Processed, Store, Stored};
+use crate::summary::{Outcome, Summary};
+use crate::tab::{Answer, Fetched, Slot, Tab, Validators};
+
+/// Part of a lease that fetching may use; the rest is for the database.
+const FETCH_SHARE: f64 = 0.8;
+/// Races remembered at most: several days of racing.
+const REMEMBERED_MAX: usize = 4000;
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Poller {
+    /// The TAB.
+    pub tab: Tab,
+    /// Where answers wait.
+    pub spool: Arc<Spool>,
+    /// Database time.
+    pub clock: Arc<Clock>,
+    /// Whether the database is there.
+    pub presence: Arc<Presence>,
+    /// Counts.
+    pub summary: Summary,
+    /// When this fetcher began; slots before it are nobody's misses.
+    pub began_at: DateTime<Utc>,
+    last: Mutex<HashMap<String, Last>>,
+}
+
+/// The last answer of a race that was staged.
+#[derive(Debug, Clone)]
+struct Last {
+    hash: u128,
+    validators: Validators,
+}
+
+impl Poller {
+    /// Nothing polled yet.
+    pub fn new(tab: Tab, spool: Arc<Spool>, clock: Arc<Clock>, presence: Arc<Presence>) -> Self {
+        let began_at = clock.now();
+        Self { tab, spool, clock, presence, summary: Summary::default(), began_at, last: Mutex::default() }
+    }
+
+    /// Polls a claimed race: fetches, stages, processes, ends the lease. Errors end in metrics and the log.
+    pub async fn poll(&self, store: &mut Store, claim: &Claim) {
+        let begun = Instant::now();
+        gauge!("active_races_total").increment(1.0);
+        self.note_lateness(claim);
+        let (result, outcome) = self.poll_once(store, claim, begun).await;
+        self.summary.ended(outcome);
+        counter!("raceday_polls_total", "result" => result).increment(1);
+        histogram!("race_processing_seconds").record(begun.elapsed().as_secs_f64());
+        gauge!("active_races_total").decrement(1.0);
+        tracing::debug!(race.id = %claim.race_id, poll.result = result, poll.ms = ms(begun.elapsed()), "poll");
+    }
+
+    async fn poll_once(&self, store: &mut Store, claim: &Claim, begun: Instant) -> (&'static str, Outcome) {
+        let last = self.last_of(claim);
+        let validators = last.as_ref().map(|last| &last.validators);
+        let fetched = self.tab.event(&claim.race_id, claim.status.as_deref(), validators, self.slot(claim)).await;
+        let ended = match fetched {
+            Ok(Fetched::Answer(answer)) if last.is_none_or(|last| last.hash != answer.hash) => {
+                self.summary.fetched(begun.elapsed());
+                return self.keep_and_store(store, claim, answer, begun).await;
+            }
+            Ok(_) => {
+                self.summary.fetched(begun.elapsed());
+                ("unchanged", Outcome::Unchanged)
+            }
+            Err(error) => {
+                tracing::warn!(race.id = %claim.race_id, error = %error, "fetch.failed");
+                (error.cause(), Outcome::Failed)
+            }
+        };
+        if !self.presence.is_away()
+            && let Err(error) = store.done(&claim.race_id).await
+        {
+            tracing::debug!(race.id = %claim.race_id, error = %error, "lease.not_ended");
+        }
+        ended
+    }
+
+    async fn keep_and_store(
+        &self,
+        store: &mut Store,
+        claim: &Claim,
+        answer: Answer,
+        begun: Instant,
+    ) -> (&'static str, Outcome) {
+        let hash = answer.hash;
+        let validators = answer.validators.clone();
+        let payload = self.payload(Kind::Event, claim.race_id.clone(), answer);
+        let (result, outcome) = self.deliver(store, payload, begun).await;
+        if outcome == Outcome::Failed {
+            self.forget(&claim.race_id);
+        } else {
+            self.remember(&claim.race_id, Last { hash, validators });
+        }
+        (result, outcome)
+    }
+
+    /// The payload of an answer that has just come in.
+    pub fn payload(&self, kind: Kind, race_id: String, answer: Answer) -> Payload {
+        histogram!("raceday_payload_bytes").record(answer.body.len() as f64);
+        // What chaos compares: said before anything can go wrong with it.
+        tracing::debug!(race.id = %race_id, body.xxh3 = %format_args!("{:032x}", answer.hash), "answer");
+        Payload { kind, race_id, fetched_at: self.clock.now(), body: Arc::new(answer.body) }
+    }
+
+    /// Brings an answer into the database, or leaves it in the spool.
+    pub async fn deliver(&self, store: &mut Store, payload: Payload, begun: Instant) -> (&'static str, Outcome) {
+        let fetched = Instant::now();
+        let ticket = match self.spool.put(payload.clone()).await {
+            Ok(ticket) => Some(ticket),
+            Err(error) => {
+                let reason = if matches!(error, SpoolError::Full) { "spool_full" } else { "spool_error" };
+                counter!("raceday_spool_refusals_total", "reason" => reason).increment(1);
+                tracing::error!(race.id = %payload.race_id, error = %error, "spool.refused");
+                None
+            }
+        };
+        // Behind what waits of the same race, so that all of it is staged in order.
+        if ticket.is_none() || !(self.presence.is_away() || self.spool.has_waiting(&payload.race_id)) {
+            let asked = Instant::now();
+            match store.store(&payload).await {
+                Ok(stored) => {
+                    self.summary.stored(asked.elapsed(), begun.elapsed());
+                    histogram!("raceday_store_seconds").record(asked.elapsed().as_secs_f64());
+                    histogram!("raceday_staging_visible_seconds").record(fetched.elapsed().as_secs_f64());
+                    if let Some(ticket) = ticket
+                        && let Err(error) = ticket.confirm().await
+                    {
+                        tracing::error!(error = %error, "spool.not_removed");
+                    }
+                    return report(&payload.race_id, &stored);
+                }
+                Err(error) => tracing::warn!(race.id = %payload.race_id, error = %error, "store.failed"),
+            }
+        }
+        let Some(ticket) = ticket else {
+            counter!("raceday_payloads_failed_total", "reason" => "lost").increment(1);
+            tracing::error!(race.id = %payload.race_id, "payload.lost");
+            return ("lost", Outcome::Failed);
+        };
+        if let Err(error) = ticket.keep().await {
+            tracing::error!(race.id = %payload.race_id, error = %error, "spool.not_synced");
+        }
+        ("spooled", Outcome::Spooled)
+    }
+
+    fn note_lateness(&self, claim: &Claim) {
+        let now = self.clock.now();
+        let late = (now - claim.due_at).max(TimeDelta::zero());
+        // Slots that passed before there was a fetcher are not this one's misses.
+        let since_begun = (now - self.began_at).num_seconds() / i64::from(claim.cadence_s.max(1));
+        let missed = u64::try_from(i64::from(claim.missed).min(since_begun)).unwrap_or(0);
+        let late_here = late.min((now - self.began_at).max(TimeDelta::zero()));
+        histogram!("raceday_poll_lateness_seconds").record(late_here.as_seconds_f64());
+        if missed > 0 {
+            counter!("raceday_polls_missed_total").increment(missed);
+            tracing::warn!(race.id = %claim.race_id, missed, "polls.missed");
+        }
+        self.summary.begun(&claim.race_id, late_here.to_std().unwrap_or_default(), missed);
+    }
+
+    fn slot(&self, claim: &Claim) -> Slot {
+        let now = Instant::now();
+        let next = claim.due_at + TimeDelta::seconds(i64::from(claim.cadence_s));
+        let give_up = now + self.clock.until(claim.lease_until).mul_f64(FETCH_SHARE);
+        Slot { retry_until: (now + self.clock.until(next)).min(give_up), give_up }
+    }
+
+    fn last_of(&self, claim: &Claim) -> Option<Last> {
+        if !claim.ours_before {
+            return None;
+        }
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).get(&claim.race_id).cloned()
+    }
+
+    fn remember(&self, race_id: &str, last: Last) {
+        let mut races = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if races.len() >= REMEMBERED_MAX && !races.contains_key(race_id) {
+            races.clear();
+        }
+        races.insert(race_id.to_owned(), last);
+    }
+
+    fn forget(&self, race_id: &str) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(race_id);
+    }
+}
+
+/// Puts what became of a payload into metrics and, if it is bad, the log.
+pub fn report(race_id: &str, stored: &Stored) -> (&'static str, Outcome) {
+    let Stored::Processed(processed) = stored else { return ("staged", Outcome::Processed) };
+    histogram!("transform_seconds").record(processed.transform_ms / 1000.0);
+    histogram!("db_write_seconds").record(processed.write_ms / 1000.0);
+    let Processed { failed, status, error, .. } = processed;
+    if *failed > 0 || status == "failed" || status == "error" {
+        let reason = if *failed > 0 { "bad_payload" } else { "process_error" };
+        counter!("raceday_payloads_failed_total", "reason" => reason)
+            .increment(u64::try_from(*failed).unwrap_or(0).max(1));
+        tracing::error!(race.id = race_id, process.status = %status, error = error.as_deref(), "payload.failed");
+        return ("payload_failed", Outcome::Failed);
+    }
+    ("processed", Outcome::Processed)
+}
+
+/// A slot for a request that belongs to no race.
+pub fn unhurried(timeout: Duration) -> Slot {
+    let now = Instant::now();
+    Slot { retry_until: now + timeout, give_up: now + timeout * 2 }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

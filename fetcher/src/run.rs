@@ -1,0 +1,182 @@
+//! `run`: the loop that claims due races and hands them to its workers, until it is told to stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::breaker::Breaker;
+use crate::clock::Clock;
+use crate::config::{RunArgs, SourceArgs};
+use crate::db::{Address, AddressError};
+use crate::housekeeping::Housekeeper;
+use crate::http::{self, Health};
+use crate::poll::Poller;
+use crate::schedule::{Claim, Presence, Schedule};
+use crate::spool::Spool;
+use crate::store::{Access, Store};
+use crate::tab::{SetupError, Tab};
+
+/// How long polls in flight may take when the fetcher is told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often a TAB that is taken for down is looked at for its next probe.
+const BREAKER_LOOK: Duration = Duration::from_millis(100);
+
+/// Why the fetcher cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// DATABASE_URL is wrong.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Tab(#[from] SetupError),
+    /// The spool's folder cannot be used.
+    #[error("spool {folder}: {source}")]
+    Spool {
+        /// The folder.
+        folder: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The port of metrics and health is taken.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Polls until `stop` turns true; then finishes the polls in flight, gives up the leases, and logs a summary.
+pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Receiver<bool>) -> Result<(), RunError> {
+    let worker: Arc<str> = settings.worker.clone().unwrap_or_else(worker_name).into();
+    let source = &settings.source;
+    let address = Address::new(&source.common, &worker)?;
+    let folder = settings.spool_folder();
+    let spool = Spool::open(&folder, settings.spool_max_bytes)
+        .map_err(|source| RunError::Spool { folder: folder.display().to_string(), source })?;
+    let clock = Arc::new(Clock::default());
+    let presence = Arc::new(Presence::default());
+    let health = Arc::new(Health::new(presence.clone()));
+    http::serve(settings, metrics, health.clone()).await?;
+    let breaker = Breaker::new(settings.breaker_failures, settings.breaker_probe);
+    let tab = Tab::new(source, breaker)?;
+    let access = Arc::new(Access::new(address, clock.clone(), is_local(source)));
+    tracing::info!(worker = %worker, db = %access.address, tab = %source.nztab_api_url, spool = %folder.display(), "fetcher.started");
+
+    let store = || Store::new(access.clone(), worker.clone());
+    let poller = Arc::new(Poller::new(tab, Arc::new(spool), clock.clone(), presence.clone()));
+    let housekeeper = Housekeeper::new(poller.clone(), store(), worker.clone(), source.clone());
+    let housekeeping = tokio::spawn(housekeeper.run(stop.clone()));
+    let schedule = Schedule::new(store(), clock, worker.clone(), presence);
+    // One connection is the schedule's and one the housekeeper's.
+    let workers = settings.concurrency.min(settings.db_pool_max - 2);
+    let idle = (0..workers).map(|_| store()).collect();
+    let mut crew = Crew { poller: poller.clone(), idle, polls: JoinSet::new(), races: HashMap::new() };
+    let mut schedule = work(&mut crew, schedule, &health, stop, &store).await;
+    finish(&mut crew, &store).await;
+    housekeeping.await.ok();
+    schedule.release().await;
+    poller.summary.log();
+    Ok(())
+}
+
+/// The workers: connections at rest, and polls in flight with theirs.
+struct Crew {
+    poller: Arc<Poller>,
+    idle: Vec<Store>,
+    polls: JoinSet<Store>,
+    races: HashMap<Id, String>,
+}
+
+impl Crew {
+    fn begin(&mut self, claim: Claim) {
+        // A poll that outlived its lease: its race comes again with the next slot.
+        if self.races.values().any(|race_id| *race_id == claim.race_id) {
+            counter!("raceday_polls_missed_total").increment(1);
+            tracing::warn!(race.id = %claim.race_id, "poll.still_in_flight");
+            return;
+        }
+        let Some(mut store) = self.idle.pop() else { return };
+        let (poller, race_id) = (self.poller.clone(), claim.race_id.clone());
+        let task = self.polls.spawn(async move {
+            poller.poll(&mut store, &claim).await;
+            store
+        });
+        self.races.insert(task.id(), race_id);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Store), JoinError>, store: &impl Fn() -> Store) {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let race_id = self.races.remove(&id);
+        self.idle.push(match ended {
+            Ok((_, store)) => store,
+            Err(_) => {
+                counter!("raceday_worker_crashes_total").increment(1);
+                tracing::error!(race.id = race_id, "worker.crashed");
+                store()
+            }
+        });
+    }
+}
+
+async fn work(
+    crew: &mut Crew,
+    mut schedule: Schedule,
+    health: &Health,
+    mut stop: watch::Receiver<bool>,
+    store: &impl Fn() -> Store,
+) -> Schedule {
+    while !*stop.borrow() {
+        health.beat();
+        let free = crew.idle.len();
+        let capacity = crew.poller.tab.breaker.capacity(free);
+        let wait = if capacity > 0 {
+            let turn = schedule.turn(capacity).await;
+            let full = turn.claims.len() == free;
+            turn.claims.into_iter().for_each(|claim| crew.begin(claim));
+            if full { None } else { Some(turn.wait) }
+        } else {
+            (free > 0).then_some(BREAKER_LOOK)
+        };
+        tokio::select! {
+            Some(ended) = crew.polls.join_next_with_id() => crew.ended(ended, store),
+            () = tokio::time::sleep(wait.unwrap_or(STOP_WITHIN)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    schedule
+}
+
+async fn finish(crew: &mut Crew, store: &impl Fn() -> Store) {
+    tracing::info!(polls.in_flight = crew.polls.len(), "fetcher.stopping");
+    let ending = async {
+        while let Some(ended) = crew.polls.join_next_with_id().await {
+            crew.ended(ended, store);
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, ending).await.is_err() {
+        tracing::warn!(polls = crew.polls.len(), "polls.abandoned");
+    }
+}
+
+pub(crate) fn is_local(source: &SourceArgs) -> bool {
+    source.nztab_api_url.host_str().is_some_and(|host| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+fn worker_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}

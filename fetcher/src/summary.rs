@@ -1,0 +1,132 @@
+//! What a run amounted to: counted while it runs, logged when it ends.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Durations by size, in microseconds, to three digits.
+#[derive(Debug)]
+struct Durations(Histogram<u64>);
+
+impl Default for Durations {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "the arguments are constants that the crate takes")]
+        let histogram = Histogram::new(3).expect("three significant digits");
+        Self(histogram)
+    }
+}
+
+impl Durations {
+    fn add(&mut self, duration: Duration) {
+        self.0.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    fn quantile_ms(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1000.0
+    }
+
+    fn max_ms(&self) -> f64 {
+        self.0.max() as f64 / 1000.0
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    races: HashSet<String>,
+    polls: u64,
+    failed: u64,
+    spooled: u64,
+    unchanged: u64,
+    misses: u64,
+    fetch: Durations,
+    store: Durations,
+    visible: Durations,
+    late: Durations,
+}
+
+/// What became of a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Staged and processed.
+    Processed,
+    /// The answer says what the last one said.
+    Unchanged,
+    /// On disk until the database is back.
+    Spooled,
+    /// No answer, or one that could not be kept or processed.
+    Failed,
+}
+
+/// The counts of one run, shared by its workers.
+#[derive(Debug, Default)]
+pub struct Summary {
+    counts: Mutex<Counts>,
+}
+
+impl Summary {
+    /// A poll has begun, so late, after so many slots that passed unpolled.
+    pub fn begun(&self, race_id: &str, late: Duration, missed: u64) {
+        let mut counts = self.counts();
+        if !counts.races.contains(race_id) {
+            counts.races.insert(race_id.to_owned());
+        }
+        counts.polls += 1;
+        counts.misses += missed;
+        counts.late.add(late);
+    }
+
+    /// An answer has come.
+    pub fn fetched(&self, duration: Duration) {
+        self.counts().fetch.add(duration);
+    }
+
+    /// The database has taken it: the round trip, and all since the poll began.
+    pub fn stored(&self, round_trip: Duration, since_begun: Duration) {
+        let mut counts = self.counts();
+        counts.store.add(round_trip);
+        counts.visible.add(since_begun);
+    }
+
+    /// A poll has ended.
+    pub fn ended(&self, outcome: Outcome) {
+        let mut counts = self.counts();
+        match outcome {
+            Outcome::Processed => {}
+            Outcome::Unchanged => counts.unchanged += 1,
+            Outcome::Spooled => counts.spooled += 1,
+            Outcome::Failed => counts.failed += 1,
+        }
+    }
+
+    /// Writes the log line `fetcher.summary`.
+    pub fn log(&self) {
+        let counts = self.counts();
+        tracing::info!(
+            races = counts.races.len(),
+            polls = counts.polls,
+            misses = counts.misses,
+            failed = counts.failed,
+            unchanged = counts.unchanged,
+            spooled = counts.spooled,
+            fetch_ms_p50 = counts.fetch.quantile_ms(0.5),
+            fetch_ms_p95 = counts.fetch.quantile_ms(0.95),
+            fetch_ms_max = counts.fetch.max_ms(),
+            store_ms_p50 = counts.store.quantile_ms(0.5),
+            store_ms_p95 = counts.store.quantile_ms(0.95),
+            store_ms_max = counts.store.max_ms(),
+            visible_ms_p50 = counts.visible.quantile_ms(0.5),
+            visible_ms_p95 = counts.visible.quantile_ms(0.95),
+            visible_ms_max = counts.visible.max_ms(),
+            late_ms_p50 = counts.late.quantile_ms(0.5),
+            late_ms_p99 = counts.late.quantile_ms(0.99),
+            late_ms_max = counts.late.max_ms(),
+            "fetcher.summary"
+        );
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
