@@ -1,10 +1,18 @@
 //! What the two backends are asked, and their answers as values that can be compared.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
+
+/// The most documents of a timeline that the contract gives at once.
+const PAGE: usize = 2000;
+
+/// How long a backend may answer "too many requests".
+const PATIENCE: Duration = Duration::from_mins(2);
+
+const BODY_MAX_BYTES: u64 = 64 << 20;
 
 /// A backend that speaks the client's REST contract.
 #[derive(Debug)]
@@ -38,49 +46,102 @@ impl Backend {
     /// The answer to a path: `{"status": N, "body": ...}`, the body only of a success, lists as maps by their key.
     ///
     /// Fails when there is no answer, or a success that is not JSON.
-    pub fn answer(&self, path: &str) -> Result<Value> {
-        let address = format!("{}{path}", self.url);
-        let mut response = self.agent.get(&address).call().with_context(|| format!("{address} does not answer"))?;
-        let status = response.status().as_u16();
+    pub fn answer(&self, resource: &Resource) -> Result<Value> {
         // The wording of an error is each backend's own; that it is one, and which, must be the same.
-        if status != 200 {
-            return Ok(json!({ "status": status }));
+        let (status, body) = self.get(&resource.path)?;
+        let Some(mut body) = body.filter(|_| status == 200) else { return Ok(json!({ "status": status })) };
+        if resource.is_paged {
+            self.read_on(&resource.path, &mut body)?;
         }
-        let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        let body: Value = serde_json::from_str(&text).with_context(|| format!("{address} does not answer JSON"))?;
         Ok(json!({ "status": status, "body": keyed(body) }))
+    }
+
+    /// Follows `next_cursor` until a page is not full, and puts all documents into the first page.
+    fn read_on(&self, path: &str, first: &mut Value) -> Result<()> {
+        let mut page = first.clone();
+        while page["documents"].as_array().is_some_and(|documents| documents.len() >= PAGE) {
+            let cursor = &page["next_cursor"];
+            let cursor = cursor.as_str().map_or_else(|| cursor.to_string(), str::to_owned);
+            let (_, next) = self.get(&format!("{path}&cursorAfter={}", encoded(&cursor)))?;
+            page = next.unwrap_or_default();
+            if let (Some(all), Some(more)) = (first["documents"].as_array_mut(), page["documents"].as_array()) {
+                all.extend(more.iter().cloned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Status and JSON body of a GET; waits and asks again while there are too many requests.
+    fn get(&self, path: &str) -> Result<(u16, Option<Value>)> {
+        let address = format!("{}{path}", self.url);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let response = self.agent.get(&address).call();
+            let mut response = response.with_context(|| format!("{address} does not answer"))?;
+            let status = response.status().as_u16();
+            if status == 429 && Instant::now() < deadline {
+                let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+                std::thread::sleep(Duration::from_secs(wait.unwrap_or(1)).min(PATIENCE));
+                continue;
+            }
+            let text = response.body_mut().with_config().limit(BODY_MAX_BYTES).read_to_string()?;
+            let body = match serde_json::from_str(&text) {
+                Ok(body) => Some(body),
+                Err(error) if status == 200 => bail!("{address} does not answer JSON: {error}"),
+                Err(_) => None,
+            };
+            return Ok((status, body));
+        }
     }
 
     /// The races it lists in the widest window.
     pub fn listed_races(&self) -> Result<Vec<String>> {
-        let answer = self.answer("/api/races/upcoming?windowMinutes=480&lookbackMinutes=120&limit=100")?;
+        let path = "/api/races/upcoming?windowMinutes=480&lookbackMinutes=120&limit=100";
+        let answer = self.answer(&Resource::new("upcoming", path.to_owned()))?;
         let races = answer["body"]["races"].as_object();
-        let races = races.with_context(|| format!("{} lists no upcoming races", self.url))?;
-        Ok(races.keys().cloned().collect())
+        // An empty list has no keys to become a map by.
+        let ids = races.map(|races| races.keys().cloned().collect());
+        ids.or_else(|| answer["body"]["races"].is_array().then(Vec::new))
+            .with_context(|| format!("{} lists no upcoming races", self.url))
     }
 }
 
-/// Every resource of a race in the contract, with the path that asks for it. Which entrants and which meeting: as the
-/// legacy backend says.
-pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<(String, String)>> {
-    let race = encoded(race_id);
-    let mut paths = vec![
-        ("race".to_owned(), format!("/api/races/{race}")),
-        ("entrants".to_owned(), format!("/api/entrants?raceId={race}")),
-        ("pools".to_owned(), format!("/api/race-pools?raceId={race}")),
-        ("results".to_owned(), format!("/api/race-results?raceId={race}")),
-        ("navigation".to_owned(), format!("/api/races/navigation?raceId={race}")),
-    ];
-    if let Some(meeting) = legacy.answer(&paths[0].1)?["body"]["meeting_id"].as_str() {
-        paths.push(("meeting".to_owned(), format!("/api/meetings/{}", encoded(meeting))));
+/// Something to ask both backends for.
+#[derive(Debug)]
+pub struct Resource {
+    /// Its name in the report.
+    pub name: &'static str,
+    /// Its path and query.
+    pub path: String,
+    is_paged: bool,
+}
+
+impl Resource {
+    fn new(name: &'static str, path: String) -> Self {
+        Self { name, path, is_paged: name == "timeline" }
     }
-    let entrants = legacy.answer(&paths[1].1)?;
+}
+
+/// Every resource of a race in the contract. Which entrants and which meeting: as the legacy backend says.
+pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
+    let race = encoded(race_id);
+    let mut resources = vec![
+        Resource::new("race", format!("/api/races/{race}")),
+        Resource::new("entrants", format!("/api/entrants?raceId={race}")),
+        Resource::new("pools", format!("/api/race-pools?raceId={race}")),
+        Resource::new("results", format!("/api/race-results?raceId={race}")),
+        Resource::new("navigation", format!("/api/races/navigation?raceId={race}")),
+    ];
+    if let Some(meeting) = legacy.answer(&resources[0])?["body"]["meeting_id"].as_str() {
+        resources.push(Resource::new("meeting", format!("/api/meetings/{}", encoded(meeting))));
+    }
+    let entrants = legacy.answer(&resources[1])?;
     let entrants: Vec<_> = entrants["body"].as_object().into_iter().flat_map(Map::keys).map(|id| encoded(id)).collect();
     if !entrants.is_empty() {
-        let path = format!("/api/money-flow-timeline?raceId={race}&entrants={}&limit=2000", entrants.join(","));
-        paths.push(("timeline".to_owned(), path));
+        let path = format!("/api/money-flow-timeline?raceId={race}&entrants={}&limit={PAGE}", entrants.join(","));
+        resources.push(Resource::new("timeline", path));
     }
-    Ok(paths)
+    Ok(resources)
 }
 
 /// Lists of objects as maps by what identifies an element, so that a missing one is one difference.

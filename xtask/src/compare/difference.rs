@@ -45,7 +45,8 @@ pub fn compare(path: &str, legacy: &Value, ours: &Value, rules: &Rules, counted:
                 }
             }
             // Elements of a list that we have too many of, though, are seen by clients.
-            for (name, value) in mine.iter().filter(|(name, value)| value.is_object() && !theirs.contains_key(*name)) {
+            let more = mine.iter().filter(|(name, value)| value.is_object() && !theirs.contains_key(*name));
+            for (name, value) in more.filter(|(name, _)| rules.of(name) != Rule::Ignored) {
                 counted.differ(&format!("{path}.{name}"), None, Some(value));
             }
         }
@@ -63,7 +64,12 @@ impl Counted {
     fn differ(&mut self, path: &str, legacy: Option<&Value>, ours: Option<&Value>) {
         self.fields += 1;
         let field = path.rsplit('.').next().unwrap_or(path).to_owned();
-        self.differences.push(Difference { path: path.to_owned(), field, legacy: legacy.cloned(), ours: ours.cloned() });
+        self.differences.push(Difference {
+            path: path.to_owned(),
+            field,
+            legacy: legacy.cloned(),
+            ours: ours.cloned(),
+        });
     }
 }
 

@@ -10,8 +10,8 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::Args;
 
-pub use self::answers::Backend;
-pub use self::difference::{Difference, compare};
+pub use self::answers::{Backend, Resource};
+pub use self::difference::{Counted, Difference, compare};
 pub use self::report::{RaceReport, Report};
 pub use self::rules::{Rule, Rules, Tolerances};
 
@@ -61,9 +61,9 @@ pub fn run(args: &CompareArgs, out: &mut impl Write) -> Result<bool> {
 
 fn compare_race(legacy: &Backend, ours: &Backend, race_id: &str, rules: &Rules) -> Result<RaceReport> {
     let mut report = RaceReport::new(race_id);
-    for (resource, path) in answers::resources(legacy, race_id)? {
-        let (theirs, mine) = (legacy.answer(&path)?, ours.answer(&path)?);
-        compare(&resource, &theirs, &mine, rules, &mut report.counted);
+    for resource in answers::resources(legacy, race_id)? {
+        let (theirs, mine) = (legacy.answer(&resource)?, ours.answer(&resource)?);
+        compare(resource.name, &theirs, &mine, rules, &mut report.counted);
     }
     Ok(report)
 }

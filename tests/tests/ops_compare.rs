@@ -1,0 +1,208 @@
+//! `cargo xtask compare` against a stub of the legacy backend.
+
+mod ops;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use xtask::compare::{CompareArgs, Tolerances, run};
+
+const RACE: &str = "4d3f0a4e-0000-4000-8000-000000000001";
+
+#[test]
+fn the_same_answers_are_equal_and_all_resources_are_asked_for() {
+    let legacy = Stub::start(contract());
+    let ours = Stub::start(contract());
+    let (equal, report) = compare(&legacy, &ours, &[RACE]);
+    assert!(equal, "{report}");
+    assert!(report.contains("1 races") && report.contains(" 0 differences"), "{report}");
+    let asked = ours.asked();
+    for path in [
+        "/api/races/",
+        "/api/entrants?",
+        "/api/race-pools?",
+        "/api/race-results?",
+        "/api/races/navigation?",
+        "/api/meetings/m1",
+        "/api/money-flow-timeline?",
+    ] {
+        assert!(asked.iter().any(|asked| asked.starts_with(path)), "{path} was not asked for: {asked:?}");
+    }
+}
+
+#[test]
+fn every_kind_of_difference_is_found_and_named() {
+    let mut changed = contract();
+    changed["/api/races/"]["start_time"] = json!("2025-10-05T12:01:00.000Z");
+    changed["/api/entrants"][1]["win_odds"] = json!(9.9);
+    changed["/api/entrants"][0]["is_scratched"] = json!(true);
+    changed["/api/race-pools"]["win_pool_total"] = json!(800_000);
+    changed["/api/money-flow-timeline"]["documents"][1]["incremental_win_amount"] = json!("120");
+    changed["/api/race-results"] = json!(null);
+    let (equal, report) = compare(&Stub::start(contract()), &Stub::start(changed), &[RACE]);
+    assert!(!equal, "{report}");
+    for line in [
+        "race.body.start_time: legacy \"2025-10-05T12:00:00.000Z\", ours \"2025-10-05T12:01:00.000Z\"",
+        "entrants.body.e2.win_odds: legacy 4.4, ours 9.9",
+        "entrants.body.e1.is_scratched: legacy false, ours true",
+        "pools.body.win_pool_total: legacy 915138, ours 800000",
+        "timeline.body.documents.e1@4.incremental_win_amount: legacy 120, ours \"120\"",
+        "results.status: legacy 200, ours 404",
+    ] {
+        assert!(report.contains(line), "{line:?} is not in\n{report}");
+    }
+}
+
+#[test]
+fn differences_within_the_tolerances_are_none_and_zero_tolerance_finds_them() {
+    let mut close = contract();
+    close["/api/race-pools"]["win_pool_total"] = json!(915_138 * 99 / 100);
+    close["/api/entrants"][1]["win_odds"] = json!(4.5);
+    close["/api/entrants"][1]["hold_percentage"] = json!(18.4);
+    close["/api/races/"]["updated_at"] = json!("2025-10-05T11:00:00.000Z");
+    let (legacy, ours) = (Stub::start(contract()), Stub::start(close));
+    let (equal, report) = compare(&legacy, &ours, &[RACE]);
+    assert!(equal, "{report}");
+    let strict = Tolerances { money: 0.0, percentages: 0.0, odds: 0.0, seconds: 0.0, ignore: Vec::new() };
+    let (equal, report) = compare_within(&legacy, &ours, &[RACE], strict);
+    assert!(!equal);
+    assert!(report.contains(" 3 differences in 1 races"), "{report}");
+}
+
+#[test]
+fn races_are_taken_from_the_legacy_backend_when_none_is_named() {
+    let (equal, report) = compare(&Stub::start(contract()), &Stub::start(contract()), &[]);
+    assert!(equal, "{report}");
+    assert!(report.contains(&format!("race {RACE}:")), "{report}");
+}
+
+#[test]
+fn a_backend_that_is_away_is_an_error_and_not_a_pass() {
+    let legacy = Stub::start(contract());
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let args = arguments(&legacy.url, &format!("http://{nobody}"), &[RACE], Tolerances::default());
+    let error = run(&args, &mut Vec::new()).unwrap_err();
+    assert!(format!("{error:#}").contains("does not answer"), "{error:#}");
+}
+
+#[test]
+fn too_many_requests_are_waited_out() {
+    let ours = Stub::start_refusing_first(contract(), 2);
+    let (equal, report) = compare(&Stub::start(contract()), &ours, &[RACE]);
+    assert!(equal, "{report}");
+}
+
+#[test]
+fn the_report_for_programs_lists_every_difference() {
+    let mut changed = contract();
+    changed["/api/entrants"][0]["name"] = json!("Other");
+    let (legacy, ours) = (Stub::start(contract()), Stub::start(changed));
+    let folder = tempfile::tempdir().unwrap();
+    let mut args = arguments(&legacy.url, &ours.url, &[RACE], Tolerances::default());
+    args.json = Some(folder.path().join("report.json"));
+    assert!(!run(&args, &mut Vec::new()).unwrap());
+    let report: Value = serde_json::from_slice(&std::fs::read(args.json.unwrap()).unwrap()).unwrap();
+    let difference = json!([{"path": "entrants.body.e1.name", "legacy": "First", "ours": "Other"}]);
+    assert_eq!(report["races"][0]["differences"], difference);
+}
+
+/// Answers by the longest matching beginning of the path; null is a 404.
+fn contract() -> Value {
+    let document = |entrant: &str, interval: i32, amount: i32| {
+        json!({"id": format!("{entrant}{interval}{amount}"), "entrant_id": entrant, "race_id": RACE, "time_interval": interval,
+            "incremental_win_amount": amount, "win_pool_amount": 164_725, "event_timestamp": "2025-10-05T11:55:00.000Z"})
+    };
+    let race = json!({"race_id": RACE, "name": "Cup", "meeting_id": "m1", "start_time": "2025-10-05T12:00:00.000Z",
+        "status": "Open", "race_number": 3, "updated_at": "2025-10-05T11:59:00.000Z"});
+    let entrant = |id: &str, name: &str| {
+        json!({"entrant_id": id, "race_id": RACE, "name": name, "runner_number": 1, "win_odds": 4.4,
+            "hold_percentage": 18.0, "is_scratched": false, "odds_history": [], "money_flow_history": []})
+    };
+    json!({
+        "/api/races/": race,
+        "/api/races/upcoming": {"races": [race], "total": 1},
+        "/api/races/navigation": {"previousRace": null, "nextRace": null, "nextScheduledRace": null},
+        "/api/meetings/": {"meeting_id": "m1", "meeting_name": "Ellerslie", "date": "2025-10-06"},
+        "/api/entrants": [entrant("e1", "First"), entrant("e2", "Second")],
+        "/api/race-pools": {"race_id": RACE, "win_pool_total": 915_138, "currency": "$"},
+        "/api/race-results": {"race_id": RACE, "result_status": "interim", "result_time": "2025-10-05T12:03:00.000Z"},
+        "/api/money-flow-timeline": {"success": true, "next_cursor": null,
+            "documents": [document("e1", 5, 100), document("e1", 4, 120), document("e2", 5, 7)]},
+    })
+}
+
+fn compare(legacy: &Stub, ours: &Stub, races: &[&str]) -> (bool, String) {
+    compare_within(legacy, ours, races, Tolerances::default())
+}
+
+fn compare_within(legacy: &Stub, ours: &Stub, races: &[&str], tolerances: Tolerances) -> (bool, String) {
+    let mut report = Vec::new();
+    let equal = run(&arguments(&legacy.url, &ours.url, races, tolerances), &mut report).unwrap();
+    (equal, String::from_utf8(report).unwrap())
+}
+
+fn arguments(legacy: &str, ours: &str, races: &[&str], tolerances: Tolerances) -> CompareArgs {
+    let races = races.iter().map(|&race| race.to_owned()).collect();
+    CompareArgs { legacy: legacy.to_owned(), ours: ours.to_owned(), races, tolerances, json: None }
+}
+
+/// A backend with fixed answers on a port of its own; it ends with the test's process.
+struct Stub {
+    url: String,
+    asked: std::sync::mpsc::Receiver<String>,
+}
+
+impl Stub {
+    fn start(answers: Value) -> Self {
+        Self::start_refusing_first(answers, 0)
+    }
+
+    fn start_refusing_first(answers: Value, refused: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (tell, asked) = std::sync::mpsc::channel();
+        let (answers, left) = (Arc::new(answers), AtomicUsize::new(refused));
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let refuse =
+                    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+                let path = answer(&connection.unwrap(), &answers, refuse);
+                if tell.send(path).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { url, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.try_iter().collect()
+    }
+}
+
+fn answer(mut connection: &TcpStream, answers: &Value, refuse: bool) -> String {
+    let mut reader = BufReader::new(connection);
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    let mut header = String::new();
+    while reader.read_line(&mut header).unwrap() > 2 {
+        header.clear();
+    }
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let matching = answers.as_object().unwrap().iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+    let body = matching.max_by_key(|(prefix, _)| prefix.len()).map_or(&Value::Null, |(_, body)| body);
+    let (status, body) = match body {
+        _ if refuse => ("429 Too Many Requests\r\nRetry-After: 0", "{}".to_owned()),
+        Value::Null => ("404 Not Found", r#"{"error":"none"}"#.to_owned()),
+        body => ("200 OK", body.to_string()),
+    };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    connection.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    path
+}
