@@ -185,9 +185,8 @@ impl Market {
         let refunded: f64 = amounts.iter().zip(scratched).filter(|(_, out)| **out).map(|(amount, _)| amount).sum();
         let standing: f64 = self.opening.iter().zip(scratched).filter(|(_, out)| !**out).map(|(share, _)| share).sum();
         (0..field)
-            .map(|runner| match scratched[runner] {
-                true => 0,
-                false => whole(amounts[runner] + refunded * self.opening[runner] / standing),
+            .map(|runner| {
+                if scratched[runner] { 0 } else { whole(amounts[runner] + refunded * self.opening[runner] / standing) }
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::faults::Faults;
 use crate::ids::ProgramId;
 
 /// Settings of a simulator.
@@ -19,11 +20,21 @@ pub struct Config {
     pub indent: bool,
     /// Reject requests without `From`, `X-Partner` and `X-Partner-ID` with 403.
     pub require_identification: bool,
+    /// Misbehaviour from the start.
+    pub faults: Faults,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { seed: 1, now: Utc::now(), speed: 1.0, races_soon: false, indent: false, require_identification: false }
+        Self {
+            seed: 1,
+            now: Utc::now(),
+            speed: 1.0,
+            races_soon: false,
+            indent: false,
+            require_identification: false,
+            faults: Faults::default(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The programme of a race day: which meetings, which races, when.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Pacific::Auckland;
 use rand::RngExt;
@@ -119,10 +121,10 @@ const SLOTS: [(&str, Category); 12] = [
 const FIRST_STARTS: [i64; 12] = [725, 700, 825, 838, 855, 742, 882, 960, 902, 1053, 1072, 1137];
 
 /// Offsets of the first wave of a soon programme, in minutes after its anchor; eight of them start at once.
-const WAVE: [i64; 12] = [3, 4, 3, 5, 4, 5, 6, 7, 10, 12, 14, 17];
+const WAVE: [i64; 12] = [3, 4, 3, 5, 4, 5, 6, 7, 8, 10, 11, 13];
 
 /// Meetings that go on when the others of a soon programme are over, and when they begin, in minutes after the anchor.
-const LATE_MEETINGS: [(u8, i64); 4] = [(1, 205), (3, 212), (7, 219), (8, 226)];
+const LATE_MEETINGS: [(u8, i64); 4] = [(1, 135), (3, 142), (7, 149), (8, 156)];
 
 struct Draft {
     index: u8,
@@ -147,7 +149,13 @@ impl Program {
                 foreign: None,
             }],
         };
-        let mut meetings: Vec<Meeting> = drafts.into_iter().map(|draft| meeting(seed, id, draft)).collect();
+        let mut of_country: HashMap<&'static str, usize> = HashMap::new();
+        let mut meetings: Vec<Meeting> = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let nth = of_country.entry(draft.country).or_default();
+            meetings.push(meeting(seed, id, &draft, *nth));
+            *nth += 1;
+        }
         meetings.sort_by_key(|meeting| (meeting.races.first().map(|race| race.fate.first_start), meeting.index));
         Self { id, meetings }
     }
@@ -224,8 +232,8 @@ fn soon(seed: u64, id: ProgramId, anchor: i64) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (index, ((country, category), offset)) in (0..).zip(SLOTS.into_iter().zip(WAVE)) {
         let past = rng.random_range(0..3_i64);
-        let gap = rng.random_range(20..26_i64);
-        let races = rng.random_range(7..9_i64) + past;
+        let gap = rng.random_range(13..16_i64);
+        let races = rng.random_range(9..11_i64) + past;
         let starts = (0..races).map(|race| anchor + (offset + (race - past) * gap) * 60).collect();
         drafts.push(Draft { index, country, category, starts, foreign: None });
     }
@@ -266,10 +274,10 @@ fn forced(id: ProgramId, meeting: u8, race: usize, starts: &[i64]) -> Forced {
     }
 }
 
-fn meeting(seed: u64, program: ProgramId, draft: Draft) -> Meeting {
+fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> Meeting {
     let key = Key { program, meeting: draft.index, race: 0, item: 0, kind: Kind::Meeting };
     let mut rng = rng::stream(seed, "meeting", key.number());
-    let (name, mnemonic, state) = track(seed, program, &draft);
+    let (name, mnemonic, state) = track(seed, program, draft, nth);
     let name = match draft.category {
         Category::Greyhound if draft.country == "NZ" => format!("{name} (G)"),
         _ => name.to_owned(),
@@ -282,7 +290,7 @@ fn meeting(seed: u64, program: ProgramId, draft: Draft) -> Meeting {
     let weather = names::pick(&mut rng, &["FINE", "OCAST", "SHWRY", "Overcast"]);
     let direction = names::pick(&mut rng, &["Left", "Right"]);
     let races = (0..draft.starts.len())
-        .map(|race| race_card(seed, Key { race: u8::try_from(race + 1).unwrap_or(u8::MAX), ..key }, &draft, race))
+        .map(|race| race_card(seed, Key { race: u8::try_from(race + 1).unwrap_or(u8::MAX), ..key }, draft, race))
         .collect();
     Meeting {
         id: key.uuid(seed),
@@ -300,14 +308,14 @@ fn meeting(seed: u64, program: ProgramId, draft: Draft) -> Meeting {
     }
 }
 
-/// The track of a meeting; the day turns the lists, so that tracks are not raced on daily.
-fn track(seed: u64, program: ProgramId, draft: &Draft) -> (&'static str, &'static str, &'static str) {
+/// The track of a country's n-th meeting; the day turns the lists, so that tracks are not raced on daily.
+fn track(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> (&'static str, &'static str, &'static str) {
     if let Some(track) = draft.foreign {
         let (name, mnemonic, _, state, _) = names::FOREIGN_TRACKS[track];
         return (name, mnemonic, state);
     }
     let turn = rng::hash(seed, &[Key::race(program, 0, 0).number(), 11]) % 1000;
-    let place = usize::try_from(turn).unwrap_or_default() + usize::from(draft.index);
+    let place = usize::try_from(turn).unwrap_or_default() + nth;
     if draft.country == "NZ" {
         let (name, mnemonic) = names::NZ_TRACKS[place % names::NZ_TRACKS.len()];
         (name, mnemonic, "NZ")

@@ -40,6 +40,7 @@ pub struct Answer<P, D> {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the vendor's fields")]
 struct Params<'a> {
     enc: &'static str,
     id: &'a str,
@@ -152,6 +153,7 @@ struct Video<'a> {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the vendor's fields")]
 struct RunnerJson<'a> {
     #[serde(flatten)]
     identity: &'a Identity,

@@ -113,7 +113,8 @@ impl Fate {
         let interim_at = actual_start + i64::from(distance_m) / 16 + rng.random_range(25..70_i64);
         let final_at = interim_at + rng.random_range(90..210_i64);
         let abandoned = rng.random_bool(0.01) && chance || forced == Forced::Abandoned;
-        let abandoned_at = abandoned.then(|| first_start - rng.random_range(100..1500_i64));
+        let soon = matches!(key.program, ProgramId::Soon(_));
+        let abandoned_at = abandoned.then(|| first_start - rng.random_range(100..if soon { 400 } else { 1500_i64 }));
         let planted = rng.random_bool(0.2) && chance || forced == Forced::Insider;
         let insider = Insider {
             rank: rng.random_range(2..6),
@@ -123,7 +124,7 @@ impl Fate {
         };
         let late = rng.random_bool(0.08) && chance || forced == Forced::LateScratching;
         let late_s = rng.random_range(90..1200_i64);
-        let late_s = if matches!(key.program, ProgramId::Soon(_)) { late_s.min(150) } else { late_s };
+        let late_s = if soon { late_s.min(150) } else { late_s };
         let early = rng.random_bool(0.3) && forced != Forced::Ordinary;
         let early_s = rng.random_range(3..7_i64) * 3600 + rng.random_range(0..3600_i64);
         Self {

@@ -20,7 +20,6 @@ pub struct Starts {
 
 /// Counts of starts and placings under some condition.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct Record {
     number_of_starts: u32,
     number_of_wins: u32,

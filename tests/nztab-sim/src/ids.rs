@@ -59,7 +59,7 @@ impl Key {
     /// The key of something that belongs to this race.
     #[must_use]
     pub const fn of_race(self, kind: Kind, item: u8) -> Self {
-        Self { kind, item, ..self }
+        Self { item, kind, ..self }
     }
 
     /// The key as one number, for seeding random streams.

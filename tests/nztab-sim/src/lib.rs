@@ -5,10 +5,12 @@
 
 mod bets_json;
 mod cache;
+mod connection;
 mod event_json;
 mod flucs;
 mod form;
 mod meetings_json;
+mod misbehave;
 mod names;
 mod pools_json;
 mod result_json;
@@ -20,7 +22,9 @@ pub mod clock;
 pub mod config;
 pub mod day;
 pub mod fate;
+pub mod faults;
 pub mod ids;
+pub mod ledger;
 pub mod odds;
 pub mod plan;
 pub mod query;
@@ -31,8 +35,9 @@ pub mod simulator;
 pub mod switches;
 
 pub use config::Config;
+pub use faults::Faults;
 pub use plan::Plan;
 pub use query::MeetingsQuery;
-pub use server::serve;
+pub use server::{serve, serve_until};
 pub use simulator::Simulator;
 pub use switches::Switches;

@@ -1,13 +1,18 @@
 //! The simulator as a program.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
-use nztab_sim::{Config, Simulator, day};
+use nztab_sim::{Config, Faults, Simulator, day};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// How long answers begun may take to end when the simulator is to stop.
+const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Parser)]
 #[command(version, about = "A simulator of the NZ TAB racing API")]
@@ -51,6 +56,13 @@ struct Serve {
     /// Reject requests without From, X-Partner and X-Partner-ID.
     #[arg(long, env = "NZTAB_SIM_REQUIRE_IDENTIFICATION")]
     require_identification: bool,
+    /// Misbehaviour from the start, as JSON; POST the same to /_sim/faults to change it, {} to end it.
+    #[arg(long, env = "NZTAB_SIM_FAULTS", value_parser = parse_faults, default_value = "{}")]
+    faults: Faults,
+}
+
+fn parse_faults(json: &str) -> Result<Faults, serde_json::Error> {
+    serde_json::from_str(json)
 }
 
 impl Serve {
@@ -60,11 +72,12 @@ impl Serve {
         let shifted = self.date.map(|date| real + (day::nz_midnight(date) - today));
         Config {
             seed: self.seed,
-            now: self.now.or(shifted).unwrap_or(real) + TimeDelta::zero(),
+            now: self.now.or(shifted).unwrap_or(real),
             speed: self.speed,
             races_soon: self.races_soon,
             indent: self.indent,
             require_identification: self.require_identification,
+            faults: self.faults.clone(),
         }
     }
 }
@@ -81,8 +94,28 @@ async fn main() -> anyhow::Result<()> {
     let config = serve.config();
     println!("{url}");
     tracing::info!(sim.url = url, sim.seed = config.seed, sim.now = %config.now, sim.speed = config.speed, "serving");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopping = async move { stopped.await.unwrap_or_default() };
+    let server = nztab_sim::serve_until(listener, Arc::new(Simulator::new(config)), stopping);
+    tokio::pin!(server);
     tokio::select! {
-        result = nztab_sim::serve(listener, Arc::new(Simulator::new(config))) => result.context("the server failed"),
-        result = tokio::signal::ctrl_c() => result.context("cannot wait for Ctrl-C"),
+        result = &mut server => return result.context("the server failed"),
+        result = asked_to_stop() => result.context("cannot wait for signals")?,
+    }
+    tracing::info!("stopping");
+    // The receiver lives in the server, which is still there.
+    let _ = stop.send(());
+    match tokio::time::timeout(GRACE, server).await {
+        Ok(result) => result.context("the server failed"),
+        // Whoever still reads a slow answer has had time enough.
+        Err(_) => Ok(()),
+    }
+}
+
+async fn asked_to_stop() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminated.recv() => Ok(()),
     }
 }

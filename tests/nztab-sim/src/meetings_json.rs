@@ -113,6 +113,7 @@ pub struct MeetingJson<'a> {
 /// What a meeting asked for by its id has besides.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct Club<'a> {
     pub jetbet_club_name: &'static str,
     pub club_day: u16,

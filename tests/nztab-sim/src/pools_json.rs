@@ -17,6 +17,7 @@ use crate::switches::Switches;
 /// A pool.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
+#[expect(clippy::struct_excessive_bools, reason = "the vendor's fields")]
 pub struct TotePool {
     pub product_type: &'static str,
     pub total: Hundredths,
@@ -65,6 +66,7 @@ pub struct WillPay {
 /// Investments per runner as XML.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct ToteTrends {
     pub pool_total: Hundredths,
     pub tote_trends_data: String,

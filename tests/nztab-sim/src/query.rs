@@ -188,7 +188,8 @@ impl ListQuery {
                 "countries" => parsed.countries = words(value),
                 "limit" => parsed.limit = limit(name, value)?,
                 "order_by" => {
-                    parsed.order_by = value.parse().ok().filter(|order| *order < 2).ok_or_else(|| bad(name, value))?
+                    let order = value.parse().ok().filter(|order| *order < 2);
+                    parsed.order_by = order.ok_or_else(|| bad(name, value))?;
                 }
                 "page_token" if !value.is_empty() => {
                     let offset = value.strip_prefix("cGFnZQ").and_then(|token| usize::from_str_radix(token, 16).ok());

@@ -35,6 +35,7 @@ pub struct Placing<'a> {
 /// A dividend.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct Dividend {
     pub id: String,
     pub tote: &'static str,
@@ -96,11 +97,11 @@ pub fn placings(race: &Race) -> Vec<Placing<'_>> {
 pub fn dividends(race: &Race, status: Status) -> Vec<Dividend> {
     let book = race.book(race.card.fate.betting_ends_at());
     let payouts = payouts(race, &book);
-    let states: &[&'static str] = if status == Status::Final { &["Interim", "Final"] } else { &["Interim"] };
-    let mut dividends = Vec::with_capacity(states.len() * payouts.len());
-    for (state, word) in states.iter().enumerate() {
+    let stages: &[&'static str] = if status == Status::Final { &["Interim", "Final"] } else { &["Interim"] };
+    let mut dividends = Vec::with_capacity(stages.len() * payouts.len());
+    for (stage, word) in stages.iter().enumerate() {
         for (index, payout) in payouts.iter().enumerate() {
-            let item = u8::try_from(state * 64 + index).unwrap_or_default();
+            let item = u8::try_from(stage * 64 + index).unwrap_or_default();
             let numbers = payout.runners.iter().map(|runner| runner + 1);
             dividends.push(Dividend {
                 id: race.card.key.of_race(Kind::Dividend, item).uuid(race.seed),

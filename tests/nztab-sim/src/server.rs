@@ -1,10 +1,13 @@
 //! The HTTP server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, Path, Query, RawQuery, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -13,18 +16,27 @@ use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
 
 use crate::clock::{self, Clock};
+use crate::connection::{Connection, CuttableListener, Watched};
 use crate::day::nz_date;
 use crate::event_json::Header;
+use crate::faults::{Fault, Faults, Misbehaviour};
 use crate::ids::looks_like_uuid;
+use crate::ledger::{Answer, Ledger};
+use crate::misbehave;
 use crate::query::{BadParameter, ListQuery, MeetingsQuery};
 use crate::simulator::Simulator;
 use crate::switches::Switches;
 
-/// A running simulator.
+/// How the vendor asks callers to say who they are.
+const IDENTIFICATION: [&str; 3] = ["from", "x-partner", "x-partner-id"];
+const EVENTS: &str = "/affiliates/v1/racing/events/";
+
 #[derive(Debug)]
-pub struct Running {
+struct Running {
     simulator: Arc<Simulator>,
     clock: Clock,
+    ledger: Arc<Ledger>,
+    misbehaviour: Misbehaviour,
 }
 
 type Shared = State<Arc<Running>>;
@@ -35,23 +47,103 @@ type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> std::io::Result<()> {
-    axum::serve(listener, router(simulator)).await
+    serve_until(listener, simulator, std::future::pending()).await
 }
 
-fn router(simulator: Arc<Simulator>) -> Router {
-    let clock = Clock::start(simulator.config().now, simulator.config().speed);
+/// Serves a simulator until `stop` is ready and the answers begun are given; its clock starts now.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_until(
+    listener: TcpListener,
+    simulator: Arc<Simulator>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let config = simulator.config();
+    let ledger = Arc::new(Ledger::default());
+    let clock = Clock::start(config.now, config.speed);
+    let misbehaviour = Misbehaviour::new(config.seed, config.faults.clone());
+    let listener = CuttableListener { listener, ledger: Arc::clone(&ledger) };
+    let router = router(Arc::new(Running { simulator, clock, ledger, misbehaviour }));
+    let service = router.into_make_service_with_connect_info::<Connection>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+fn router(running: Arc<Running>) -> Router {
     let racing = Router::new()
         .route("/meetings", get(meetings))
         .route("/meetings/{id}", get(meeting))
         .route("/list", get(list))
         .route("/events/{id}", get(event))
         .fallback(unknown_path)
-        .layer(CompressionLayer::new());
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(Arc::clone(&running), receive));
     Router::new()
         .nest("/affiliates/v1/racing", racing)
         .route("/_sim/clock", get(clock_face))
         .route("/_sim/plan", get(plan))
-        .with_state(Arc::new(Running { simulator, clock }))
+        .route("/_sim/stats", get(stats))
+        .route("/_sim/faults", get(faults).post(set_faults))
+        .with_state(running)
+}
+
+/// What every request to the API goes through: counting, identification, faults, and the ledger of answers.
+async fn receive(
+    State(running): Shared,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request
+        .extensions()
+        .get::<axum::extract::OriginalUri>()
+        .map_or_else(|| request.uri().path().to_owned(), |original| original.path().to_owned());
+    let race_id = path.strip_prefix(EVENTS).map(str::to_owned);
+    let asked_at = clock::nanoseconds(running.clock.now());
+    let identified = IDENTIFICATION.iter().all(|name| request.headers().contains_key(*name));
+    running.ledger.asked(race_id.as_deref(), identified);
+    if running.simulator.config().require_identification && !identified {
+        running.ledger.answered(403);
+        return failure(&running, StatusCode::FORBIDDEN, "Forbidden", "unidentified caller", "PERMISSION_DENIED");
+    }
+    let verdict = running.misbehaviour.decide(&path);
+    if let Some(latency_ms) = verdict.latency_ms {
+        running.ledger.misbehaved("latency");
+        tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+    }
+    if let Some(fault) = verdict.fault {
+        running.ledger.misbehaved(fault.name());
+        tracing::debug!(sim.fault = fault.name(), http.path = path, "misbehaving");
+    }
+    let (response, answer) = match verdict.fault {
+        Some(Fault::DroppedConnection) => {
+            connection.cut();
+            return StatusCode::OK.into_response();
+        }
+        Some(Fault::TooManyRequests(retry_after_s)) => (too_many_requests(&running, retry_after_s), None),
+        Some(Fault::ServerError(status)) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (failure(&running, status, "Error", "upstream unavailable", "INTERNAL"), None)
+        }
+        Some(Fault::GarbageBody) => misbehave::garbage(race_id.as_deref(), asked_at),
+        Some(Fault::TruncatedBody) => (misbehave::truncated(next.run(request).await).await, None),
+        Some(Fault::SlowBody(over_ms)) => {
+            let (response, answer) = answered(next.run(request).await);
+            (misbehave::slow(response, over_ms).await, answer)
+        }
+        None => answered(next.run(request).await),
+    };
+    running.ledger.answered(response.status().as_u16());
+    match answer {
+        Some(answer) => Watched::watch(response, connection, answer),
+        None => response,
+    }
+}
+
+/// Takes from a response what the ledger wants to know about it.
+fn answered(mut response: Response) -> (Response, Option<Answer>) {
+    let answer = response.extensions_mut().remove::<Answer>();
+    (response, answer)
 }
 
 async fn meetings(State(running): Shared, RawQuery(raw): RawQuery, pairs: Pairs) -> Response {
@@ -89,10 +181,21 @@ async fn event(State(running): Shared, Path(id): Path<String>, RawQuery(raw): Ra
     if !looks_like_uuid(&id) {
         return bad_request(&running, "Event Details", &BadParameter { name: "id".to_owned(), value: id });
     }
-    running
-        .simulator
-        .event_with(&id, running.clock.now(), &switches)
-        .map_or_else(|| not_found(&running, "Event Details", "event not found"), |body| json(body.text.to_string()))
+    let now = running.clock.now();
+    let Some(body) = running.simulator.event_with(&id, now, &switches) else {
+        return not_found(&running, "Event Details", "event not found");
+    };
+    let answer = Answer {
+        race_id: id,
+        generated_time: Some(body.generated_time),
+        xxh3: body.xxh3,
+        body_bytes: body.bytes.len(),
+        asked_at: clock::nanoseconds(now),
+        fault: None,
+    };
+    let mut response = json(body.bytes);
+    response.extensions_mut().insert(answer);
+    response
 }
 
 async fn unknown_path(State(running): Shared) -> Response {
@@ -109,12 +212,34 @@ async fn plan(State(running): Shared, Query(pairs): Query<Vec<(String, String)>>
     Json(running.simulator.plan(date)).into_response()
 }
 
+async fn stats(State(running): Shared, Query(pairs): Query<Vec<(String, String)>>) -> Response {
+    let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let (race_id, answers) = (value("race_id"), value("answers") != Some("false"));
+    Json(running.ledger.stats(|answer| answers && race_id.is_none_or(|race_id| race_id == answer.race_id)))
+        .into_response()
+}
+
+async fn faults(State(running): Shared) -> Response {
+    Json(running.misbehaviour.faults()).into_response()
+}
+
+async fn set_faults(State(running): Shared, body: Bytes) -> Response {
+    match serde_json::from_slice::<Faults>(&body) {
+        Ok(faults) => {
+            tracing::info!(sim.faults = ?faults, "faults set");
+            running.misbehaviour.set(faults);
+            Json(running.misbehaviour.faults()).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
 fn question(pairs: Pairs, raw: Option<String>) -> (Vec<(String, String)>, String) {
     (pairs.map(|Query(pairs)| pairs).unwrap_or_default(), raw.map_or_else(String::new, |raw| format!("?{raw}")))
 }
 
-fn json(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn json(body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 /// The vendor's error body.
@@ -137,6 +262,15 @@ fn bad_request(running: &Running, title: &str, error: &BadParameter) -> Response
 
 fn not_found(running: &Running, title: &str, error: &str) -> Response {
     failure(running, StatusCode::NOT_FOUND, title, error, "NOT_FOUND")
+}
+
+fn too_many_requests(running: &Running, retry_after_s: Option<u64>) -> Response {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let mut response = failure(running, status, "Too Many Requests", "rate limit exceeded", "RESOURCE_EXHAUSTED");
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn failure(running: &Running, status: StatusCode, title: &str, error: &str, error_code: &'static str) -> Response {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::day::{self, Meeting, Program};
 use crate::event_json::{self, Answer, Header};
 use crate::ids::{Key, Kind, ProgramId};
 use crate::meetings_json::{self, ListData, ListParams, MeetingParams, MeetingsData, MeetingsParams};
+use crate::misbehave;
 use crate::plan::Plan;
 use crate::query::{ListQuery, MeetingsQuery};
 use crate::race::Race;
@@ -21,7 +23,9 @@ use crate::switches::Switches;
 #[derive(Debug, Clone)]
 pub struct Body {
     /// JSON.
-    pub text: Arc<str>,
+    pub bytes: Bytes,
+    /// xxh3-64 of it, 16 hexadecimal digits.
+    pub xxh3: String,
     /// When it was built, as in its header.
     pub generated_time: String,
 }
@@ -72,7 +76,8 @@ impl Simulator {
     /// The event as Raceday asks for it; `None` for an unknown id.
     #[must_use]
     pub fn event(&self, race_id: &str, at: DateTime<Utc>) -> Option<String> {
-        self.event_with(race_id, at, &Switches::raceday()).map(|body| body.text.to_string())
+        let body = self.event_with(race_id, at, &Switches::raceday())?;
+        String::from_utf8(body.bytes.to_vec()).ok()
     }
 
     /// The event at a time; `None` for an unknown id.
@@ -82,8 +87,9 @@ impl Simulator {
         let tick = Tick::latest(self.config.seed, key.number(), at);
         self.bodies.get_or_make(&(key, tick, switches.clone()), || {
             let race = self.race_of(key)?;
-            let text = self.written(&event_json::event(&race, tick, switches)).into();
-            Some(Body { text, generated_time: clock::nanoseconds(tick.generated()) })
+            let bytes = Bytes::from(self.written(&event_json::event(&race, tick, switches)));
+            let xxh3 = misbehave::hash_of(&bytes);
+            Some(Body { bytes, xxh3, generated_time: clock::nanoseconds(tick.generated()) })
         })
     }
 

@@ -30,14 +30,14 @@ pub struct TrackerRow<'a> {
 #[must_use]
 pub fn tracker<'a>(race: &'a Race, book: &Book) -> MoneyTracker<'a> {
     let number = race.card.key.number();
-    let held: Vec<f64> = (0..race.runners.len()).map(|runner| book.held(runner) as f64).collect();
-    let betting = held.iter().any(|held| *held > 0.0);
+    let money: Vec<f64> = (0..race.runners.len()).map(|runner| book.held(runner) as f64).collect();
+    let betting = money.iter().any(|money| *money > 0.0);
     let stray = u32::try_from(rng::hash(race.seed, &[number, 21]) % 3).unwrap_or_default();
     let strangers =
         if betting { u32::try_from(rng::hash(race.seed, &[number, 22]) % 3).unwrap_or_default() } else { 0 };
-    let holds = odds::apportion(99 + stray - strangers, &held);
+    let holds = odds::apportion(99 + stray - strangers, &money);
     // Small punters bet more often on outsiders than their money shows.
-    let tickets: Vec<f64> = held.iter().map(|held| held.powf(0.75)).collect();
+    let tickets: Vec<f64> = money.iter().map(|money| money.powf(0.75)).collect();
     let bets = odds::apportion(100, &tickets);
     let mut rows: Vec<(u64, TrackerRow<'a>)> = Vec::new();
     for (index, runner) in race.runners.iter().enumerate() {

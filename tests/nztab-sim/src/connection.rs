@@ -1,0 +1,183 @@
+//! Connections that can be cut, and that know when what was given to them has left.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::body::Bytes;
+use axum::extract::connect_info::Connected;
+use axum::http::header;
+use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::ledger::{Answer, Ledger};
+
+/// What a handler can do to the connection it answers on.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    cut: Arc<AtomicBool>,
+    /// Answers whose last byte was handed over, but may still be on its way.
+    leaving: Arc<Mutex<Vec<Answer>>>,
+    ledger: Arc<Ledger>,
+}
+
+impl Connection {
+    fn new(ledger: Arc<Ledger>) -> Self {
+        Self { cut: Arc::default(), leaving: Arc::default(), ledger }
+    }
+
+    /// Cuts the connection: nothing more is read or written.
+    pub fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+
+    fn handed_over(&self, answer: Answer) {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+    }
+
+    fn flushed(&self) {
+        for answer in self.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.ledger.given(answer);
+        }
+    }
+}
+
+/// Accepts connections that can be cut.
+#[derive(Debug)]
+pub struct CuttableListener {
+    /// The listener beneath.
+    pub listener: TcpListener,
+    /// Where answers are written down.
+    pub ledger: Arc<Ledger>,
+}
+
+impl Listener for CuttableListener {
+    type Io = Cuttable;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        // Answers go out in one piece; waiting for acknowledgements would only delay their tails.
+        let _ = stream.set_nodelay(true);
+        (Cuttable { stream, connection: Connection::new(Arc::clone(&self.ledger)) }, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, CuttableListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
+        stream.io().connection.clone()
+    }
+}
+
+/// A connection that can be cut.
+#[derive(Debug)]
+pub struct Cuttable {
+    stream: TcpStream,
+    connection: Connection,
+}
+
+impl AsyncRead for Cuttable {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.connection.check()?;
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Cuttable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.connection.check()?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.check()?;
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // The server flushes the connection only when its own buffer is empty, so all handed over is gone.
+        if let Poll::Ready(Ok(())) = flushed {
+            self.connection.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A body that reports when its end was handed to the connection.
+#[derive(Debug)]
+pub struct Watched {
+    body: axum::body::Body,
+    /// Bytes to come, when the length is told: the server does not ask for more than that.
+    left: Option<usize>,
+    report: Option<(Connection, Answer)>,
+}
+
+impl Watched {
+    /// Watches the body of a response.
+    #[must_use]
+    pub fn watch(response: Response, connection: Connection, answer: Answer) -> Response {
+        let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let left = length.and_then(|length| length.parse().ok());
+        response.map(|body| axum::body::Body::new(Self { body, left, report: Some((connection, answer)) }))
+    }
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let over = match &frame {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(frame))) => {
+                let come = frame.data_ref().map_or(0, Bytes::len);
+                self.left = self.left.map(|left| left.saturating_sub(come));
+                self.left == Some(0) || self.body.is_end_stream()
+            }
+            _ => false,
+        };
+        if over && let Some((connection, answer)) = self.report.take() {
+            connection.handed_over(answer);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,273 @@
+//! The simulator over real HTTP: parameters, errors, compression, and every way to misbehave.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use nztab_sim::{Config, Simulator};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use xxhash_rust::xxh3::xxh3_64;
+
+struct Server {
+    base: String,
+    client: Client,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+const EVENT_QUERY: &str = "with_money_tracker=true&with_tote_trends_data=true&with_will_pays=true";
+
+impl Server {
+    async fn start() -> Self {
+        Self::start_with(Config::default()).await
+    }
+
+    async fn start_with(config: Config) -> Self {
+        let now: DateTime<Utc> = "2025-11-23T02:00:00Z".parse().unwrap();
+        let simulator = Arc::new(Simulator::new(Config { now, races_soon: true, ..config }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(nztab_sim::serve(listener, simulator));
+        Self { base, client: Client::new(), task }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}/affiliates/v1/racing/{path}", self.base)).send().await.unwrap()
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        self.get(path).await.json().await.unwrap()
+    }
+
+    async fn sim(&self, path: &str) -> Value {
+        self.client.get(format!("{}/_sim/{path}", self.base)).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn misbehave(&self, faults: Value) {
+        let request = self.client.post(format!("{}/_sim/faults", self.base)).body(faults.to_string());
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    }
+
+    async fn race_id(&self) -> String {
+        let meetings = self.json("meetings?category=T,H&country=NZ,AUS").await;
+        meetings["data"]["meetings"][0]["races"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Stats, once so many answers are written down.
+    async fn stats_with(&self, answers: usize) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let stats = self.sim("stats").await;
+            if stats["answers"].as_array().unwrap().len() >= answers {
+                return stats;
+            }
+            assert!(Instant::now() < deadline, "no {answers} answers in {stats}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn meetings_are_filtered_and_paged() {
+    let server = Server::start().await;
+    let all = server.json("meetings?limit=200").await["data"]["meetings"].as_array().unwrap().clone();
+    let some = server.json("meetings?category=T,H&country=NZ,AUS&limit=200").await["data"]["meetings"].clone();
+    let some = some.as_array().unwrap();
+    assert!(some.len() >= 12 && some.len() < all.len());
+    for meeting in some {
+        assert!(["T", "H"].contains(&meeting["category"].as_str().unwrap()), "{meeting}");
+        assert!(["NZ", "AUS"].contains(&meeting["country"].as_str().unwrap()), "{meeting}");
+    }
+    let page = server.json("meetings?limit=3&offset=2").await;
+    assert_eq!(page["data"]["meetings"].as_array().unwrap()[..], all[2..5]);
+    assert_eq!((&page["params"]["limit"], &page["params"]["offset"]), (&3.into(), &2.into()));
+    let id = all[1]["meeting"].as_str().unwrap();
+    let one = server.json(&format!("meetings/{id}")).await;
+    assert_eq!(one["data"]["meetings"][0]["races"], all[1]["races"]);
+    let other_day = server.json("meetings?date_from=2025-11-20&date_to=2025-11-20&limit=200").await;
+    let dates: Vec<&Value> =
+        other_day["data"]["meetings"].as_array().unwrap().iter().map(|meeting| &meeting["date"]).collect();
+    assert!(!dates.is_empty() && dates.iter().all(|date| **date == "2025-11-20T00:00:00Z"), "{dates:?}");
+}
+
+#[tokio::test]
+async fn the_list_of_races_goes_on_page_by_page() {
+    let server = Server::start().await;
+    let (mut starts, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = server.json(&format!("list?meet_types=T,H&countries=NZ,AUS&limit=50&page_token={token}")).await;
+        let races = page["data"]["races"].as_array().unwrap();
+        assert!(races.len() <= 50);
+        starts.extend(races.iter().map(|race| race["advertised_start"].as_str().unwrap().to_owned()));
+        page["data"]["next_page_token"].as_str().unwrap().clone_into(&mut token);
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert!(starts.len() > 100 && starts.is_sorted(), "{} races", starts.len());
+}
+
+#[tokio::test]
+async fn errors_have_the_vendors_body() {
+    let server = Server::start().await;
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    let race_id = server.race_id().await;
+    for (path, status) in [
+        (format!("events/{unknown}"), 404),
+        ("events/nonsense".to_owned(), 400),
+        (format!("events/{race_id}?with_money_tracker=perhaps"), 400),
+        (format!("meetings/{unknown}"), 404),
+        ("meetings/nonsense".to_owned(), 400),
+        ("meetings?date_from=yesterdayish".to_owned(), 400),
+        ("meetings?limit=1000".to_owned(), 400),
+        ("meetings?category=X".to_owned(), 400),
+        ("list?order_by=7".to_owned(), 400),
+        ("list?page_token=forged".to_owned(), 400),
+        ("nothing-here".to_owned(), 404),
+    ] {
+        let response = server.get(&path).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let body: Value = response.json().await.unwrap();
+        for field in ["title", "generated_time", "url", "error", "error_code"] {
+            assert!(body["header"][field].is_string(), "{path}: no {field} in {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_are_compressed_when_asked() {
+    let server = Server::start().await;
+    let path = format!("{}/affiliates/v1/racing/events/{}?{EVENT_QUERY}", server.base, server.race_id().await);
+    let plain = server.client.get(&path).send().await.unwrap();
+    assert_eq!(plain.headers().get("content-encoding"), None);
+    let plain = plain.bytes().await.unwrap();
+    let raw = Client::builder().no_gzip().build().unwrap();
+    let packed = raw.get(&path).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert!(packed.bytes().await.unwrap().len() * 3 < plain.len());
+}
+
+#[tokio::test]
+async fn an_answer_given_is_written_down_as_it_was_sent() {
+    let server = Server::start().await;
+    let race_id = server.race_id().await;
+    let body = server.get(&format!("events/{race_id}?{EVENT_QUERY}")).await.bytes().await.unwrap();
+    let event: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(event["data"]["race"]["event_id"], race_id.as_str());
+    let stats = server.stats_with(1).await;
+    let answer = &stats["answers"][0];
+    assert_eq!(answer["race_id"], race_id.as_str());
+    assert_eq!(answer["xxh3"], format!("{:016x}", xxh3_64(&body)));
+    assert_eq!(answer["generated_time"], event["header"]["generated_time"]);
+    assert_eq!(stats["races"][&race_id], json!({"requests": 1, "answers": 1}));
+}
+
+#[tokio::test]
+async fn callers_who_do_not_say_who_they_are_are_counted_and_may_be_rejected() {
+    let server = Server::start().await;
+    server.get("list").await;
+    let identified = |request: reqwest::RequestBuilder| {
+        request.header("From", "us@example.org").header("X-Partner", "Us").header("X-Partner-ID", "1")
+    };
+    let list = format!("{}/affiliates/v1/racing/list", server.base);
+    assert_eq!(identified(server.client.get(&list)).send().await.unwrap().status(), StatusCode::OK);
+    let stats = server.sim("stats").await;
+    assert_eq!((&stats["requests"], &stats["unidentified_requests"]), (&2.into(), &1.into()));
+
+    let strict = Server::start_with(Config { require_identification: true, ..Config::default() }).await;
+    let list = format!("{}/affiliates/v1/racing/list", strict.base);
+    assert_eq!(strict.get("list").await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(identified(strict.client.get(&list)).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn it_limits_and_fails_as_told() {
+    let server = Server::start().await;
+    let race = format!("events/{}", server.race_id().await);
+    server.misbehave(json!({"path": "/events/", "too_many_requests": {"retry_after_s": 7, "count": 1}})).await;
+    assert_eq!(server.get("list").await.status(), StatusCode::OK, "faults are for events only");
+    let limited = server.get(&race).await;
+    assert_eq!(limited.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(limited.headers()["retry-after"], "7");
+    assert_eq!(server.get(&race).await.status(), StatusCode::OK, "it happened once, as told");
+    server.misbehave(json!({"server_error": {"status": 502}})).await;
+    let failed = server.get(&race).await;
+    assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);
+    assert!(failed.json::<Value>().await.unwrap()["header"]["error"].is_string());
+    server.misbehave(json!({})).await;
+    assert_eq!(server.get(&race).await.status(), StatusCode::OK);
+    let stats = server.sim("stats").await;
+    assert_eq!((&stats["by_fault"]["too_many_requests"], &stats["by_fault"]["server_error"]), (&1.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn it_drops_truncates_and_garbles() {
+    let server = Server::start().await;
+    let race_id = server.race_id().await;
+    let url = format!("{}/affiliates/v1/racing/events/{race_id}", server.base);
+    // A client of its own, as it may try a dropped connection again when it was kept alive.
+    let fresh =
+        || Client::builder().no_gzip().pool_max_idle_per_host(0).retry(reqwest::retry::never()).build().unwrap();
+    server.misbehave(json!({"dropped_connection": {}})).await;
+    assert!(fresh().get(&url).send().await.is_err(), "no response");
+    server.misbehave(json!({"truncated_body": {}})).await;
+    let cut = fresh().get(&url).send().await.unwrap();
+    assert!(cut.content_length().unwrap() > 100_000);
+    assert!(cut.bytes().await.is_err(), "the body ends too early");
+    server.misbehave(json!({"garbage_body": {}})).await;
+    let garbage = fresh().get(&url).send().await.unwrap();
+    assert_eq!(garbage.status(), StatusCode::OK);
+    let garbage = garbage.bytes().await.unwrap();
+    assert!(serde_json::from_slice::<Value>(&garbage).is_err());
+    assert_eq!(server.sim("clock").await["speed"], 1.0, "the simulator's own paths always work");
+
+    // Of all that, only the garbage was an answer.
+    let stats = server.stats_with(1).await;
+    assert_eq!(stats["races"][&race_id], json!({"requests": 3, "answers": 1}));
+    assert_eq!(stats["answers"][0]["fault"], "garbage_body");
+    assert_eq!(stats["answers"][0]["xxh3"], format!("{:016x}", xxh3_64(&garbage)));
+}
+
+#[tokio::test]
+async fn it_is_slow_as_told() {
+    let server = Server::start().await;
+    let race_id = server.race_id().await;
+    let url = format!("{}/affiliates/v1/racing/events/{race_id}", server.base);
+    let impatient = Client::builder().timeout(Duration::from_millis(400)).build().unwrap();
+    server.misbehave(json!({"latency": {"ms": 60_000}})).await;
+    assert!(impatient.get(&url).send().await.unwrap_err().is_timeout());
+    server.misbehave(json!({"slow_body": {"ms": 60_000}})).await;
+    let slow = impatient.get(&url).send().await.expect("the head comes at once");
+    assert!(slow.bytes().await.unwrap_err().is_timeout());
+    assert_eq!(server.sim("stats").await["races"][&race_id], json!({"requests": 2, "answers": 0}));
+    server.misbehave(json!({"slow_body": {"ms": 80}})).await;
+    let body = server.client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    assert!(serde_json::from_slice::<Value>(&body).is_ok(), "slow, but whole");
+    assert_eq!(server.stats_with(1).await["answers"][0]["xxh3"], format!("{:016x}", xxh3_64(&body)));
+}
+
+#[tokio::test]
+async fn the_clock_runs_at_its_speed_and_the_plan_is_told() {
+    let server = Server::start_with(Config { speed: 100_000.0, ..Config::default() }).await;
+    let read = |face: &Value| face["now"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    let first = server.sim("clock").await;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while read(&server.sim("clock").await) < read(&first) + chrono::TimeDelta::minutes(10) {
+        assert!(Instant::now() < deadline, "the clock stands still");
+    }
+    assert_eq!(first["simulated_epoch"], "2025-11-23T02:00:00Z");
+    assert!(first["real_epoch_ms"].as_i64().unwrap() > 0);
+    let plan = server.sim("plan?date=2025-11-23").await;
+    assert!(!plan["insiders"].as_array().unwrap().is_empty());
+    for field in ["race_id", "entrant_id", "runner_number", "from_seconds_to_start", "to_seconds_to_start", "share"] {
+        assert!(plan["insiders"][0].get(field).is_some(), "{field}");
+    }
+}

@@ -1,0 +1,149 @@
+//! Every field path of the vendor's answers is in the simulated ones, with the same JSON types.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use nztab_sim::query::{ListQuery, MeetingsQuery};
+use nztab_sim::{Simulator, Switches, day};
+use serde_json::Value;
+
+type Shape = BTreeMap<String, BTreeSet<&'static str>>;
+
+fn samples() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/nztab/samples")
+}
+
+/// A real answer, when the samples are at hand.
+fn sample(name: &str) -> Option<Value> {
+    let path = samples().join(name);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("no sample at ../shared/nztab/samples/{name}: not compared");
+        return None;
+    };
+    Some(serde_json::from_str(&text).expect("a sample is JSON"))
+}
+
+fn shape(value: &Value) -> Shape {
+    let mut shape = Shape::new();
+    walk(value, "", &mut shape);
+    shape
+}
+
+fn walk(value: &Value, path: &str, shape: &mut Shape) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    shape.entry(path.to_owned()).or_default().insert(kind);
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| walk(item, &format!("{path}[]"), shape)),
+        // Keyed by date: any date will do.
+        Value::Object(fields) if path.ends_with(".runner_change") => {
+            fields.values().for_each(|field| walk(field, &format!("{path}.<date>"), shape));
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| walk(field, &format!("{path}.{name}"), shape)),
+        _ => {}
+    }
+}
+
+#[track_caller]
+fn assert_covers(simulated: &Value, real: &Value) {
+    let (simulated, real) = (shape(simulated), shape(real));
+    assert!(real.len() > 20, "the walk found {} paths", real.len());
+    let nothing = BTreeSet::new();
+    let missing: Vec<String> = real
+        .iter()
+        .flat_map(|(path, kinds)| {
+            let there = simulated.get(path).unwrap_or(&nothing);
+            kinds.difference(there).map(move |kind| format!("{path}: {kind} (simulated: {there:?})"))
+        })
+        .collect();
+    assert!(missing.is_empty(), "{} of {} paths missing:\n{}", missing.len(), real.len(), missing.join("\n"));
+}
+
+fn date() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2025, 11, 23).unwrap()
+}
+
+fn end_of_day() -> DateTime<Utc> {
+    day::nz_midnight(date() + Days::new(1))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("simulated answers are JSON")
+}
+
+/// The first race of a day's first New Zealand thoroughbred meeting, run and paid.
+fn final_event(simulator: &Simulator) -> Value {
+    let meetings = simulator.meetings_between(date(), date());
+    let meeting = meetings.iter().find(|meeting| meeting.country == "NZ" && meeting.category.letter() == "T").unwrap();
+    let switches = Switches { bet_type_filter: Some("Place".to_owned()), ..Switches::raceday() };
+    let body = simulator.event_with(&meeting.races[0].id, end_of_day(), &switches).unwrap();
+    serde_json::from_slice(&body.bytes).unwrap()
+}
+
+#[test]
+fn an_event_has_every_field_of_a_real_one() {
+    let Some(real) = sample("event.json") else { return };
+    assert_covers(&final_event(&Simulator::with(42)), &real);
+}
+
+#[test]
+fn a_list_of_meetings_has_every_field_of_a_real_one() {
+    let Some(real) = sample("meetings.json") else { return };
+    let simulator = Simulator::with(42);
+    // In the middle of the afternoon, when every status is to be seen.
+    let simulated = json(&simulator.meetings(&MeetingsQuery::day(date()), end_of_day() - chrono::TimeDelta::hours(1)));
+    assert_covers(&simulated, &real);
+}
+
+#[test]
+fn a_meeting_has_every_field_of_a_real_one() {
+    let Some(real) = sample("meeting.json") else { return };
+    let simulator = Simulator::with(42);
+    let meetings = simulator.meetings_between(date(), date());
+    let meeting = meetings.iter().find(|meeting| meeting.country == "AUS").unwrap();
+    assert_covers(&json(&simulator.meeting(&meeting.id, end_of_day()).unwrap()), &real);
+}
+
+#[test]
+fn a_list_of_races_has_every_field_of_a_real_one() {
+    let Some(real) = sample("list.json") else { return };
+    let pairs = [("date_from", "2025-11-23"), ("date_to", "2025-11-23")];
+    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let query = ListQuery::parse(&pairs, "").unwrap();
+    assert_covers(&json(&Simulator::with(42).list(&query, end_of_day())), &real);
+}
+
+#[test]
+fn an_event_weighs_what_a_real_one_does_whatever_its_field() {
+    let simulator = Simulator::with(42);
+    let mut fields = BTreeSet::new();
+    for meeting in simulator.meetings_between(date(), date()) {
+        if meeting.category == day::Category::Greyhound || !matches!(meeting.country, "NZ" | "AUS") {
+            continue;
+        }
+        for card in meeting.races.iter().take(3) {
+            let event = simulator.event(&card.id, end_of_day()).unwrap();
+            assert!((150_000..200_000).contains(&event.len()), "{} runners: {} bytes", card.field, event.len());
+            let runners = json(&event)["data"]["runners"].to_string().len();
+            let part = runners as f64 / event.len() as f64;
+            assert!((0.6..0.75).contains(&part), "{} runners are {part} of the event", card.field);
+            fields.insert(card.field);
+        }
+    }
+    assert!(fields.len() > 5 && fields.iter().all(|field| (8..=16).contains(field)), "{fields:?}");
+}
+
+#[test]
+fn numbers_are_written_as_the_vendor_does() {
+    let event = Simulator::with(42).event(&Simulator::with(42).bench_race_id(7), end_of_day()).unwrap();
+    assert!(!event.contains(".0,") && !event.contains(".0}"), "whole numbers have no decimals");
+    let total = json(&event)["data"]["tote_pools"][0]["total"].to_string();
+    assert!(total.split_once('.').is_none_or(|(_, cents)| cents.len() <= 2), "{total}");
+}
