@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use failsafe::backoff::Exponential;
 use failsafe::failure_policy::ConsecutiveFailures;
-use failsafe::{Instrument, StateMachine, backoff, failure_policy};
+use failsafe::{Instrument, StateMachine, failure_policy};
 use metrics::gauge;
 
 /// What the breaker lets through.
@@ -49,10 +48,27 @@ impl Instrument for Watch {
     }
 }
 
+/// How long it stays open, again and again. The crate's own backoff takes whole seconds only.
+#[derive(Debug, Clone)]
+struct Doubling {
+    next: Duration,
+    max: Duration,
+}
+
+impl Iterator for Doubling {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = self.next;
+        self.next = (now * 2).min(self.max);
+        Some(now)
+    }
+}
+
 /// The breaker. Whoever wants to ask takes a [`Permit`] first.
 #[derive(Debug)]
 pub struct Breaker {
-    machine: StateMachine<ConsecutiveFailures<Exponential>, Watch>,
+    machine: StateMachine<ConsecutiveFailures<Doubling>, Watch>,
     state: Arc<AtomicU8>,
     probing: AtomicBool,
 }
@@ -61,7 +77,7 @@ impl Breaker {
     /// Opens after so many failures in a row; then lets a probe through after `probe`, doubling up to eight times it.
     pub fn new(failures: u32, probe: Duration) -> Self {
         let state = Arc::new(AtomicU8::new(State::Closed as u8));
-        let policy = failure_policy::consecutive_failures(failures.max(1), backoff::exponential(probe, probe * 8));
+        let policy = failure_policy::consecutive_failures(failures.max(1), Doubling { next: probe, max: probe * 8 });
         Self { machine: StateMachine::new(policy, Watch(state.clone())), state, probing: AtomicBool::new(false) }
     }
 

@@ -16,8 +16,8 @@ use crate::config::RunArgs;
 use crate::run::RunError;
 use crate::schedule::Presence;
 
-/// Longest that the loop may be silent: the longest round trip to the database and some.
-const SILENT_MAX: Duration = Duration::from_secs(30);
+/// Longest that the loop may be silent, in milliseconds: the longest round trip to the database and some.
+const SILENT_MAX_MS: u64 = 30_000;
 /// How often the recorder tidies up its histograms.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -41,7 +41,7 @@ impl Health {
     }
 
     fn is_alive(&self) -> bool {
-        self.elapsed_ms() - self.beat_ms.load(Ordering::Relaxed) < SILENT_MAX.as_millis() as u64
+        self.elapsed_ms() - self.beat_ms.load(Ordering::Relaxed) < SILENT_MAX_MS
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a process's life fit")]

@@ -15,7 +15,9 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     match command(Cli::parse().command).await {
         Ok(lines) => {
-            lines.iter().for_each(|line| println!("{line}"));
+            if !lines.is_empty() {
+                println!("{}", lines.join("\n"));
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -40,7 +40,7 @@ pub struct Poller {
 /// The last answer of a race that was staged.
 #[derive(Debug, Clone)]
 struct Last {
-    hash: u128,
+    hash: u64,
     validators: Validators,
 }
 
@@ -113,7 +113,7 @@ impl Poller {
     pub fn payload(&self, kind: Kind, race_id: String, answer: Answer) -> Payload {
         histogram!("raceday_payload_bytes").record(answer.body.len() as f64);
         // What chaos compares: said before anything can go wrong with it.
-        tracing::debug!(race.id = %race_id, body.xxh3 = %format_args!("{:032x}", answer.hash), "answer");
+        tracing::debug!(race.id = %race_id, body.xxh3 = %format_args!("{:016x}", answer.hash), "answer");
         Payload { kind, race_id, fetched_at: self.clock.now(), body: Arc::new(answer.body) }
     }
 

@@ -118,14 +118,11 @@ impl Crew {
             Err(error) => error.id(),
         };
         let race_id = self.races.remove(&id);
-        self.idle.push(match ended {
-            Ok((_, store)) => store,
-            Err(_) => {
-                counter!("raceday_worker_crashes_total").increment(1);
-                tracing::error!(race.id = race_id, "worker.crashed");
-                store()
-            }
-        });
+        if ended.is_err() {
+            counter!("raceday_worker_crashes_total").increment(1);
+            tracing::error!(race.id = race_id, "worker.crashed");
+        }
+        self.idle.push(ended.map_or_else(|_| store(), |(_, store)| store));
     }
 }
 

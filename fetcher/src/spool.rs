@@ -85,6 +85,15 @@ struct Index {
     written: u64,
 }
 
+impl Index {
+    fn show(&self) {
+        let waiting = self.entries.values().filter(|entry| entry.waiting);
+        let (depth, bytes) = waiting.fold((0_u64, 0), |(depth, bytes), entry| (depth + 1, bytes + entry.bytes));
+        gauge!("raceday_spool_depth").set(depth as f64);
+        gauge!("raceday_spool_bytes").set(bytes as f64);
+    }
+}
+
 /// The spool of one fetcher process.
 #[derive(Debug)]
 pub struct Spool {
@@ -116,7 +125,7 @@ impl Spool {
         adopt(root, &folder)?;
         let index = read_index(&folder)?;
         let spool = Self { folder, max_bytes, index: Mutex::new(index), waits: Notify::new(), _lock: lock };
-        spool.show(&spool.index());
+        spool.index().show();
         Ok(spool)
     }
 
@@ -229,7 +238,7 @@ impl Spool {
             if *count == 0 {
                 index.waiting_by_race.remove(&entry.race_id);
             }
-            self.show(&index);
+            index.show();
         }
     }
 
@@ -239,15 +248,8 @@ impl Spool {
         entry.waiting = true;
         let race_id = entry.race_id.clone();
         *index.waiting_by_race.entry(race_id).or_default() += 1;
-        self.show(&index);
+        index.show();
         self.waits.notify_one();
-    }
-
-    fn show(&self, index: &Index) {
-        let waiting = index.entries.values().filter(|entry| entry.waiting);
-        let (depth, bytes) = waiting.fold((0_u64, 0), |(depth, bytes), entry| (depth + 1, bytes + entry.bytes));
-        gauge!("raceday_spool_depth").set(depth as f64);
-        gauge!("raceday_spool_bytes").set(bytes as f64);
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+/// Longest that is told apart, in microseconds: an hour.
+const LONGEST_US: u64 = 3_600_000_000;
+
 /// Durations by size, in microseconds, to three digits.
 #[derive(Debug)]
 struct Durations(Histogram<u64>);
@@ -13,7 +16,7 @@ struct Durations(Histogram<u64>);
 impl Default for Durations {
     fn default() -> Self {
         #[expect(clippy::expect_used, reason = "the arguments are constants that the crate takes")]
-        let histogram = Histogram::new(3).expect("three significant digits");
+        let histogram = Histogram::new_with_bounds(1, LONGEST_US, 3).expect("bounds and digits are in range");
         Self(histogram)
     }
 }
@@ -128,5 +131,31 @@ impl Summary {
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_what_was_added() {
+        let mut durations = Durations::default();
+        for duration_ms in 1..=100 {
+            durations.add(Duration::from_millis(duration_ms));
+        }
+        assert!((durations.quantile_ms(0.5) - 50.0).abs() < 0.1, "{}", durations.quantile_ms(0.5));
+        assert!((durations.quantile_ms(0.95) - 95.0).abs() < 0.1, "{}", durations.quantile_ms(0.95));
+        assert!((durations.max_ms() - 100.0).abs() < 0.1, "{}", durations.max_ms());
+    }
+
+    #[test]
+    fn a_race_is_counted_once_and_its_polls_each() {
+        let summary = Summary::default();
+        summary.begun("a", Duration::ZERO, 0);
+        summary.begun("a", Duration::ZERO, 2);
+        summary.begun("b", Duration::ZERO, 0);
+        let counts = summary.counts();
+        assert_eq!((counts.races.len(), counts.polls, counts.misses), (2, 3, 2));
     }
 }

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use metrics::{counter, histogram};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode, Url};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::breaker::Breaker;
 use crate::config::SourceArgs;
@@ -123,7 +123,7 @@ pub struct Answer {
     /// The body.
     pub body: Vec<u8>,
     /// Its hash.
-    pub hash: u128,
+    pub hash: u64,
     /// For the next request.
     pub validators: Validators,
 }
@@ -275,7 +275,7 @@ impl Tab {
 
     async fn request(&self, url: Url, known: Option<&Validators>) -> Result<Fetched, FetchError> {
         let conditions = known.map(Validators::conditions).unwrap_or_default();
-        let response = self.http.get(url).headers(conditions).send().await.map_err(sort)?;
+        let response = self.http.get(url).headers(conditions).send().await.map_err(|error| sort(&error))?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED => return Ok(Fetched::NotModified),
@@ -286,14 +286,14 @@ impl Tab {
         }
         let validators = Validators::of(response.headers());
         let body = self.body(response).await?;
-        let hash = xxh3_128(&body);
+        let hash = xxh3_64(&body);
         Ok(Fetched::Answer(Answer { body, hash, validators }))
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, FetchError> {
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut body = Vec::with_capacity(announced.unwrap_or(512 * 1024).min(self.body_max_bytes));
-        while let Some(chunk) = response.chunk().await.map_err(sort)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? {
             if body.len() + chunk.len() > self.body_max_bytes {
                 return Err(FetchError::TooLarge);
             }
@@ -323,7 +323,7 @@ fn identification(settings: &SourceArgs) -> Result<HeaderMap, SetupError> {
     Ok(headers)
 }
 
-fn sort(error: reqwest::Error) -> FetchError {
+fn sort(error: &reqwest::Error) -> FetchError {
     if error.is_timeout() {
         FetchError::Timeout
     } else if error.is_connect() {
