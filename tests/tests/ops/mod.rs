@@ -1,11 +1,15 @@
-//! What the tests of operations share: the repository's files and the tools that check them.
+//! What the tests of operations share: the repository's files, the tools that check them, a database.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::Parser;
+use raceday_fetcher::config::Cli;
 use serde_json::Value;
+use xtask::layout::Layout;
+use xtask::stack::{Postgres, PostgresOptions};
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
@@ -28,4 +32,27 @@ pub fn promtool(arguments: &[&str]) -> String {
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "promtool {} failed:\n{text}", arguments.join(" "));
     text
+}
+
+/// A server of its own with a migrated database `raceday`, whose partition worker looks every second.
+pub fn database() -> Postgres {
+    let mut options = PostgresOptions::scratch(&Layout::of_workspace()).unwrap();
+    options.partman.interval_s = 1;
+    let postgres = Postgres::start(options).unwrap();
+    postgres.create_database("raceday").unwrap();
+    migrate(&postgres, "raceday");
+    postgres
+}
+
+/// What `raceday-fetcher migrate` does, with the same password for every role.
+pub fn migrate(postgres: &Postgres, database: &str) {
+    let url = postgres.url("postgres", database);
+    let password = postgres.password("postgres");
+    let mut line = vec!["raceday-fetcher", "migrate", "--database-url", &url];
+    for option in ["--fetcher-password", "--authenticator-password", "--monitor-password"] {
+        line.extend([option, password]);
+    }
+    let raceday_fetcher::config::Command::Migrate(arguments) = Cli::parse_from(line).command else { unreachable!() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(raceday_fetcher::migrate::migrate(&arguments)).unwrap();
 }
