@@ -25,7 +25,7 @@ create or replace function raceday.meeting_body(p_meeting raceday.meetings) retu
 comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the client reads it';
 
 create or replace function api.client_meetings(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$
@@ -55,7 +55,7 @@ $$;
 comment on function api.client_meetings(text) is 'GET /api/meetings: meetings, by date and raceType';
 
 create or replace function api.client_meeting(p_id text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$

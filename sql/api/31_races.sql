@@ -31,7 +31,7 @@ create or replace function raceday.nav_body(p_race raceday.races) returns json
 comment on function raceday.nav_body(raceday.races) is 'A race as a step of navigation';
 
 create or replace function api.client_races(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$
@@ -52,7 +52,7 @@ $$;
 comment on function api.client_races(text) is 'GET /api/races: the races of a meeting';
 
 create or replace function api.client_race(p_id text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$
@@ -70,7 +70,7 @@ $$;
 comment on function api.client_race(text) is 'GET /api/races/:id: one race';
 
 create or replace function api.client_race_navigation(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$
@@ -105,7 +105,7 @@ $$;
 comment on function api.client_race_navigation(text) is 'GET /api/races/navigation: the races before and after a race, and the next to start';
 
 create or replace function api.client_upcoming_races(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$
@@ -144,7 +144,7 @@ $$;
 comment on function api.client_upcoming_races(text) is 'GET /api/races/upcoming: races about to start or just started, nearest first';
 
 create or replace function api.client_next_scheduled_race(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$

@@ -1,41 +1,85 @@
 -- GET /api/entrants, /api/race-pools, /api/race-results
 
-create or replace function raceday.odds_history_body(p_race_id text, p_first timestamptz, p_last timestamptz)
-    returns table (entrant_id text, body json)
+-- A race's history is thousands of values: they are put together as text, which costs half of what json_build_object does. None of them
+-- needs quoting. The comma between two objects and the beginning of the next are the aggregate's delimiter.
+
+create or replace function raceday.event_text(p_at timestamptz) returns text
+    language sql stable parallel safe
+    -- An event_timestamp is cut to milliseconds; a tenth of one more makes PostgreSQL write three digits of them and one to cut off.
+    return left(to_json(p_at at time zone 'UTC' + interval '100 microseconds')::text, 24) || 'Z"';
+comment on function raceday.event_text(timestamptz) is 'utc_text in quotes, twice as fast, for times in whole milliseconds';
+
+create or replace function raceday.entrant_body(p_entrant raceday.entrants) returns json
+    language sql stable parallel safe
+    return json_build_object(
+        'entrant_id', p_entrant.entrant_id,
+        'name', p_entrant.name,
+        'runner_number', p_entrant.runner_number,
+        'win_odds', p_entrant.win_odds,
+        'place_odds', p_entrant.place_odds,
+        'hold_percentage', p_entrant.hold_percentage,
+        'is_scratched', p_entrant.is_scratched,
+        'pool_win_odds', p_entrant.pool_win_odds,
+        'pool_place_odds', p_entrant.pool_place_odds,
+        'barrier', p_entrant.barrier,
+        'jockey', p_entrant.jockey,
+        'trainer_name', p_entrant.trainer_name,
+        'silk_colours', p_entrant.silk_colours,
+        'silk_url', coalesce(p_entrant.silk_url_128, p_entrant.silk_url_64),
+        'silk_url_64', p_entrant.silk_url_64,
+        'silk_url_128', p_entrant.silk_url_128,
+        'favourite', p_entrant.favourite,
+        'mover', p_entrant.mover
+    );
+comment on function raceday.entrant_body(raceday.entrants) is 'A runner as the client reads it, without its history';
+
+create or replace function raceday.entrants_text(p_race_id text, p_first timestamptz, p_last timestamptz) returns text
     language plpgsql stable parallel safe
     set search_path = ''
     -- With the bounds as constants the planner leaves out all other days; a generic plan would lock every partition.
     set plan_cache_mode = force_custom_plan
+    -- The primary key read backwards is newest first for all runners at once, and hashing keeps that order for each of them; sorting
+    -- thousands of rows by runner would cost as much as all the rest.
+    set enable_sort = off
 as $$
+declare
+    v_text text;
 begin
-    return query
-    select o.entrant_id, json_agg(json_build_object(
-        'odds', o.odds, 'timestamp', raceday.utc_text(o.event_timestamp), 'type', o.type
-    ) order by o.event_timestamp desc, o.id desc)
-    from raceday.odds_history o
-    where o.race_id = p_race_id and o.event_timestamp between p_first and p_last
-    group by o.entrant_id;
+    with odds as (
+        select o.entrant_id, string_agg(o.value, '},{"odds":') as body
+        from (
+            select entrant_id, odds::text || ',"type":"' || type || '","timestamp":' || raceday.event_text(event_timestamp) as value
+            from raceday.odds_history
+            where race_id = p_race_id and event_timestamp between p_first and p_last
+            order by race_id desc, id desc
+        ) o
+        group by o.entrant_id
+    ), flow as (
+        select f.entrant_id, string_agg(f.value, '},{"hold_percentage":') as body
+        from (
+            select entrant_id, coalesce(hold_percentage::text, 'null') || ',"win_pool_amount":'
+                || coalesce(win_pool_amount::text, 'null') || ',"timestamp":' || raceday.event_text(event_timestamp) as value
+            from raceday.money_flow_history
+            where race_id = p_race_id and event_timestamp between p_first and p_last and type = 'bucketed_aggregation'
+            order by race_id desc, id desc
+        ) f
+        group by f.entrant_id
+    )
+    select string_agg(
+        rtrim(raceday.entrant_body(e)::text, '}')
+            || coalesce(',"odds_history":[{"odds":' || o.body || '}]', ',"odds_history":[]')
+            || coalesce(',"money_flow_history":[{"hold_percentage":' || f.body || '}]}', ',"money_flow_history":[]}'),
+        ',' order by e.runner_number, e.entrant_id)
+    into v_text
+    from raceday.entrants e
+    left join odds o on o.entrant_id = e.entrant_id
+    left join flow f on f.entrant_id = e.entrant_id
+    where e.race_id = p_race_id;
+    return v_text;
 end
 $$;
-comment on function raceday.odds_history_body(text, timestamptz, timestamptz) is 'The odds of each runner of a race, newest first';
-
-create or replace function raceday.money_flow_body(p_race_id text, p_first timestamptz, p_last timestamptz)
-    returns table (entrant_id text, body json)
-    language plpgsql stable parallel safe
-    set search_path = ''
-    set plan_cache_mode = force_custom_plan
-as $$
-begin
-    return query
-    select h.entrant_id, json_agg(json_build_object(
-        'hold_percentage', h.hold_percentage, 'win_pool_amount', h.win_pool_amount, 'timestamp', raceday.utc_text(h.event_timestamp)
-    ) order by h.event_timestamp desc, h.id desc)
-    from raceday.money_flow_history h
-    where h.race_id = p_race_id and h.event_timestamp between p_first and p_last and h.type = 'bucketed_aggregation'
-    group by h.entrant_id;
-end
-$$;
-comment on function raceday.money_flow_body(text, timestamptz, timestamptz) is 'The money flow of each runner of a race, newest first';
+comment on function raceday.entrants_text(text, timestamptz, timestamptz) is
+    'The runners of a race with the history of their odds and money, newest first, as the inside of a JSON array';
 
 create or replace function api.client_entrants(p_query text default null)
     returns api."application/json"
@@ -47,51 +91,36 @@ declare
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_first timestamptz;
     v_last timestamptz;
-    v_body json;
 begin
-    if v_race_id is null then
-        return raceday.refuse(400, 'raceId is required');
-    end if;
     select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
     from raceday.race_progress p where p.race_id = v_race_id;
-    select json_agg(json_build_object(
-        'entrant_id', e.entrant_id,
-        'name', e.name,
-        'runner_number', e.runner_number,
-        'win_odds', e.win_odds,
-        'place_odds', e.place_odds,
-        'hold_percentage', e.hold_percentage,
-        'is_scratched', e.is_scratched,
-        'odds_history', coalesce(o.body, '[]'),
-        'money_flow_history', coalesce(f.body, '[]'),
-        'pool_win_odds', e.pool_win_odds,
-        'pool_place_odds', e.pool_place_odds,
-        'barrier', e.barrier,
-        'jockey', e.jockey,
-        'trainer_name', e.trainer_name,
-        'silk_colours', e.silk_colours,
-        'silk_url', coalesce(e.silk_url_128, e.silk_url_64),
-        'silk_url_64', e.silk_url_64,
-        'silk_url_128', e.silk_url_128,
-        'favourite', e.favourite,
-        'mover', e.mover
-    ) order by e.runner_number, e.entrant_id) into v_body
-    from raceday.entrants e
-    left join raceday.odds_history_body(v_race_id, v_first, v_last) o on o.entrant_id = e.entrant_id
-    left join raceday.money_flow_body(v_race_id, v_first, v_last) f on f.entrant_id = e.entrant_id
-    where e.race_id = v_race_id;
-    return raceday.cacheable(coalesce(v_body, '[]'));
+    return '[' || coalesce(raceday.entrants_text(v_race_id, v_first, v_last), '') || ']';
 end
 $$;
 comment on function api.client_entrants(text) is 'GET /api/entrants: the runners of a race with the history of their odds and money';
 
+create or replace function api.client_entrants_version(p_query text default null)
+    returns json
+    language plpgsql stable parallel safe security definer
+    set search_path = ''
+as $$
+declare
+    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+begin
+    return raceday.version_answer(
+        v_query, case when v_race_id is null then json_build_object('error', 'raceId is required') end,
+        raceday.race_version(v_race_id));
+end
+$$;
+comment on function api.client_entrants_version(text) is 'The version of what client_entrants answers: nginx asks for it before the body';
 create or replace function raceday.cents(p_dollars numeric) returns bigint
     language sql immutable parallel safe
     return (p_dollars * 100)::bigint;
 comment on function raceday.cents(numeric) is 'Dollars with cents as integer cents';
 
 create or replace function api.client_race_pools(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$
@@ -128,7 +157,7 @@ $$;
 comment on function api.client_race_pools(text) is 'GET /api/race-pools: the tote pools of a race, in cents';
 
 create or replace function api.client_race_results(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$

@@ -23,7 +23,7 @@ comment on function raceday.live_races_polled() is
     'Whether every live race (from 5 minutes before its start until it is finished) has had a payload in the last 60 seconds';
 
 create or replace function api.client_health(p_query text default null)
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = ''
 as $$

@@ -30,9 +30,10 @@ begin
         from pg_catalog.pg_proc p
         where p.pronamespace = 'raceday'::regnamespace
           and p.proname in (
-              'request_header', 'decode_url_text', 'path_id', 'query_values', 'query_value', 'bounded_int', 'utc_text', 'parse_instant', 'refuse',
-              'cacheable', 'meeting_body', 'race_body', 'nav_body', 'odds_history_body', 'money_flow_body', 'cents',
-              'timeline_coverage', 'timeline_page', 'timeline_documents', 'timeline_body', 'live_races_polled')
+              'request_header', 'decode_url_text', 'path_id', 'query_values', 'query_value', 'bounded_int', 'utc_text', 'parse_instant',
+              'refuse', 'set_cache_headers', 'cacheable', 'version_answer', 'race_version', 'meeting_body', 'race_body', 'nav_body',
+              'event_text', 'entrant_body', 'entrants_text', 'cents', 'timeline_entrant_ids', 'timeline_pool_type',
+              'timeline_refusal', 'timeline_coverage', 'timeline_page', 'live_races_polled')
     loop
         execute format('alter function %s owner to raceday_owner', v_object.name);
         execute format('revoke all on function %s from public', v_object.name);

@@ -25,7 +25,7 @@ create function seed.runners(p_race_id text, p_runners int) returns void
     as $$
     insert into raceday.entrants (entrant_id, race_id, name, runner_number, win_odds, place_odds, pool_win_odds, pool_place_odds,
         hold_percentage, bet_percentage, is_scratched, barrier, jockey, trainer_name, silk_colours, silk_url_64, silk_url_128, favourite)
-    select format('%s-runner-%s', p_race_id, lpad(n::text, 2, '0')), p_race_id, 'Runner ' || n, n, 1.5 + n, 1.1 + n / 4.0, 1.7 + n, 1.2 + n / 5.0,
+    select md5(p_race_id || ' ' || n)::uuid::text, p_race_id, 'Runner ' || n, n, 1.5 + n, 1.1 + n / 4.0, 1.7 + n, 1.2 + n / 5.0,
         round(100.0 / p_runners, 2), round(90.0 / p_runners, 2), n = 3, p_runners + 1 - n, 'Jockey ' || n, 'Trainer ' || n,
         'Black, white stars', 'https://silks.example/64/' || n, case when n <> 2 then 'https://silks.example/128/' || n end, n = 1
     from generate_series(1, p_runners) n
@@ -67,14 +67,19 @@ begin
     where (k + e.runner_number) % 3 = 0
     order by k, e.runner_number;
 
-    insert into raceday.race_progress (race_id, processed_through, payload_hash, event_timestamp, first_event_timestamp,
-        last_event_timestamp, first_fetched_at, rows_created_at, entrant_ids, win_intervals, win_amounts, win_bases, place_intervals,
-        place_amounts, place_bases)
-    select p_race_id, b.last, 0, b.last, b.first, b.last, b.first, b.last, '{}', '{}', '{}', '{}', '{}', '{}', '{}'
+    -- What increments are counted from is nothing to read: empty arrays.
+    insert into raceday.race_progress
+    select (jsonb_populate_record(null::raceday.race_progress, empty.arrays || jsonb_build_object(
+        'race_id', p_race_id, 'payload_hash', 0, 'has_history', true, 'processed_through', b.last, 'event_timestamp', b.last,
+        'first_event_timestamp', b.first, 'last_event_timestamp', b.last, 'first_fetched_at', b.first, 'rows_created_at', b.last))).*
     from (
         select date_trunc('milliseconds', v_start) - make_interval(secs => (p_of - p_from) * p_every_s) as first,
             date_trunc('milliseconds', v_start) - make_interval(secs => (p_of - p_to) * p_every_s) as last
     ) b
+    cross join (
+        select jsonb_object_agg(attname, '[]'::jsonb) as arrays from pg_attribute
+        where attrelid = 'raceday.race_progress'::regclass and attnum > 0 and attndims > 0
+    ) empty
     on conflict (race_id) do update
     set processed_through = excluded.processed_through, event_timestamp = excluded.event_timestamp,
         last_event_timestamp = excluded.last_event_timestamp;
