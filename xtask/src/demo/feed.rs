@@ -16,6 +16,8 @@ use crate::stack::http_get;
 
 /// How often everything is read, real time.
 const READ_EVERY: Duration = Duration::from_secs(2);
+/// How long a race is still shown when its betting has closed.
+const SHOWN_WHEN_CLOSED: Duration = Duration::from_secs(10);
 /// Rows of the timeline in one page, the most that the contract allows.
 const PAGE_ROWS: usize = 2000;
 
@@ -106,6 +108,7 @@ impl Drop for Feed {
 struct Reader {
     sources: Sources,
     race_id: Option<String>,
+    closed_since: Option<Instant>,
     flows: Flows,
     cursor: Option<String>,
     client: Option<Client>,
@@ -113,7 +116,7 @@ struct Reader {
 
 impl Reader {
     fn new(sources: Sources) -> Self {
-        Self { sources, race_id: None, flows: Flows::default(), cursor: None, client: None }
+        Self { sources, race_id: None, closed_since: None, flows: Flows::default(), cursor: None, client: None }
     }
 
     fn read(&mut self, mut snapshot: Snapshot) -> Snapshot {
@@ -138,7 +141,14 @@ impl Reader {
         if let Some(at) = upcoming["timestamp"].as_str().and_then(|at| at.parse().ok()) {
             snapshot.clock = Some((at, Instant::now(), self.sources.speed));
         }
-        let Some(race) = choose(&upcoming["races"], self.race_id.as_deref()) else { return Ok(None) };
+        let is_over = self.closed_since.is_some_and(|since| since.elapsed() >= SHOWN_WHEN_CLOSED);
+        let shown = self.race_id.as_deref().filter(|_| !is_over);
+        let Some(race) = choose(&upcoming["races"], shown) else { return Ok(None) };
+        if race["phase"] == "upcoming" {
+            self.closed_since = None;
+        } else if self.closed_since.is_none() {
+            self.closed_since = Some(Instant::now());
+        }
         let id = race["race_id"].as_str().context("a race without race_id")?;
         if self.race_id.as_deref() != Some(id) {
             (self.flows, self.cursor) = (Flows::default(), None);
@@ -180,17 +190,21 @@ impl Reader {
         };
         let client = self.client.insert(client);
         let sql = "select min(m.days_ahead), coalesce(bool_and(m.has_tomorrow), false),
-                          (select count(*) from raceday.pending_payloads)
+                          (select count(*) from raceday.pending_payloads),
+                          (select count(*) from raceday.due_races d where d.seconds_to_start <= 300)
                    from raceday.monitor_maintenance m";
         let row = client.query_one(sql, &[])?;
-        let (days_ahead, has_tomorrow, pending): (Option<i64>, bool, i64) = (row.get(0), row.get(1), row.get(2));
+        let (days_ahead, has_tomorrow): (Option<i64>, bool) = (row.get(0), row.get(1));
+        let (pending, live): (i64, i64) = (row.get(2), row.get(3));
         let partitions = match days_ahead {
             Some(days) if has_tomorrow => format!("partitions {days} days ahead"),
             _ => "partition for tomorrow MISSING".to_owned(),
         };
         let fetcher = http_get(&format!("{}/metrics", self.sources.fetcher))
             .map_or_else(|_| "fetcher away".to_owned(), |(_, text)| fetcher_state(&metrics(&text)));
-        Ok(format!("database ok, {pending} pending  ·  {partitions}  ·  {fetcher}"))
+        Ok(format!(
+            "database ok, {pending} pending  ·  {partitions}  ·  {fetcher}  ·  {live} races in their last 5 minutes"
+        ))
     }
 
     fn get(&self, path: &str) -> Result<Value> {
@@ -202,7 +216,7 @@ impl Reader {
     }
 }
 
-/// The race shown before as long as it is not over, else the first to come.
+/// The race shown before as long as it is in the list, else the first to come.
 fn choose<'a>(races: &'a Value, shown: Option<&str>) -> Option<&'a Value> {
     let races = races.as_array()?;
     let same = races.iter().find(|race| shown.is_some() && race["race_id"].as_str() == shown);
@@ -227,8 +241,7 @@ fn fetcher_state(metrics: &BTreeMap<String, f64>) -> String {
     let value = |name: &str| metrics.get(name).copied().unwrap_or(0.0);
     let breaker = if value("raceday_breaker_state") > 0.0 { ", TAB away" } else { "" };
     format!(
-        "fetcher ok, {} races live, {} polls, {} missed{breaker}",
-        value("active_races_total"),
+        "fetcher ok, {} polls, {} missed{breaker}",
         value("raceday_polls_total"),
         value("raceday_polls_missed_total")
     )
@@ -255,6 +268,6 @@ mod tests {
         let page = "# TYPE raceday_polls_total counter\nraceday_polls_total{result=\"ok\"} 7\nraceday_polls_total{result=\"unchanged\"} 2\nactive_races_total 5\n";
         let metrics = metrics(page);
         assert_eq!(metrics["raceday_polls_total"].to_string(), "9");
-        assert_eq!(fetcher_state(&metrics), "fetcher ok, 5 races live, 9 polls, 0 missed");
+        assert_eq!(fetcher_state(&metrics), "fetcher ok, 9 polls, 0 missed");
     }
 }

@@ -56,7 +56,7 @@ pub struct Stored {
     pub failed: i64,
     /// Slots of a race's cadence between two of its payloads that have none.
     pub empty_slots: i64,
-    /// Most races polled within one minute of race time.
+    /// Most races polled within one minute at the shortest cadence: in their last minutes or running.
     pub concurrent_races: i64,
 }
 
@@ -86,6 +86,7 @@ pub fn judge(database_url: &str, started_at: &str, fetcher_log: &str) -> Result<
 const STORED_SQL: &str = "
 with polls as materialized (
     select p.race_id, p.fetched_at, p.status, r.start_time,
+           raceday.poll_every_s(extract(epoch from r.start_time - p.fetched_at)::double precision) as every_s,
            lag(p.fetched_at) over (partition by p.race_id order by p.fetched_at) as before
     from raceday.staged_payloads p
     left join raceday.races r on r.race_id = p.race_id
@@ -103,7 +104,9 @@ select count(*) as payloads,
        (select coalesce(sum(floor(g.gap_s / g.every_s) - 1) filter (where g.gap_s >= 2 * g.every_s), 0)::bigint from gaps g)
            as empty_slots,
        (select coalesce(max(m.races), 0)
-        from (select count(distinct race_id) as races from polls group by date_trunc('minute', fetched_at)) m)
+        from (select count(distinct race_id) as races from polls
+              where every_s = (select min(c.every_s) from raceday.poll_cadence c)
+              group by date_trunc('minute', fetched_at)) m)
            as concurrent_races
 from polls";
 
@@ -124,7 +127,10 @@ impl Verdict {
         };
         fault(
             stored.concurrent_races < CONCURRENT_RACES_MIN,
-            format!("{} races at once, fewer than {CONCURRENT_RACES_MIN}", stored.concurrent_races),
+            format!(
+                "{} races at once in their last minutes, fewer than {CONCURRENT_RACES_MIN}",
+                stored.concurrent_races
+            ),
         );
         fault(stored.pending > 0, format!("{} payloads wait to be processed", stored.pending));
         fault(stored.failed > 0, format!("{} payloads failed", stored.failed));
@@ -155,7 +161,11 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nSummary")?;
         if let Some(summary) = &self.summary {
-            writeln!(f, "  races {}, at most {} at once", summary.races, self.stored.concurrent_races)?;
+            writeln!(
+                f,
+                "  races {}, {} of them in their last minutes at once",
+                summary.races, self.stored.concurrent_races
+            )?;
             writeln!(
                 f,
                 "  polls {} ({} with news, {} unchanged), misses {}",
@@ -232,7 +242,7 @@ mod tests {
     #[test]
     fn each_fault_is_seen_alone() {
         let spoil: [(&str, Spoil); 8] = [
-            ("races at once", |v| v.stored.concurrent_races = 4),
+            ("races at once in", |v| v.stored.concurrent_races = 4),
             ("wait to be processed", |v| v.stored.pending = 1),
             ("payloads failed", |v| v.stored.failed = 1),
             ("payloads processed", |v| v.stored.processed = 95),
