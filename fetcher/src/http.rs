@@ -64,8 +64,14 @@ pub async fn serve(settings: &RunArgs, metrics: PrometheusHandle, health: Arc<He
             upkeep.run_upkeep();
         }
     });
+    let process = metrics_process::Collector::default();
+    process.describe();
+    let render = async move || {
+        process.collect();
+        metrics.render()
+    };
     let router = Router::new()
-        .route("/metrics", get(async move || metrics.render()))
+        .route("/metrics", get(render))
         .route("/health", get(live))
         .route("/ready", get(ready))
         .with_state(health);

@@ -1,6 +1,6 @@
 //! Metrics: their descriptions, buckets and the recorder that renders them.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 const SECONDS: [f64; 18] =
@@ -42,6 +42,11 @@ fn describe() {
     for (name, text) in counters {
         describe_counter!(name, text);
     }
+    // Without labels they are there from the start: an increase from nothing to 1 is none to Prometheus.
+    for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
+        counter!(name).absolute(0);
+    }
+    gauge!("active_races_total").set(0.0);
     let gauges = [
         ("active_races_total", "Races being polled"),
         ("db_pool_connections", "Database connections by state"),
