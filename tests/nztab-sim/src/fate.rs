@@ -112,7 +112,7 @@ impl Fate {
         let actual_start = start + rng.random_range(15..150_i64);
         let interim_at = actual_start + i64::from(distance_m) / 16 + rng.random_range(25..70_i64);
         let final_at = interim_at + rng.random_range(90..210_i64);
-        let abandoned = rng.random_bool(0.01) && chance || forced == Forced::Abandoned;
+        let abandoned = rng.random_bool(0.005) && chance || forced == Forced::Abandoned;
         let soon = matches!(key.program, ProgramId::Soon(_));
         let abandoned_at = abandoned.then(|| first_start - rng.random_range(100..if soon { 400 } else { 1500_i64 }));
         let planted = rng.random_bool(0.2) && chance || forced == Forced::Insider;

@@ -105,14 +105,19 @@ pub fn apportion(total: u32, weights: &[f64]) -> Vec<u32> {
     parts
 }
 
-/// What one dollar wins when the bets on the outcome are this part of the pool, to ten cents down.
+/// What one dollar wins when the bets on the outcome are this part of a pool after take-out, to ten cents down.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "capped by the pool itself")]
-pub fn exotic(pool_cents: i64, chance: f64) -> Hundredths {
-    let net = pool_cents * (100 - EXOTIC_TAKE_OUT_PERCENT) / 100;
-    let per_dollar = (0.75 / chance.max(1e-9) * 10.0).floor() as i64 * 10;
-    // Somebody holds at least a dollar of the winning ticket.
-    Hundredths(per_dollar.min(net / 10 * 10).max(100))
+#[expect(clippy::cast_possible_truncation, reason = "at most 10^11")]
+pub fn exotic(chance: f64) -> Hundredths {
+    let net = (100 - EXOTIC_TAKE_OUT_PERCENT) as f64 / 100.0;
+    Hundredths(((net / chance.max(1e-9) * 10.0).floor() as i64 * 10).max(100))
+}
+
+/// What one dollar wins from a pool of this size: somebody holds at least a dollar of the winning ticket.
+#[must_use]
+pub fn exotic_dividend(pool_cents: i64, chance: f64) -> Hundredths {
+    let net_cents = pool_cents * (100 - EXOTIC_TAKE_OUT_PERCENT) / 100;
+    Hundredths(exotic(chance).0.min(net_cents / 10 * 10).max(100))
 }
 
 /// The chance of an order of finish, by Harville: each place goes to the rest in proportion to their chances.

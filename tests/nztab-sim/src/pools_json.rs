@@ -169,7 +169,8 @@ fn quadrella(
         pool.will_pay_current_leg = race.card.number;
     }
     if switches.with_will_pays {
-        let pays = |runner: usize| WillPay { odds: odds::exotic(cents, chances[runner] * 0.02), sel: runner + 1 };
+        let pays =
+            |runner: usize| WillPay { odds: odds::exotic_dividend(cents, chances[runner] * 0.02), sel: runner + 1 };
         pool.will_pays = Some((0..chances.len()).filter(|runner| chances[*runner] > 0.0).map(pays).collect());
     }
     if switches.with_tote_trends_data {
@@ -200,7 +201,7 @@ fn quinella(chances: &[f64], scratched: &[bool]) -> Vec<QuinellaOdds> {
                     {
                         return "-".to_owned();
                     }
-                    let odds = odds::exotic(i64::MAX / 1000, odds::pair_chance(chances, runner, other));
+                    let odds = odds::exotic(odds::pair_chance(chances, runner, other));
                     format!("{}.{:02}", odds.0 / 100, odds.0 % 100)
                 })
                 .collect();

@@ -9,8 +9,11 @@ use crate::ids::Kind;
 use crate::runner::{Draft, Runner};
 use crate::{names, rng};
 
-/// Bytes of an event's runners that a field of any size is to come to, and what a runner and an earlier start weigh.
-const RUNNERS_BYTES: usize = 133_000;
+/// Bytes that an event is to come to before its results, whatever the field, and what its parts weigh: everything but
+/// runners, a runner's rows in tracker and pools, a runner without a past, an earlier start.
+const EVENT_BYTES: usize = 190_000;
+const BASE_BYTES: usize = 5_000;
+const ROWS_BYTES: usize = 2_100;
 const RUNNER_BYTES: usize = 6_060;
 const LAST_START_BYTES: usize = 773;
 
@@ -77,12 +80,13 @@ impl Race {
     }
 }
 
-/// Spreads the earlier starts over a field, older horses first, so that an event weighs the same whatever its field.
+/// Spreads the earlier starts over a field, so that an event weighs the same whatever its field.
 fn last_starts(field: usize) -> Vec<usize> {
-    let all = RUNNERS_BYTES.saturating_sub(field * RUNNER_BYTES) / LAST_START_BYTES;
-    let each = all.max(field) / field;
-    let extra = all.max(field) % field;
-    (0..field).map(|index| each + usize::from(index < extra)).collect()
+    let runners_bytes = EVENT_BYTES.saturating_sub(BASE_BYTES + field * ROWS_BYTES);
+    // The favourite and the mover are in it twice.
+    let each_bytes = (runners_bytes / (field + 2)).saturating_sub(RUNNER_BYTES);
+    let all = (each_bytes * field / LAST_START_BYTES).max(field);
+    (0..field).map(|index| all / field + usize::from(index < all % field)).collect()
 }
 
 fn scratchings(seed: u64, card: &RaceCard) -> Vec<Option<i64>> {

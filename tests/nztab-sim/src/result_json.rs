@@ -163,7 +163,7 @@ fn payouts(race: &Race, book: &Book) -> Vec<Payout> {
             "Pool Quinella" => odds::pair_chance(&chances, order[0], order[1]),
             _ => odds::order_chance(&chances, order),
         };
-        payouts.push(Payout { product, dividend: odds::exotic(pool, chance), pool, runners: order.to_vec() });
+        payouts.push(Payout { product, dividend: odds::exotic_dividend(pool, chance), pool, runners: order.to_vec() });
     }
     payouts
 }
