@@ -33,7 +33,9 @@ begin
               'request_header', 'decode_url_text', 'path_id', 'query_values', 'query_value', 'bounded_int', 'utc_text', 'parse_instant',
               'refuse', 'set_cache_headers', 'cacheable', 'version_answer', 'race_version', 'meeting_body', 'race_body', 'nav_body',
               'event_text', 'entrant_body', 'entrants_text', 'cents', 'timeline_entrant_ids', 'timeline_pool_type',
-              'timeline_refusal', 'timeline_coverage', 'timeline_page', 'live_races_polled')
+              'timeline_refusal', 'timeline_coverage', 'timeline_page', 'live_races_polled', 'default_alerts', 'valid_user_id',
+              'make_missing_alerts', 'alerts_body', 'body_value', 'read_indicator', 'number_within', 'indicator_problems',
+              'alerts_problems', 'store_alerts', 'parse_body')
     loop
         execute format('alter function %s owner to raceday_owner', v_object.name);
         execute format('revoke all on function %s from public', v_object.name);
