@@ -343,7 +343,7 @@ fn race_json<'a>(race: &'a Race, at: i64, status: Status, book: &Book) -> RaceJs
         video_channels: [if meeting.country == "NZ" { "Trackside1" } else { "Trackside2" }],
         video_channels_meta: BTreeMap::from([("Live1", video(race, start, prize))]),
         tips: race.runners.iter().take(6).map(|runner| runner.identity.entrant_id.as_str()).collect(),
-        rail_position: "True | No Rain Last 24 Hours",
+        rail_position: "Out 3 metres | 2 mm of rain since yesterday",
         group: "",
         class: ["Rating 60 HCP", "Rating 65 Benchmark", "MDN", "OPN HCP"]
             [usize::try_from(facts % 4).unwrap_or_default()],
