@@ -126,6 +126,7 @@ revoke all on function raceday.monitor_memory() from public;
 grant usage on schema raceday to raceday_monitor;
 grant select on raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_sessions
     to raceday_monitor;
--- A view reads tables as its owner but calls functions as its reader.
+-- A view reads tables as its owner but calls functions as its reader; those of the schedule read the cadence.
+grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function raceday.monitor_memory(), raceday.now(), raceday.poll_due_at(timestamptz, timestamptz, timestamptz),
     raceday.poll_every_s(double precision) to raceday_monitor;

@@ -22,13 +22,22 @@ pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Runs promtool in the repository and returns what it printed; fails the test with it when it fails, or with the
-/// command that installs it.
+/// A program of the tests: on PATH, else where `cargo xtask test` unpacked it. Fails the test with what installs it.
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain([Layout::of_workspace().local("bin")]);
+    let found = places.map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| {
+        panic!(
+            "there is no {name}: run `cargo xtask test`, which provides it, or as root \
+             `apt-get install --no-install-recommends prometheus prometheus-postgres-exporter`"
+        )
+    })
+}
+
+/// Runs promtool in the repository and returns what it printed; fails the test with it when it fails.
 pub fn promtool(arguments: &[&str]) -> String {
-    let output = Command::new("promtool").args(arguments).current_dir(repository()).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("promtool cannot be run ({error}): as root, `apt-get install --no-install-recommends prometheus`")
-    });
+    let output = Command::new(program("promtool")).args(arguments).current_dir(repository()).output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "promtool {} failed:\n{text}", arguments.join(" "));
     text
