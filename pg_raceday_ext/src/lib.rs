@@ -28,3 +28,6 @@ pub mod pg_test {
         vec!["default_toast_compression = 'lz4'"]
     }
 }
+
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;

@@ -8,7 +8,7 @@ use crate::staging::{self, Key};
 use crate::write;
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
-use raceday_core::{PollRows, RaceState};
+use raceday_core::{Outcome, PollRows, RaceState};
 use std::time::Instant;
 
 /// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are.
@@ -52,6 +52,23 @@ fn first_payloads_lost(before: &Loaded, keys: &[Key]) -> Option<String> {
 fn late_keys<'a>(keys: &'a [Key], before: &'a Loaded) -> impl Iterator<Item = Key> + 'a {
     let first_us = before.state.progress.as_ref().map_or(i64::MIN, |progress| progress.first_fetched_us);
     keys.iter().copied().filter(move |key| key.fetched_us < first_us)
+}
+
+/// The polls that a race's staged payloads give, writing nothing.
+pub fn polls(race_id: &str) -> Vec<PollRows> {
+    let mut state = RaceState::default();
+    let mut polls = Vec::new();
+    for moment in staging::all_keys(race_id).chunk_by(|a, b| a.fetched_us == b.fetched_us) {
+        let mut payloads: Vec<_> = moment.iter().filter_map(|key| staging::peek(race_id, *key)).collect();
+        payloads.sort_by_key(|payload| (payload.hash, payload.key.payload_id));
+        for payload in &payloads {
+            let applied = payload.text.map(|text| state.apply(race_id, text, payload.hash, payload.key.fetched_us));
+            if let Some(Ok(Outcome::Processed(poll))) = applied {
+                polls.push(*poll);
+            }
+        }
+    }
+    polls
 }
 
 fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: i64) {

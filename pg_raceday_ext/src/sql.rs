@@ -156,6 +156,50 @@ fn raceday_transform(
     }))
 }
 
+/// The money-flow rows that a race's staged payloads give, read anew and written nowhere: what the table should hold.
+#[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn raceday_replay(
+    race_id: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(polling_timestamp, TimestampWithTimeZone),
+        name!(event_timestamp, TimestampWithTimeZone),
+        name!(entrant_id, String),
+        name!(time_interval, i64),
+        name!(hold_percentage, Option<AnyNumeric>),
+        name!(win_pool_amount, Option<i64>),
+        name!(place_pool_amount, Option<i64>),
+        name!(incremental_win_amount, Option<i64>),
+        name!(incremental_place_amount, Option<i64>),
+        name!(tote_win_amount, Option<i64>),
+        name!(hold_sum, Option<AnyNumeric>),
+    ),
+> {
+    let polls = Spi::connect(|_| redo::polls(race_id));
+    TableIterator::new(polls.into_iter().flat_map(|poll| {
+        let (polling, event) = (Moment(poll.polling_us).to_timestamp(), Moment(poll.event_us).to_timestamp());
+        let rows = poll.history;
+        (0..rows.entrant_id.len()).map(move |at| {
+            (
+                polling,
+                event,
+                rows.entrant_id[at].clone(),
+                poll.time_interval,
+                decimal(rows.hold[at]),
+                rows.win_pool_amount[at],
+                rows.place_pool_amount[at],
+                rows.incremental_win_amount[at],
+                rows.incremental_place_amount[at],
+                rows.tote_win_amount[at],
+                decimal(poll.report.hold_sum),
+            )
+        })
+    }))
+}
+
 /// The rows of a payload on its own; raises what would fail it.
 fn transform(payload: &str, fetched_us: i64) -> PollRows {
     let race_id = raceday_core::Event::race_id(payload).unwrap_or_default();

@@ -43,9 +43,23 @@ static OPEN: Plan = Plan::pruned(
     &[TEXTOID, TIMESTAMPTZOID, INT8OID],
 );
 
+static READ: Plan = Plan::pruned(
+    "select kind = 'meetings', payload from raceday.staged_payloads where race_id = $1 and fetched_at = $2 and payload_id = $3",
+    &[TEXTOID, TIMESTAMPTZOID, INT8OID],
+);
+
+/// Reads a payload and leaves it as it is; `None` when it is no longer there.
+pub fn peek<'a>(race_id: &str, key: Key) -> Option<Staged<'a>> {
+    read_with(&READ, race_id, key)
+}
+
 /// Reads a payload and marks it processed; `None` when it is no longer there.
 pub fn open<'a>(race_id: &str, key: Key) -> Option<Staged<'a>> {
-    let rows = OPEN.run(&[arg(race_id), arg(Moment(key.fetched_us)), arg(key.payload_id)]);
+    read_with(&OPEN, race_id, key)
+}
+
+fn read_with<'a>(plan: &Plan, race_id: &str, key: Key) -> Option<Staged<'a>> {
+    let rows = plan.run(&[arg(race_id), arg(Moment(key.fetched_us)), arg(key.payload_id)]);
     if rows.count() == 0 {
         return None;
     }

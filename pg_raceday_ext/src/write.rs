@@ -6,7 +6,7 @@ use pgrx::pg_sys::{
     BOOLARRAYOID, BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
     TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
 };
-use raceday_core::{Entrant, EntrantState, Meeting, PollRows, Pools, Race, RaceState, Results};
+use raceday_core::{Entrant, EntrantState, Meeting, Odds, PollRows, PoolFlow, Pools, Race, RaceState, Results};
 use std::collections::BTreeMap;
 
 /// How many rows a call wrote.
@@ -75,10 +75,15 @@ pub fn write(race_id: &str, before: &Loaded, now: &RaceState, polls: &[PollRows]
         written.history += write_history(race_id, poll, created_us);
         written.odds += write_odds(race_id, poll, created_us);
     }
-    if known.progress != now.progress {
+    if known.progress != now.progress || counted_from(known).ne(counted_from(now)) {
         write_progress(race_id, now, created_us);
     }
     written
+}
+
+/// What the next increments and odds rows are counted from.
+fn counted_from(state: &RaceState) -> impl Iterator<Item = (&String, PoolFlow, PoolFlow, Odds)> {
+    state.entrants.iter().map(|(id, entrant)| (id, entrant.win, entrant.place, entrant.recorded))
 }
 
 /// Later than the poll before by a millisecond at least: clients page by it, at that precision.

@@ -1,0 +1,136 @@
+//! The SQL surface, on a real server: each test migrates inside its own transaction, which is rolled back.
+
+mod access;
+mod bad_input;
+mod checks;
+mod lists;
+mod money_flow;
+mod order;
+mod schema;
+
+use pgrx::prelude::*;
+
+/// The simulated start of the race that most tests stage: 12:00 UTC today, so that its partitions are there.
+pub const RACE: &str = "race-1";
+
+/// Applies the migrations and functions to the test's database, within the test's transaction.
+pub fn migrate() {
+    let schema = concat!(
+        include_str!("../../../sql/migrations/V1__schemas_roles_extensions.sql"),
+        include_str!("../../../sql/migrations/V2__tables.sql"),
+        include_str!("../../../sql/migrations/V3__schedule.sql"),
+        include_str!("../../../sql/migrations/V4__partitions.sql"),
+    );
+    // The test framework has made the extension, and runs in a database of its own name.
+    run(&schema.replace("create extension pg_raceday_ext schema raceday;", ""));
+    run(include_str!("../../../sql/functions/1_clock.sql"));
+    run(include_str!("../../../sql/functions/2_schedule.sql"));
+    run(include_str!("../../../sql/functions/3_grants.sql"));
+    run(include_str!("../../../sql/functions/4_check.sql"));
+}
+
+/// Runs SQL.
+pub fn run(sql: &str) {
+    Spi::run(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+}
+
+/// The text of a query's single value; `None` for NULL.
+pub fn text(sql: &str) -> Option<String> {
+    Spi::get_one::<String>(&format!("select ({sql})::text")).unwrap_or_else(|error| panic!("{error}: {sql}"))
+}
+
+/// The number of a query's single value.
+pub fn number(sql: &str) -> i64 {
+    Spi::get_one::<i64>(&format!("select ({sql})::bigint"))
+        .unwrap_or_else(|error| panic!("{error}: {sql}"))
+        .unwrap_or_else(|| panic!("NULL: {sql}"))
+}
+
+/// Whether a condition holds.
+pub fn holds(sql: &str) -> bool {
+    Spi::get_one::<bool>(&format!("select ({sql})")).unwrap_or_else(|error| panic!("{error}: {sql}")).unwrap_or(false)
+}
+
+/// Stages a payload as fetched so many seconds before the race's start; pushes it onto the queue.
+pub fn stage(race_id: &str, seconds_to_start: i64, payload: &str) {
+    run(&format!(
+        "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ({}, {}, {})",
+        spi::quote_literal(race_id),
+        moment(seconds_to_start),
+        spi::quote_literal(payload)
+    ));
+}
+
+/// SQL for the moment so many seconds before the race's start.
+pub fn moment(seconds_to_start: i64) -> String {
+    format!("to_timestamp({} - {seconds_to_start})", start())
+}
+
+/// The race's start, Unix seconds: noon UTC today.
+pub fn start() -> i64 {
+    number("extract(epoch from date_trunc('day', now() at time zone 'UTC'))::bigint") + 12 * 3600
+}
+
+/// Processes the race and returns the status of the call.
+pub fn process(race_id: &str) -> String {
+    text(&format!("select status from raceday.raceday_process({})", spi::quote_literal(race_id))).expect("a status")
+}
+
+/// A poll of the race: three runners, a money tracker of several rows a runner, pools and odds.
+pub struct Poll {
+    /// The TAB's word.
+    pub status: &'static str,
+    /// Dollars in the win pool.
+    pub win: &'static str,
+    /// Dollars in the place pool.
+    pub place: &'static str,
+    /// Hold of the three runners.
+    pub holds: [i64; 3],
+    /// Tote odds of the three runners.
+    pub pool_win: [&'static str; 3],
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self { status: "Open", win: "1000.00", place: "400.00", holds: [50, 30, 20], pool_win: ["1.7", "2.8", "4.2"] }
+    }
+}
+
+impl Poll {
+    /// The payload, without the vendor's time: the poll then speaks of the moment it was fetched.
+    pub fn payload(&self) -> String {
+        let runner = |at: usize| {
+            format!(
+                r#"{{"entrant_id":"runner-{n}","runner_number":{n},"name":"Runner {n}","barrier":"Fr{n}","is_scratched":false,
+                "jockey":"J {n}","odds":{{"fixed_win":{n}.5,"fixed_place":1.5,"pool_win":{odds},"pool_place":1.2}}}}"#,
+                n = at + 1,
+                odds = self.pool_win[at],
+            )
+        };
+        // Two rows a runner, one of them of another product, as the vendor sends them.
+        let hold = |at: usize| {
+            let (id, share) = (at + 1, self.holds[at]);
+            format!(
+                r#"{{"entrant_id":"runner-{id}","hold_percentage":{},"bet_percentage":{}}},{{"entrant_id":"runner-{id}","hold_percentage":1,"bet_percentage":0}}"#,
+                share - 1,
+                share
+            )
+        };
+        format!(
+            r#"{{"header":{{}},"data":{{"race":{{"event_id":"{RACE}","meeting_id":"meeting-1","meeting_name":"Track","description":"Race one",
+            "race_number":1,"type":"T","country":"NZ","status":"{}","advertised_start":{},"distance":1200,"race_date_nz":"2026-01-02"}},
+            "runners":[{},{},{}],"money_tracker":{{"entrants":[{},{},{}]}},
+            "tote_pools":[{{"product_type":"Win","total":{}}},{{"product_type":"Place","total":{}}}]}}}}"#,
+            self.status,
+            start(),
+            runner(0),
+            runner(1),
+            runner(2),
+            hold(0),
+            hold(1),
+            hold(2),
+            self.win,
+            self.place
+        )
+    }
+}

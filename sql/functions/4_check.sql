@@ -1,0 +1,123 @@
+-- raceday_check(race_id): is the race's history what its payloads and the rules say? No row: yes.
+
+create or replace function raceday.raceday_check(p_race_id text) returns table (violation text, detail text)
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = ''
+    set plan_cache_mode = 'force_custom_plan'
+as $$
+declare
+    v_from timestamptz;
+    v_to timestamptz;
+    v_first_fetched timestamptz;
+begin
+    select g.first_event_timestamp, g.last_event_timestamp, g.first_fetched_at
+    into v_from, v_to, v_first_fetched
+    from raceday.race_progress g where g.race_id = p_race_id;
+
+    create temporary table if not exists raceday_check_rows (like raceday.money_flow_history) on commit drop;
+    truncate pg_temp.raceday_check_rows;
+    -- Every partition is looked into, not only those of v_from to v_to: a stray row is what is searched for.
+    insert into pg_temp.raceday_check_rows select * from raceday.money_flow_history h where h.race_id = p_race_id;
+
+    return query
+    with last_of_bucket as (
+        select r.entrant_id, r.polling_timestamp, r.id, pool.name, pool.amount, pool.increment,
+            r.time_interval is distinct from lead(r.time_interval) over w as is_last
+        from pg_temp.raceday_check_rows r
+        cross join lateral (values
+            ('win', r.win_pool_amount, r.incremental_win_amount),
+            ('place', r.place_pool_amount, r.incremental_place_amount)
+        ) pool (name, amount, increment)
+        where pool.amount is not null
+        window w as (partition by pool.name, r.entrant_id order by r.polling_timestamp, r.id)
+    ), numbered as (
+        select b.*, row_number() over (partition by b.name, b.entrant_id order by b.polling_timestamp, b.id) as bucket
+        from last_of_bucket b where b.is_last
+    ), summed as (
+        select n.name, n.entrant_id,
+            sum(n.increment) filter (where n.bucket > 1) as increments,
+            (array_agg(n.amount order by n.bucket desc))[1] - (array_agg(n.amount order by n.bucket))[1] as growth
+        from numbered n group by n.name, n.entrant_id having count(*) > 1
+    )
+    select 'increments', format('%s pool of entrant %s: increments add up to %s, the amount grew by %s cents',
+        s.name, s.entrant_id, s.increments, s.growth)
+    from summed s where s.increments <> s.growth;
+
+    return query
+    select 'duplicate', format('entrant %s has %s rows of the poll of %s', r.entrant_id, count(*), r.polling_timestamp)
+    from pg_temp.raceday_check_rows r
+    group by r.entrant_id, r.polling_timestamp, r.event_timestamp having count(*) > 1;
+
+    return query
+    select 'tote_shares', format('tote shares of the poll of %s add up to %s', r.polling_timestamp, sum(r.tote_win_percentage))
+    from pg_temp.raceday_check_rows r
+    where r.tote_win_percentage is not null
+    group by r.polling_timestamp, r.event_timestamp
+    -- Each share is rounded to 0.01: a large field may miss 100 by half of that each.
+    having abs(sum(r.tote_win_percentage) - 100) > greatest(0.1, 0.005 * count(*));
+
+    return query
+    select 'stranger', format('entrant %s of the history is no entrant of the race', r.entrant_id)
+    from (select distinct entrant_id from pg_temp.raceday_check_rows) r
+    where not exists (select from raceday.entrants e where e.entrant_id = r.entrant_id and e.race_id = p_race_id);
+
+    return query
+    select 'span', format('row %s of %s lies outside the span that race_progress tells, %s to %s', r.id, r.event_timestamp, v_from, v_to)
+    from pg_temp.raceday_check_rows r
+    where (r.event_timestamp between v_from and v_to) is not true;
+
+    return query
+    select 'partition', format('row %s of %s is in %s', h.id, h.event_timestamp, h.tableoid::pg_catalog.regclass)
+    from raceday.money_flow_history h
+    where h.race_id = p_race_id
+      and h.tableoid::pg_catalog.regclass::text !~ (to_char(h.event_timestamp at time zone 'UTC', 'YYYYMMDD') || '$');
+
+    return query
+    select 'pending', format('payload %s fetched at %s is not processed yet', q.payload_id, q.fetched_at)
+    from raceday.pending_payloads q where q.race_id = p_race_id;
+
+    -- The rest compares with the payloads themselves, while staging holds all of them.
+    if not exists (
+        select from raceday.staged_payloads s
+        where s.race_id = p_race_id and s.kind = 'event' and s.fetched_at <= v_first_fetched
+    ) then
+        return;
+    end if;
+
+    create temporary table if not exists raceday_check_replay on commit drop as
+        select * from raceday.raceday_replay(p_race_id) limit 0;
+    truncate pg_temp.raceday_check_replay;
+    insert into pg_temp.raceday_check_replay select * from raceday.raceday_replay(p_race_id);
+
+    return query
+    select 'holds', format('holds of the poll of %s add up to %s', r.polling_timestamp, r.hold_sum)
+    from (select distinct polling_timestamp, hold_sum from pg_temp.raceday_check_replay) r
+    where r.hold_sum not between 95 and 105;
+
+    return query
+    select 'missing', format('no row for entrant %s at the poll of %s as its payload gives it', m.entrant_id, m.polling_timestamp)
+    from (
+        select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+        from pg_temp.raceday_check_replay p
+        except all
+        select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+        from pg_temp.raceday_check_rows r
+    ) m;
+
+    return query
+    select 'surplus', format('row of entrant %s at the poll of %s is not what its payload gives', m.entrant_id, m.polling_timestamp)
+    from (
+        select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+        from pg_temp.raceday_check_rows r
+        except all
+        select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+        from pg_temp.raceday_check_replay p
+    ) m;
+end
+$$;
+comment on function raceday.raceday_check(text) is 'Violations of what must hold for a race''s rows, none on good data; for DBAs, reads all partitions';
+alter function raceday.raceday_check(text) owner to raceday_owner;
