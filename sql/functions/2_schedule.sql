@@ -25,19 +25,20 @@ $$;
 comment on function raceday.poll_every_s(double precision) is 'Seconds between polls so many seconds before the start; null: not polled yet';
 
 -- The start that counts is the newest known: a list may move it between two polls.
+-- poll_due_at and poll_every_s written out: as functions they would be called for each race, which costs ten times as much.
 create or replace view raceday.due_races as
 select
     r.race_id,
     -- A lease that was not ended belongs to a worker that died: its slot is not polled yet.
-    least(raceday.poll_due_at(p.slot_at, p.first_due_at, s.start_time), p.lease_until) as due_at,
+    least(n.slot_at, p.lease_until) as due_at,
     s.start_time,
     r.status,
     extract(epoch from s.start_time - t.now)::double precision as seconds_to_start,
-    raceday.poll_every_s(extract(epoch from s.start_time - t.now)::double precision) as cadence_s,
+    n.every_s as cadence_s,
     p.slot_at,
     p.claimed_by,
     p.lease_until,
-    raceday.poll_due_at(p.slot_at, p.first_due_at, s.start_time) as next_slot_at
+    n.slot_at as next_slot_at
 from raceday.races r
 join raceday.race_polls p on p.race_id = r.race_id
 cross join raceday.poll_settings settings
@@ -45,6 +46,15 @@ cross join lateral (select raceday.now() as now) t
 cross join lateral (
     select case when r.listed_at > p.claimed_at or r.polled_at is null then coalesce(r.listed_start_time, r.start_time) else r.start_time end as start_time
 ) s
+cross join lateral (
+    select
+        case when p.slot_at is null
+            then greatest(p.first_due_at, s.start_time - make_interval(secs => max(c.within_s)))
+            else min(greatest(p.slot_at + make_interval(secs => c.every_s), s.start_time - make_interval(secs => c.within_s)))
+        end as slot_at,
+        min(c.every_s) filter (where c.within_s >= extract(epoch from s.start_time - t.now)) as every_s
+    from raceday.poll_cadence c
+) n
 where r.phase in ('upcoming', 'in_progress')
   and r.start_time > t.now - settings.stop_after - interval '1 day'
   and s.start_time > t.now - settings.stop_after;
@@ -79,11 +89,11 @@ begin
     ), locked as materialized (
         select p.race_id
         from raceday.race_polls p
-        where p.race_id in (select c.race_id from claimable c)
-          and (p.lease_until is null or p.lease_until <= v_now)
+        join claimable c on c.race_id = p.race_id
+        where (p.lease_until is null or p.lease_until <= v_now)
           -- Another worker may have taken it between the two looks.
-          and p.slot_at is not distinct from (select c.slot_at from claimable c where c.race_id = p.race_id)
-        order by (select c.start_time from claimable c where c.race_id = p.race_id), p.race_id
+          and p.slot_at is not distinct from c.slot_at
+        order by c.start_time, c.race_id
         limit p_max
         for update of p skip locked
     ), claimed as (
@@ -145,11 +155,17 @@ as $$
         union all
         select p.race_id, p.start_time, n.slot_at
         from plan p
-        cross join lateral (select raceday.poll_due_at(p.slot_at, p.slot_at, p.start_time) as slot_at) n
+        cross join lateral (
+            select min(greatest(p.slot_at + make_interval(secs => c.every_s), p.start_time - make_interval(secs => c.within_s))) as slot_at
+            from raceday.poll_cadence c
+        ) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, raceday.poll_every_s(extract(epoch from p.start_time - p.slot_at)::double precision)
+    select p.race_id, p.slot_at, n.every_s
     from plan p
+    cross join lateral (
+        select min(c.every_s) as every_s from raceday.poll_cadence c where c.within_s >= extract(epoch from p.start_time - p.slot_at)
+    ) n
     order by p.slot_at, p.race_id
 $$;
 comment on function raceday.raceday_poll_plan(interval) is
