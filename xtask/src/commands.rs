@@ -59,7 +59,10 @@ pub fn status(layout: &Layout) -> Result<()> {
     println!("PostgreSQL           127.0.0.1:{}", ports.postgres);
     let password = &secrets::passwords(layout)?["postgres"];
     let url = format!("postgres://postgres:{password}@127.0.0.1:{}/{}", ports.postgres, demo.database);
-    let mut client = postgres::Client::connect(&url, postgres::NoTls).context("PostgreSQL does not answer")?;
+    let Ok(mut client) = postgres::Client::connect(&url, postgres::NoTls) else {
+        println!("PostgreSQL does not answer: the demo is still starting, or see {}", layout.logs().display());
+        return Ok(());
+    };
     for row in client.query("select item, value from raceday.raceday_status()", &[])? {
         println!("{:<28} {}", row.get::<_, String>(0), row.get::<_, Option<String>>(1).unwrap_or_default());
     }

@@ -20,7 +20,7 @@ use self::feed::Feed;
 use self::servers::Servers;
 use crate::layout::Layout;
 use crate::stack::Ports;
-use crate::{running, setup};
+use crate::{cluster, running, setup};
 
 /// Settings of a demo.
 #[derive(Debug, Clone, Args)]
@@ -57,9 +57,7 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     }
     let ports = Ports::from_base(options.port)?;
     let _hold = running::hold(layout, ports, servers::database(options))?;
-    let stop = stop_flag()?;
-    setup::run(layout)?;
-    setup::build_programs(layout)?;
+    cluster::stop_left_over(layout)?;
     let taken = ports.taken();
     if !taken.is_empty() {
         bail!(
@@ -67,6 +65,9 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
             free_base(options.port)
         );
     }
+    let stop = stop_flag()?;
+    setup::run(layout)?;
+    setup::build_programs(layout)?;
     if stop.load(Ordering::Relaxed) {
         return Ok(ExitCode::FAILURE);
     }

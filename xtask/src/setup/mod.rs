@@ -6,6 +6,7 @@ mod apt;
 mod cached;
 mod extension;
 mod libclang;
+mod monitoring;
 mod nginx;
 mod partman;
 mod pgrx;
@@ -59,6 +60,11 @@ pub fn run(layout: &Layout) -> Result<()> {
     pgrx::provide(&setup)?;
     rest::provide(&setup)?;
     extension::install(&setup)
+}
+
+/// Provides what only the end-to-end tests run.
+pub fn test_tools(layout: &Layout) -> Result<()> {
+    monitoring::provide(&Setup::begin(layout)?)
 }
 
 /// Builds the programs of the workspace that the demo and the end-to-end tests start.

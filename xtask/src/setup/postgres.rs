@@ -211,6 +211,40 @@ mod tests {
     }
 
     #[test]
+    fn an_existing_postgresql_runs_from_its_copy() {
+        let existing = Layout::of_workspace().prefix().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        copy_existing(&existing.program("pg_config"), &folder.path().join("pg")).unwrap();
+        let copy = Prefix::at(folder.path().join("pg")).unwrap();
+        let output = Command::new(copy.program("pg_config")).arg("--sharedir").output().unwrap();
+        let share = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+        assert!(share.starts_with(folder.path().canonicalize().unwrap()), "{}", share.display());
+        assert!(share.join("extension/pg_partman.control").is_file());
+        let mut initdb = crate::stack::unprivileged(copy.program("initdb"));
+        initdb.env("LD_LIBRARY_PATH", copy.library_path().unwrap_or_default());
+        initdb.args(["--no-sync", "--auth=trust", "-D"]).arg(folder.path().join("data"));
+        let output = initdb.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    #[test]
+    fn a_postgresql_without_pg_partman_is_refused_by_name() {
+        let existing = Layout::of_workspace().prefix().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("pg");
+        copy_existing(&existing.program("pg_config"), &copy).unwrap();
+        let copy = Prefix::at(copy).unwrap();
+        for entry in fs::read_dir(folder.path().join("pg/share/extension")).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("pg_partman") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        let again = folder.path().join("again");
+        let error = copy_existing(&copy.program("pg_config"), &again).unwrap_err().to_string();
+        assert!(error.contains("without pg_partman") && error.contains(partman::PACKAGE), "{error}");
+    }
+
+    #[test]
     fn a_pg_config_of_another_version_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();

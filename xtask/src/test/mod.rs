@@ -116,6 +116,10 @@ fn end_to_end(layout: &Layout, counts: &mut Counts) {
         println!("error: {error:#}");
         return counts.fail("building the programs for the end-to-end tests");
     }
+    // Tests that need them say what is missing.
+    if let Err(error) = setup::test_tools(layout) {
+        println!("error: {error:#}");
+    }
     let mut tests = cargo(layout);
     tests.args(["test", "--no-fail-fast", "--package", "raceday-tests"]);
     tests.env("RACEDAY_BIN_DIR", layout.target().join("release"));
