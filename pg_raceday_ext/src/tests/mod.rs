@@ -1,5 +1,7 @@
 //! The SQL surface, on a real server: each test migrates inside its own transaction, which is rolled back.
 
+#![allow(clippy::wildcard_imports)] // Every test module uses the same few things of this one.
+
 mod access;
 mod bad_input;
 mod checks;

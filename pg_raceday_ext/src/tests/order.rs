@@ -16,7 +16,7 @@ mod tests {
     fn stage_poll(at: usize) {
         let (seconds, win, holds) = POLLS[at];
         let status = if seconds < 0 { "Closed" } else { "Open" };
-        stage(RACE, seconds, &Poll { win, holds, status, ..Poll::default() }.payload());
+        stage(RACE, seconds, &Poll { status, win, holds, ..Poll::default() }.payload());
     }
 
     /// Everything derived of the race, without ids and times of writing.
