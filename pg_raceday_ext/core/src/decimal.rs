@@ -2,15 +2,25 @@
 
 /// A JSON number (or a string holding one) in hundredths, rounded half away from zero; `None` when it is no number or too large.
 pub fn hundredths(json: &str) -> Option<i64> {
-    scaled(unquote(json)?, 2)
+    match scaled(unquote(json)?, 2)? {
+        Scaled::Exact(value) | Scaled::Rounded(value) => Some(value),
+        Scaled::Beyond(_) => None,
+    }
+}
+
+/// Like [`hundredths`], but of a number too large the nearest that there is.
+pub fn saturating_hundredths(json: &str) -> Option<i64> {
+    Some(match scaled(unquote(json)?, 2)? {
+        Scaled::Exact(value) | Scaled::Rounded(value) | Scaled::Beyond(value) => value,
+    })
 }
 
 /// A JSON integer (or a string holding one); `None` when it is none, has a fraction or is too large.
 pub fn integer(json: &str) -> Option<i64> {
-    let text = unquote(json)?;
-    let value = scaled(text, 0)?;
-    // A fraction would have been rounded away: at scale 4 it shows.
-    (scaled(text, 4)? == value.checked_mul(10_000)?).then_some(value)
+    match scaled(unquote(json)?, 0)? {
+        Scaled::Exact(value) => Some(value),
+        Scaled::Rounded(_) | Scaled::Beyond(_) => None,
+    }
 }
 
 /// The text of hundredths with two decimals: `350` is `3.50`.
@@ -34,38 +44,81 @@ fn unquote(json: &str) -> Option<&str> {
     }
 }
 
-/// A decimal times `10^scale`, rounded half away from zero.
-fn scaled(text: &str, scale: i32) -> Option<i64> {
+/// A decimal as a whole number of units.
+enum Scaled {
+    /// Nothing was lost.
+    Exact(i64),
+    /// Rounded half away from zero.
+    Rounded(i64),
+    /// Too large: the nearest that there is.
+    Beyond(i64),
+}
+
+/// Digits read of a number. An `i64` has 19; those behind the 30th can neither reach it nor turn its rounding.
+const SIGNIFICANT: u32 = 30;
+
+/// A decimal times `10^scale`; `None` when the text is no JSON number (leading zeros are let pass).
+fn scaled(text: &str, scale: i64) -> Option<Scaled> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
     };
     let (number, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+        Some(at) => (&text[..at], exponent(&text[at + 1..])?),
         None => (text, 0),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() || (fraction.is_empty() && number.ends_with('.')) {
+    if whole.is_empty() || number.ends_with('.') {
         return None;
     }
-    // Digits beyond the 25th of a fraction cannot reach any rounding here: cutting them never rounds up.
-    let fraction = fraction.get(..25).unwrap_or(fraction);
-    let mut mantissa: i128 = 0;
-    for digit in whole.trim_start_matches('0').bytes().chain(fraction.bytes()) {
+    let (mut mantissa, mut significant, mut dropped, mut exact) = (0_i128, 0, 0_i64, true);
+    for digit in whole.bytes().chain(fraction.bytes()) {
         if !digit.is_ascii_digit() {
             return None;
         }
-        mantissa = mantissa.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+        if significant < SIGNIFICANT {
+            mantissa = 10 * mantissa + i128::from(digit - b'0');
+            significant += u32::from(mantissa > 0);
+        } else {
+            dropped += 1;
+            exact &= digit == b'0';
+        }
     }
-    let shift = i64::from(exponent) - i64::try_from(fraction.len()).ok()? + i64::from(scale);
-    let magnitude = match u32::try_from(shift.unsigned_abs()).ok() {
-        _ if mantissa == 0 => 0,
-        Some(by) if shift >= 0 && by <= 30 => mantissa.checked_mul(10_i128.pow(by))?,
-        Some(by) if shift < 0 && by <= 38 => div_round(mantissa, 10_i128.checked_pow(by)?),
-        _ if shift < 0 => 0,
-        _ => return None,
+    if mantissa == 0 {
+        return Some(Scaled::Exact(0));
+    }
+    let shift = exponent.saturating_add(dropped + scale - i64::try_from(fraction.len()).ok()?);
+    let power = u32::try_from(shift.unsigned_abs()).ok().and_then(|by| 10_i128.checked_pow(by));
+    let magnitude = match power {
+        Some(power) if shift >= 0 => mantissa.checked_mul(power),
+        Some(power) => {
+            exact &= mantissa % power == 0;
+            Some(div_round(mantissa, power))
+        }
+        None if shift >= 0 => None,
+        // Less than 10^30 over more than 10^38.
+        None => {
+            exact = false;
+            Some(0)
+        }
     };
-    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+    let sign = if negative { -1 } else { 1 };
+    Some(match magnitude.and_then(|magnitude| i64::try_from(sign * magnitude).ok()) {
+        Some(value) if exact => Scaled::Exact(value),
+        Some(value) => Scaled::Rounded(value),
+        None => Scaled::Beyond(if negative { i64::MIN } else { i64::MAX }),
+    })
+}
+
+/// An exponent; one past all bounds is as good as the bound.
+fn exponent(text: &str) -> Option<i64> {
+    const MOST: i64 = 1 << 40;
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let magnitude = digits.parse::<i64>().unwrap_or(MOST).min(MOST);
+    Some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
 #[cfg(test)]
@@ -124,6 +177,35 @@ mod tests {
         assert_eq!(integer("12.0"), Some(12));
         assert_eq!(integer("12.5"), None);
         assert_eq!(integer("1e3"), Some(1000));
+        assert_eq!(integer("12.0000000000000000000000000000000000"), Some(12));
+        assert_eq!(integer("12.00001"), None);
+        assert_eq!(integer("12.0000000000000000000000000000000001"), None);
+        assert_eq!(integer("9223372036854775807"), Some(i64::MAX));
+        assert_eq!(integer("9223372036854775808"), None);
+    }
+
+    #[test]
+    fn any_notation_of_a_number_reads_the_same() {
+        let zeros = "0".repeat(40);
+        for four in ["4", "4.00", "0.4e1", "400e-2", "\" 4 \"", "4E+0", "004"] {
+            assert_eq!(hundredths(four), Some(400), "{four}");
+        }
+        assert_eq!(hundredths(&format!("0.{zeros}4e41")), Some(400));
+        assert_eq!(hundredths(&format!("4{zeros}e-40")), Some(400));
+        assert_eq!(hundredths(&format!("4{zeros}.{zeros}e-40")), Some(400));
+        assert_eq!(hundredths("0e99999999999999999999"), Some(0));
+        assert_eq!(hundredths("1e-99999999999999999999"), Some(0));
+        assert_eq!(hundredths("0.11111111111111111111111111111111111111111x"), None);
+    }
+
+    #[test]
+    fn too_large_is_still_a_number() {
+        assert_eq!(saturating_hundredths("1e400"), Some(i64::MAX));
+        assert_eq!(saturating_hundredths("-1e99999999999999999999"), Some(i64::MIN));
+        assert_eq!(saturating_hundredths("92233720368547758.07"), Some(i64::MAX));
+        assert_eq!(saturating_hundredths("12.5"), Some(1250));
+        assert_eq!(saturating_hundredths("1e400x"), None);
+        assert_eq!(hundredths("1e400"), None);
     }
 
     proptest! {

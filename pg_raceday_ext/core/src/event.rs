@@ -1,11 +1,10 @@
 //! Reading one event payload.
 
 use crate::decimal;
-use crate::json::{Leaf, Lenient, Object, Objects, from_object};
-use crate::report::Report;
+use crate::json::{self, Leaf, Lenient, Object, Objects, from_object};
+use crate::report::{Report, text as text_of};
 use crate::results::{self, Dividend, Placing};
 use crate::time;
-use serde::Deserialize;
 use std::borrow::Cow;
 use thiserror::Error;
 
@@ -147,6 +146,8 @@ from_object!(RawHeader { generated_time: "generated_time" });
 struct RawData<'a> {
     race: Object<RawRace<'a>>,
     runners: Objects<RawRunner<'a>>,
+    /// The other name that the runners go by.
+    entrants: Objects<RawRunner<'a>>,
     tote_pools: Objects<RawPool<'a>>,
     money_tracker: Object<RawTracker<'a>>,
     results: Objects<results::RawPlacing<'a>>,
@@ -154,7 +155,8 @@ struct RawData<'a> {
 }
 from_object!(RawData {
     race: "race",
-    runners: "runners" | "entrants",
+    runners: "runners",
+    entrants: "entrants",
     tote_pools: "tote_pools",
     money_tracker: "money_tracker",
     results: "results",
@@ -279,9 +281,7 @@ from_object!(RawTrackerRow {
 impl<'a> Event<'a> {
     /// The race that a payload says it is about.
     pub fn race_id(payload: &str) -> Option<String> {
-        let Object(Lenient::Good(document)) = serde_json::from_str::<Object<RawDocument>>(payload).ok()? else {
-            return None;
-        };
+        let Lenient::Good(document) = json::document::<RawDocument>(payload).ok()? else { return None };
         let Object(Lenient::Good(data)) = document.data else { return None };
         let Object(Lenient::Good(race)) = data.race else { return None };
         Report::default().text(race.event_id, "race.event_id").map(Cow::into_owned)
@@ -289,11 +289,9 @@ impl<'a> Event<'a> {
 
     /// Reads a payload staged for `race_id`. What cannot be used is counted in the report; only [`PayloadError`] fails the whole.
     pub fn parse(payload: &'a str, race_id: &str) -> Result<Self, PayloadError> {
-        let mut deserializer = serde_json::Deserializer::from_str(payload);
-        let document = Object::<RawDocument>::deserialize(&mut deserializer)
-            .and_then(|document| deserializer.end().map(|()| document))
-            .map_err(|error| PayloadError::NotJson(error.to_string()))?;
-        let Object(Lenient::Good(document)) = document else { return Err(PayloadError::NoRace) };
+        let document = json::document(payload).map_err(|error| PayloadError::NotJson(error.to_string()))?;
+        let Lenient::Good(document) = document else { return Err(PayloadError::NoRace) };
+        let document: RawDocument = document;
         let Object(Lenient::Good(data)) = document.data else { return Err(PayloadError::NoRace) };
         let Object(Lenient::Good(raw_race)) = data.race else { return Err(PayloadError::NoRace) };
 
@@ -309,9 +307,14 @@ impl<'a> Event<'a> {
                     })
                 })
             }
-            _ => None,
+            Object(Lenient::Bad) => {
+                report_mut.bad("header");
+                None
+            }
+            Object(Lenient::Null) => None,
         };
-        let runners = rows(data.runners, "runners", report_mut).unwrap_or_default();
+        let runners = rows(data.runners, "runners", report_mut);
+        let runners = runners.or_else(|| rows(data.entrants, "entrants", report_mut)).unwrap_or_default();
         let runners = runners.iter().enumerate().filter_map(|(at, raw)| read_runner(raw, at, report_mut)).collect();
         let pools = rows(data.tote_pools, "tote_pools", report_mut)
             .map(|raw| {
@@ -382,7 +385,7 @@ fn read_race<'a>(raw: &RawRace<'a>, race_id: &str, report: &mut Report) -> Resul
         country: report.text(raw.country, "race.country"),
         state: report.text(raw.state, "race.state"),
         date: report.text(raw.race_date_nz, "race.race_date_nz").filter(|date| {
-            let known = chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok();
+            let known = time::is_day(date);
             if !known {
                 report.bad("race.race_date_nz");
             }
@@ -446,26 +449,40 @@ fn read_runner<'a>(raw: &RawRunner<'a>, at: usize, report: &mut Report) -> Optio
 /// A string as it is, an object as its JSON text.
 fn read_runner_change<'a>(leaf: Leaf<'a>, place: Place, report: &mut Report) -> Option<Cow<'a, str>> {
     match leaf?.get() {
-        json if json.starts_with('{') => (json.len() <= 4000 && !json.contains("\\u")).then_some(Cow::Borrowed(json)),
+        json if json.starts_with('{') => {
+            report.read(leaf, place, |json| is_storable_object(json).then_some(Cow::Borrowed(json)))
+        }
         _ => report.text(leaf, place),
     }
 }
 
+/// Whether PostgreSQL can hold an object's text as JSON too: no NUL, no unpaired surrogate, and not without end.
+fn is_storable_object(json: &str) -> bool {
+    const MOST_BYTES: usize = 4000;
+    json.len() <= MOST_BYTES
+        && (!json.contains("\\u")
+            || !json.contains("\\u0000") && serde_json::from_str::<serde_json::Value>(json).is_ok())
+}
+
 /// The digits of a barrier: `7`, `"7"` and `"Fr1"` give 7, 7 and 1; empty text gives 0, none.
 fn barrier(json: &str) -> Option<i64> {
-    let text = json.trim_matches('"');
+    const BARRIERS: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
+    if !json.starts_with('"') {
+        return decimal::integer(json).filter(|barrier| BARRIERS.contains(barrier));
+    }
+    let text = text_of(json)?;
     if text.is_empty() {
         return Some(0);
     }
     let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
     let digits = digits.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse::<i32>().ok().filter(|_| !text.starts_with(['-', '{', '['])).map(i64::from)
+    digits.parse().ok().filter(|barrier| BARRIERS.contains(barrier) && !text.starts_with('-'))
 }
 
 fn read_pool(raw: &RawPool, at: usize, report: &mut Report) -> Result<Option<Pool>, PayloadError> {
     let place = |field: &'static str| Place { array: "tote_pools", at, field };
     let name = report.text(raw.product_type, place("product_type")).unwrap_or_default();
-    let total = report.read(raw.total, place("total"), decimal::hundredths);
+    let total = report.read(raw.total, place("total"), decimal::saturating_hundredths);
     match total {
         // Null is as bad as text here: a pool is its total.
         None if raw.total.is_none() => report.bad(place("total")),
@@ -526,10 +543,11 @@ impl std::fmt::Display for Place {
 
 /// `OPEN` and `open` are `Open`.
 pub(crate) fn capitalise(word: &str) -> String {
-    let mut letters = word.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect())
+    let mut word = word.to_ascii_lowercase();
+    if let Some(first) = word.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    word
 }
 
 /// Enough of a hostile value for an error message.

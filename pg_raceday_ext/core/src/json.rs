@@ -6,6 +6,7 @@
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,8 +14,7 @@ use std::marker::PhantomData;
 pub type Leaf<'a> = Option<&'a RawValue>;
 
 /// A JSON value that should be of kind `T`.
-#[derive(Debug)]
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub enum Lenient<T> {
     /// Absent or null.
     #[default]
@@ -24,7 +24,6 @@ pub enum Lenient<T> {
     /// As it should be.
     Good(T),
 }
-
 
 /// A type read from a JSON object, key by key; of a repeated key the last one counts.
 pub trait FromObject<'de>: Default {
@@ -54,13 +53,13 @@ impl<T> Default for Objects<T> {
 
 impl<'de, T: FromObject<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor(PhantomData)).map(Self)
+        read(deserializer, ObjectVisitor(PhantomData)).map(Self)
     }
 }
 
 impl<'de, T: FromObject<'de>> Deserialize<'de> for Objects<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectsVisitor(PhantomData)).map(Self)
+        read(deserializer, ObjectsVisitor(PhantomData)).map(Self)
     }
 }
 
@@ -132,6 +131,46 @@ impl<'de, T: FromObject<'de>> Visitor<'de> for ObjectsVisitor<T> {
             map.next_value::<IgnoredAny>()?;
         }
         Ok(Lenient::Bad)
+    }
+}
+
+thread_local! {
+    /// Whether objects and arrays are taken as raw text before they are read.
+    static CAREFUL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Reads a whole JSON document. Fails only on what is no JSON.
+pub fn document<'de, T: FromObject<'de>>(json: &'de str) -> serde_json::Result<Lenient<T>> {
+    let failed = match serde_json::from_str(json) {
+        Ok(Object(document)) => return Ok(document),
+        Err(failed) => failed,
+    };
+    // It may be JSON all the same: a string with an unpaired surrogate or a number beyond any float fails the reading where an
+    // object should stand. Raw text does not mind, but taking every level as such reads the document several times.
+    if failed.is_eof() || serde_json::from_str::<&RawValue>(json).is_err() {
+        return Err(failed);
+    }
+    CAREFUL.set(true);
+    let document = serde_json::from_str(json);
+    CAREFUL.set(false);
+    document.map(|Object(document)| document)
+}
+
+/// Reads an object or array by its visitor, which answers to any other value too.
+fn read<'de, T, V, D>(deserializer: D, visitor: V) -> Result<Lenient<T>, D::Error>
+where
+    V: Visitor<'de, Value = Lenient<T>>,
+    D: Deserializer<'de>,
+{
+    if !CAREFUL.get() {
+        return deserializer.deserialize_any(visitor);
+    }
+    match <&'de RawValue>::deserialize(deserializer)?.get() {
+        "null" => Ok(Lenient::Null),
+        json if json.starts_with(['{', '[']) => {
+            serde_json::Deserializer::from_str(json).deserialize_any(visitor).map_err(Error::custom)
+        }
+        _ => Ok(Lenient::Bad),
     }
 }
 

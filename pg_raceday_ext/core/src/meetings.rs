@@ -1,11 +1,10 @@
 //! Reading a day's meetings list.
 
 use crate::event::{PayloadError, capitalise, rows};
-use crate::json::{Leaf, Lenient, Object, Objects, from_object};
+use crate::json::{self, Leaf, Lenient, Object, Objects, from_object};
 use crate::report::Report;
 use crate::state::Phase;
 use crate::time;
-use serde::Deserialize;
 
 /// A day's meetings and their races, as far as they are followed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -115,11 +114,8 @@ impl MeetingsList {
     /// Reads a meetings list, keeping the meetings in `countries` and of `categories` (`T`, `H`). A meeting or race that cannot
     /// be used costs itself; only a payload that is no meetings list at all fails.
     pub fn parse(payload: &str, countries: &[String], categories: &[String]) -> Result<Self, PayloadError> {
-        let mut deserializer = serde_json::Deserializer::from_str(payload);
-        let document = Object::<RawDocument>::deserialize(&mut deserializer)
-            .and_then(|document| deserializer.end().map(|()| document))
-            .map_err(|error| PayloadError::NotJson(error.to_string()))?;
-        let Object(Lenient::Good(RawDocument { data: Object(Lenient::Good(data)) })) = document else {
+        let document = json::document(payload).map_err(|error| PayloadError::NotJson(error.to_string()))?;
+        let Lenient::Good(RawDocument { data: Object(Lenient::Good(data)) }) = document else {
             return Err(PayloadError::NoMeetings);
         };
         let mut list = Self::default();
@@ -206,6 +202,5 @@ impl MeetingsList {
 
 /// The date that a time text begins with.
 fn day(json: &str) -> Option<String> {
-    let date = json.trim_matches('"').get(..10)?;
-    chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().map(|_| date.to_owned())
+    json.trim_matches('"').get(..10).filter(|date| time::is_day(date)).map(str::to_owned)
 }

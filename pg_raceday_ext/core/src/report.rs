@@ -102,7 +102,7 @@ impl Report {
 }
 
 /// A JSON string that PostgreSQL can hold as text, trimmed.
-fn text(json: &str) -> Option<Cow<'_, str>> {
+pub fn text(json: &str) -> Option<Cow<'_, str>> {
     #[derive(serde::Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     let Text(text) = serde_json::from_str(json).ok()?;

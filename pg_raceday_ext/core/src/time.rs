@@ -1,5 +1,7 @@
 //! Times of a poll: which moment it speaks of, and how far from the start that is.
 
+use chrono::{Datelike, NaiveDate};
+
 /// How far the vendor's own time may lie before `fetched_at` to be believed, and how far after it.
 const BEFORE_US: i64 = 5 * 60 * 1_000_000;
 const AFTER_US: i64 = 60 * 1_000_000;
@@ -47,9 +49,24 @@ pub fn parse_us(text: &str) -> Option<i64> {
     chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_micros())
 }
 
+/// Whether a text is a day as `YYYY-MM-DD`, of the years 2000 to 2100: what PostgreSQL's `date` reads without complaint.
+pub fn is_day(text: &str) -> bool {
+    text.parse::<NaiveDate>().is_ok_and(|day| (2000..=2100).contains(&day.year()) && day.to_string() == text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_written_one_way() {
+        assert!(is_day("2025-11-23"));
+        for no_day in
+            ["", "2025-11-31", "0000-01-01", "-025-01-01", "+2025-01-1", "2025-1-1", "20251123", "12025-01-01"]
+        {
+            assert!(!is_day(no_day), "{no_day}");
+        }
+    }
 
     #[test]
     fn buckets_are_the_largest_not_above() {

@@ -133,7 +133,8 @@ impl RaceState {
             next_results(self.results.take(), &event.placings, &event.dividends, &race, &self.entrants, event_us);
         self.pools = next_pools(self.pools.take(), pools, event_us);
         self.race = Some(race);
-        let progress = next_progress(self.progress.take(), !history.entrant_id.is_empty(), event_us, fetched_us);
+        let wrote_history = !history.entrant_id.is_empty() || !odds.entrant_id.is_empty();
+        let progress = next_progress(self.progress.take(), wrote_history, event_us, fetched_us);
         self.progress = Some(Progress { payload_hash: hash, generated_us: event.generated_us, ..progress });
         PollRows {
             event_us,
