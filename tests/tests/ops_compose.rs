@@ -7,6 +7,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use serde_json::{Map, Value};
+use xtask::layout::Layout;
 
 use crate::ops::{repository, yaml};
 
@@ -162,7 +163,8 @@ fn setting_and_default(text: &str) -> (&str, &str) {
 }
 
 fn compose() -> Option<Command> {
-    let candidates: [(&str, &[&str]); 2] = [("docker", &["compose"]), ("docker-compose", &[])];
+    let unpacked = Layout::of_workspace().local("bin").join("docker-compose").display().to_string();
+    let candidates: [(&str, &[&str]); 3] = [("docker", &["compose"]), ("docker-compose", &[]), (&unpacked, &[])];
     candidates.into_iter().find_map(|(program, first)| {
         let mut command = Command::new(program);
         let version = command.args(first).args(["version", "--short"]).output().ok()?;
