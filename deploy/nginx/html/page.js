@@ -245,7 +245,9 @@ function show() {
         swatch.style.backgroundColor = range.color;
         return el("li", null, swatch, range.percentage_range_min + (range.percentage_range_max === null ? " % and more" : "–" + range.percentage_range_max + " %"));
       })));
-  if (main.querySelector(".scroll")) main.querySelector(".scroll").scrollLeft = left;
+  const grown = main.querySelector(".scroll");
+  // A race that is opened shows its newest intervals, one that is refreshed stays where it was scrolled to.
+  if (grown) grown.scrollLeft = scroll ? left : grown.querySelector("th.now") ? grown.querySelector("th.now").offsetLeft - grown.clientWidth + 90 : 0;
   if (focus) [...main.querySelectorAll("button")].find((button) => button.textContent === focus)?.focus();
   document.title = "R" + race.race_number + " " + race.name + " – Raceday";
   markCurrent();

@@ -1,0 +1,302 @@
+//! What nginx does in front of the REST server: cache, limits, headers, errors, cut-over.
+
+mod rest;
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use rest::{PATIENCE, Stack, assert_keys, assert_timestamp, raw_get};
+use serde_json::json;
+use xtask::stack::wait_until;
+
+fn seed_race(stack: &Stack, id: &str) {
+    stack.sql(&format!(
+        "select seed.meeting('{id}-m', '{id}', 'harness', current_date); select seed.race('{id}', '{id}-m', 1, now());
+         select seed.runners('{id}', 3); select seed.polls('{id}', 1, 5, 5)"
+    ));
+}
+
+/// How often a function of schema api was called by clients.
+fn calls(stack: &Stack, function: &str) -> i64 {
+    let sql = format!(
+        "select coalesce(sum(calls), 0)::bigint from pg_stat_statements
+         where userid in ('web_anon'::regrole, 'authenticator'::regrole) and toplevel and query ~ '\\m{function}\\M'"
+    );
+    stack.connect().query_one(&sql, &[]).unwrap().get(0)
+}
+
+#[test]
+fn many_clients_that_poll_one_race_cost_one_query_a_second() {
+    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    stack.sql("create extension if not exists pg_stat_statements");
+    seed_race(&stack, "busy");
+    for (path, functions) in [
+        ("/api/races/busy", &["client_race"][..]),
+        ("/api/entrants?raceId=busy", &["client_entrants_version", "client_entrants"][..]),
+    ] {
+        stack.sql("select pg_stat_statements_reset()");
+        let started = std::time::Instant::now();
+        let requests = 400;
+        std::thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| (0..requests / 10).for_each(|_| assert_eq!(stack.get(path).status, 200)));
+            }
+        });
+        // One for each second begun, and one for the turn of a second.
+        let allowed = i64::try_from(started.elapsed().as_secs()).unwrap() + 2;
+        for function in functions {
+            let calls = calls(&stack, function);
+            assert!(
+                (1..=allowed).contains(&calls),
+                "{requests} requests cost {calls} calls of {function}, {allowed} are allowed"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_change_is_seen_after_a_second_and_an_unchanged_body_is_skipped() {
+    let stack = Stack::shared();
+    seed_race(&stack, "etag");
+    for path in [
+        "/api/races/etag",
+        "/api/entrants?raceId=etag",
+        "/api/money-flow-timeline?raceId=etag&entrants=x",
+        "/api/meetings",
+    ] {
+        let first = stack.get(path);
+        let etag = first.header("etag").unwrap_or_else(|| panic!("{path} has no ETag")).to_owned();
+        assert_eq!(first.header("cache-control"), Some("no-cache"), "{path}");
+        for tag in [etag.clone(), format!("W/{etag}")] {
+            let again = stack.get_with(path, &[("if-none-match", &tag)]);
+            assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+            assert_eq!(again.header("etag"), Some(etag.as_str()), "{path}");
+        }
+        assert_eq!(stack.get_with(path, &[("if-none-match", "\"0\"")]).status, 200, "{path}");
+        stack.sql(
+            "update raceday.races set name = name || '!' where race_id = 'etag'; update raceday.meetings set weather = coalesce(weather, '') || '!';
+             update raceday.race_progress set rows_created_at = rows_created_at + interval '1 second' where race_id = 'etag'",
+        );
+        wait_until("the change to be seen", PATIENCE, || {
+            Ok(stack.get_with(path, &[("if-none-match", &etag)]).status == 200)
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn bodies_are_compressed_when_asked_for() {
+    let stack = Stack::shared();
+    seed_race(&stack, "gzip");
+    let plain = stack.get("/api/entrants?raceId=gzip");
+    let packed = stack.get_with("/api/entrants?raceId=gzip", &[("accept-encoding", "gzip")]);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert_eq!(packed.header("content-type"), Some("application/json; charset=utf-8"));
+    assert!(packed.body.len() < plain.body.len() / 3);
+    let mut gunzip = Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut gunzip.stdin.take().unwrap(), &packed.body).unwrap();
+    assert_eq!(gunzip.wait_with_output().unwrap().stdout, plain.body);
+}
+
+#[test]
+fn a_client_over_its_limit_gets_429_and_health_checks_do_not_count() {
+    let stack = Stack::start(&[]);
+    // Clients behind a trusted proxy are told apart by what it says.
+    let client = |address: &str| stack.get_with("/api/races/none", &[("x-forwarded-for", address)]);
+    let statuses: Vec<u16> = (0..130).map(|_| client("203.0.113.7").status).collect();
+    let allowed = statuses.iter().filter(|status| **status == 404).count();
+    assert!((100..130).contains(&allowed), "{allowed} of 130 requests were let through");
+    assert!(statuses[..100].iter().all(|status| *status == 404), "the first hundred are a minute's due");
+    let refused = client("203.0.113.7");
+    refused.assert_error(429, "one too many");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(client("203.0.113.8").status, 404, "another client");
+    assert!((0..150).all(|_| stack.get("/health").status == 200), "local health checks are exempt");
+    assert!((0..150).any(|_| stack.get_with("/health", &[("x-forwarded-for", "203.0.113.9")]).status == 429));
+}
+
+#[test]
+fn every_answer_carries_the_security_headers() {
+    let stack = Stack::shared();
+    for path in [
+        "/",
+        "/page.js",
+        "/api/races",
+        "/api/meetings",
+        "/api/entrants?raceId=x",
+        "/nowhere",
+        "/rest/races?limit=1",
+        "/api/races/%00",
+    ] {
+        let answer = stack.get(path);
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("access-control-allow-origin", "*"),
+            ("cache-control", "no-cache"),
+            ("server", "nginx"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+            assert_eq!(
+                answer.headers.iter().filter(|(key, _)| key == name).count(),
+                1,
+                "{path}: {name} more than once"
+            );
+        }
+        assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"), "{path}");
+    }
+    let preflight = stack.send(
+        "OPTIONS",
+        "/api/user-alert-configs",
+        &[("origin", "https://app.example"), ("access-control-request-method", "POST")],
+        b"",
+    );
+    assert_eq!(preflight.status, 204);
+    assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
+    assert!(preflight.header("access-control-allow-headers").unwrap().contains("Content-Type"));
+}
+
+#[test]
+fn request_ids_are_passed_on_and_logged_as_json() {
+    let stack = Stack::shared();
+    let given = stack.get_with("/api/races?meetingId=logged", &[("x-request-id", "given-by-the-client-1")]);
+    assert_eq!(given.header("x-request-id"), Some("given-by-the-client-1"));
+    let forged = stack.get_with("/api/races?meetingId=logged", &[("x-request-id", "no spaces \"here\"")]);
+    let made = forged.header("x-request-id").unwrap().to_owned();
+    assert!(made.len() == 32 && made.chars().all(|c| c.is_ascii_hexdigit()), "{made}");
+    let log = stack.nginx.prefix().join("logs/access.log");
+    wait_until("the requests to be logged", PATIENCE, || {
+        let text = std::fs::read_to_string(&log)?;
+        Ok(text.contains(&made) && text.contains("given-by-the-client-1"))
+    })
+    .unwrap();
+    for line in std::fs::read_to_string(&log).unwrap().lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(entry["status"].is_number() && entry["duration_s"].is_number() && entry["path"].is_string());
+    }
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(!text.contains("meetingId"), "queries name users: they stay out of the log");
+}
+
+#[test]
+fn limits_of_bodies_headers_and_methods_answer_in_json() {
+    let stack = Stack::shared();
+    let big = vec![b' '; 70_000];
+    stack
+        .send("POST", "/api/user-alert-configs", &[("content-type", "application/json")], &big)
+        .assert_error(413, "big body");
+    stack.get(&format!("/api/races?meetingId={}", "x".repeat(20_000))).assert_error(414, "long address");
+    assert_eq!(stack.get(&format!("/api/races/{}", "x".repeat(10_000))).status, 404, "10 kB is an unknown id");
+    stack.get_with("/api/races?meetingId=x", &[("x-long", &"x".repeat(20_000))]).assert_error(400, "long header");
+    raw_get(stack.port(), b"/api/races/%zz").assert_error(400, "bad escape");
+    for (method, path) in [
+        ("POST", "/api/races"),
+        ("DELETE", "/api/races/x"),
+        ("PUT", "/api/user-alert-configs"),
+        ("PATCH", "/api/entrants?raceId=x"),
+    ] {
+        let answer = stack.send(method, path, &[], b"");
+        answer.assert_error(405, path);
+        assert!(answer.header("allow").unwrap().starts_with("GET"), "{path}");
+    }
+    stack.get("/api/nothing").assert_error(404, "unknown path");
+    let head = stack.send("HEAD", "/api/meetings", &[], b"");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn without_the_database_reads_stay_for_a_while_and_then_are_503() {
+    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    seed_race(&stack, "away");
+    let paths = ["/api/races/away", "/api/entrants?raceId=away"];
+    let before: Vec<_> = paths.iter().map(|path| stack.json(path)).collect();
+    stack.postgres.stop().unwrap();
+    wait_until("health to tell", PATIENCE, || Ok(stack.get("/health").status == 503)).unwrap();
+    let health = stack.get("/health").json();
+    assert_keys(&health, "status timestamp error");
+    assert_eq!(health["status"], "unhealthy");
+    assert_timestamp(&health["timestamp"]);
+    for (path, body) in paths.iter().zip(&before) {
+        let answer = stack.get(path);
+        // What was asked for just before may still be told; nothing older than ten seconds is.
+        assert!(answer.status == 503 || (answer.status == 200 && answer.json() == *body), "{path}: {}", answer.text());
+        wait_until("the kept answer to grow too old", PATIENCE, || Ok(stack.get(path).status == 503)).unwrap();
+        stack.get(path).assert_error(503, path);
+    }
+    for path in [
+        "/api/meetings",
+        "/api/races?meetingId=away-m",
+        "/api/user-alert-configs",
+        "/api/money-flow-timeline?raceId=r&entrants=e",
+        "/rest/races",
+    ] {
+        stack.get(path).assert_error(503, path);
+    }
+    stack.send("POST", "/api/user-alert-configs", &[], b"{}").assert_error(503, "POST");
+    stack.postgres.start_again().unwrap();
+    wait_until("everything to come back by itself", PATIENCE, || {
+        Ok(stack.get("/health").status == 200 && paths.iter().all(|path| stack.get(path).status == 200))
+    })
+    .unwrap();
+    stack.rest.process().kill().unwrap();
+    wait_until("health to tell that REST is away", PATIENCE, || Ok(stack.get("/health").status == 503)).unwrap();
+    assert_eq!(stack.get("/health").json()["status"], "unhealthy");
+    stack.get("/api/meetings?date=2001-01-01").assert_error(503, "REST away");
+}
+
+/// A backend of before: answers every request with its own name.
+fn legacy_backend() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap_or(0);
+            let line = String::from_utf8_lossy(&head[..length]).lines().next().unwrap_or_default().to_owned();
+            let body = json!({"legacy": line}).to_string();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+#[test]
+fn a_reload_moves_clients_between_backends() {
+    let upstream = format!("127.0.0.1:{}", legacy_backend());
+    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let legacy_of_200 = |stack: &Stack| {
+        (0..200)
+            .filter(|n| {
+                let answer = stack.get_with("/api/races/none?x=1", &[("x-forwarded-for", &format!("198.51.100.{n}"))]);
+                answer.status == 200 && answer.json()["legacy"] == "GET /api/races/none?x=1 HTTP/1.1"
+            })
+            .count()
+    };
+    assert_eq!(legacy_of_200(&stack), 0);
+    for (percent, expected) in [("10", 5..45), ("50", 70..130), ("100", 200..201), ("0", 0..1)] {
+        stack.reload(&[
+            ("RACEDAY_RATE_LIMIT", "off"),
+            ("RACEDAY_LEGACY_UPSTREAM", &upstream),
+            ("RACEDAY_LEGACY_PERCENT", percent),
+        ]);
+        let (first, again) = (legacy_of_200(&stack), legacy_of_200(&stack));
+        assert!(expected.contains(&first), "{percent} %: {first} of 200 clients");
+        assert_eq!(first, again, "a client stays where it is");
+    }
+    stack.reload(&[
+        ("RACEDAY_RATE_LIMIT", "off"),
+        ("RACEDAY_LEGACY_UPSTREAM", &upstream),
+        ("USE_LEGACY_BACKEND", "true"),
+    ]);
+    assert_eq!(legacy_of_200(&stack), 200);
+    for path in ["/api/entrants?raceId=x", "/api/user-alert-configs", "/health"] {
+        assert!(stack.get(path).json()["legacy"].is_string(), "{path}");
+    }
+}
