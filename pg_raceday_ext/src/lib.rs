@@ -4,7 +4,9 @@
 
 #![allow(unsafe_code)] // The only crate that may: plan.rs and guard.rs talk to PostgreSQL's C functions.
 
+mod current;
 mod guard;
+mod history;
 mod lists;
 mod load;
 mod plan;

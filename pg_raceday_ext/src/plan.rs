@@ -160,3 +160,13 @@ impl Moment {
             .unwrap_or_else(|_| pgrx::datum::TimestampWithTimeZone::positive_infinity())
     }
 }
+
+/// A text argument that may be absent.
+pub fn text(value: Option<&String>) -> Option<pg_sys::Datum> {
+    value.map(String::as_str).and_then(arg)
+}
+
+/// A time argument that may be absent.
+pub fn moment(value: Option<i64>) -> Option<pg_sys::Datum> {
+    value.map(Moment).and_then(arg)
+}
