@@ -157,7 +157,7 @@ fn derived(client: &mut Client) -> String {
              from raceday.{table} t"
         );
         let rows: String = client.query_one(&sql, &[]).unwrap().get(0);
-        all += &format!("{table}: {rows}\n");
+        all.extend([table, ": ", &rows, "\n"]);
     }
     all
 }

@@ -42,7 +42,7 @@ impl fmt::Display for RaceReport {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".into(), |value| short(value));
+        let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".into(), short);
         write!(f, "{}: legacy {}, ours {}", self.path, shown(&self.legacy), shown(&self.ours))
     }
 }
