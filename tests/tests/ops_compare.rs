@@ -1,14 +1,17 @@
 //! `cargo xtask compare` against a stub of the legacy backend.
 
-mod ops;
+mod rest;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
 use serde_json::{Value, json};
 use xtask::compare::{CompareArgs, Tolerances, run};
+use xtask::stack::http_get;
+
+use crate::rest::Stack;
 
 const RACE: &str = "4d3f0a4e-0000-4000-8000-000000000001";
 
@@ -109,6 +112,41 @@ fn the_report_for_programs_lists_every_difference() {
     assert_eq!(report["races"][0]["differences"], difference);
 }
 
+/// The legacy backend here is our own, but for one figure: so ours is asked for what it really answers.
+#[test]
+fn the_real_backend_is_compared_whole() {
+    let stack = Stack::shared();
+    stack.sql(
+        "select seed.meeting('cmp', 'Compare', 'harness', current_date);
+         select seed.race('cmp 1', 'cmp', 1, now() + interval '2 minutes');
+         select seed.runners('cmp 1', 8);
+         select seed.polls('cmp 1', 1, 20, 20);
+         select seed.pools('cmp 1');
+         select seed.results('cmp 1')",
+    );
+    let url = stack.nginx.url();
+    let same = Stub::serving({
+        let url = url.clone();
+        move |path| http_get(&format!("{url}{path}")).unwrap()
+    });
+    let args = arguments(&same.url, &url, &["cmp 1"], Tolerances::default());
+    let mut report = Vec::new();
+    assert!(run(&args, &mut report).unwrap(), "{}", String::from_utf8_lossy(&report));
+    let report = String::from_utf8(report).unwrap();
+    let fields: usize = report.split_once(": ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    assert!(fields > 200, "{report}");
+
+    let other = Stub::serving(move |path| {
+        let (status, body) = http_get(&format!("{url}{path}")).unwrap();
+        (status, body.replace("\"win_pool_total\":", "\"win_pool_total\":9"))
+    });
+    let args = arguments(&other.url, &args.ours, &["cmp 1"], Tolerances::default());
+    let mut report = Vec::new();
+    assert!(!run(&args, &mut report).unwrap());
+    let report = String::from_utf8(report).unwrap();
+    assert!(report.contains("pools.body.win_pool_total") && report.contains(" 1 differences in 1 races"), "{report}");
+}
+
 /// Answers by the longest matching beginning of the path; null is a 404.
 fn contract() -> Value {
     let document = |entrant: &str, interval: i32, amount: i32| {
@@ -149,28 +187,34 @@ fn arguments(legacy: &str, ours: &str, races: &[&str], tolerances: Tolerances) -
     CompareArgs { legacy: legacy.to_owned(), ours: ours.to_owned(), races, tolerances, json: None }
 }
 
-/// A backend with fixed answers on a port of its own; it ends with the test's process.
+/// A backend on a port of its own; it ends with the test's process.
 struct Stub {
     url: String,
-    asked: std::sync::mpsc::Receiver<String>,
+    asked: Receiver<String>,
 }
 
 impl Stub {
+    /// One with fixed answers.
     fn start(answers: Value) -> Self {
-        Self::start_refusing_first(answers, 0)
+        Self::serving(move |path| fixed(&answers, path))
     }
 
+    /// One that says "too many requests" so many times before it answers.
     fn start_refusing_first(answers: Value, refused: usize) -> Self {
+        let left = AtomicUsize::new(refused);
+        Self::serving(move |path| {
+            let refuse = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+            if refuse { (429, "{}".to_owned()) } else { fixed(&answers, path) }
+        })
+    }
+
+    fn serving(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (tell, asked) = std::sync::mpsc::channel();
-        let (answers, left) = (Arc::new(answers), AtomicUsize::new(refused));
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                let refuse =
-                    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-                let path = answer(&connection.unwrap(), &answers, refuse);
-                if tell.send(path).is_err() {
+                if tell.send(converse(&connection.unwrap(), &answer)).is_err() {
                     return;
                 }
             }
@@ -183,7 +227,17 @@ impl Stub {
     }
 }
 
-fn answer(mut connection: &TcpStream, answers: &Value, refuse: bool) -> String {
+/// The answer under the longest beginning of the path; null is a 404.
+fn fixed(answers: &Value, path: &str) -> (u16, String) {
+    let matching = answers.as_object().unwrap().iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+    match matching.max_by_key(|(prefix, _)| prefix.len()) {
+        Some((_, body)) if !body.is_null() => (200, body.to_string()),
+        _ => (404, r#"{"error":"none"}"#.to_owned()),
+    }
+}
+
+/// Answers one request and returns its path.
+fn converse(mut connection: &TcpStream, answer: &impl Fn(&str) -> (u16, String)) -> String {
     let mut reader = BufReader::new(connection);
     let mut first = String::new();
     reader.read_line(&mut first).unwrap();
@@ -192,17 +246,10 @@ fn answer(mut connection: &TcpStream, answers: &Value, refuse: bool) -> String {
         header.clear();
     }
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let matching = answers.as_object().unwrap().iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
-    let body = matching.max_by_key(|(prefix, _)| prefix.len()).map_or(&Value::Null, |(_, body)| body);
-    let (status, body) = match body {
-        _ if refuse => ("429 Too Many Requests\r\nRetry-After: 0", "{}".to_owned()),
-        Value::Null => ("404 Not Found", r#"{"error":"none"}"#.to_owned()),
-        body => ("200 OK", body.to_string()),
-    };
+    let (status, body) = answer(&path);
     let length = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    );
+    let head =
+        format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     connection.write_all(format!("{head}{body}").as_bytes()).unwrap();
     path
 }
