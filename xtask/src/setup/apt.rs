@@ -54,13 +54,17 @@ impl Apt {
         Ok(apt)
     }
 
-    /// The packages among `wanted` and what they need that the machine does not have.
+    /// The packages `wanted`, and what they need that the machine does not have.
     pub fn missing(&self, wanted: &[&str]) -> Result<Vec<String>> {
         let output = self.get().args(["-s", "--no-install-recommends", "install"]).args(wanted).output()?;
         if !output.status.success() {
             bail!("apt-get knows no {}:\n{}", wanted.join(", "), String::from_utf8_lossy(&output.stderr));
         }
-        Ok(installed_by(&String::from_utf8_lossy(&output.stdout)))
+        let mut packages = installed_by(&String::from_utf8_lossy(&output.stdout));
+        packages.extend(wanted.iter().map(|&name| name.to_owned()));
+        packages.sort();
+        packages.dedup();
+        Ok(packages)
     }
 
     /// Fetches packages (checked by apt against the signed lists) and unpacks them into `to`.
