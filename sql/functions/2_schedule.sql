@@ -98,8 +98,9 @@ begin
         for update of p skip locked
     ), claimed as (
         update raceday.race_polls p
-        set -- Late by a whole cadence or more: the slots in between are missed, and counting starts anew.
-            slot_at = case when v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
+        set -- Late by a whole cadence or more: the slots in between are missed, and counting starts anew. So it does with a first
+            -- poll: a day's races become known at once, and would be due at once for ever.
+            slot_at = case when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
             claimed_at = v_now,
             claimed_by = p_worker,
             lease_until = raceday.lease_end(v_now)

@@ -1,0 +1,200 @@
+//! What is killed, and what watches: PostgreSQL, a fetcher, the simulator.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+use tempfile::TempDir;
+use xtask::layout::Layout;
+use xtask::stack::{
+    Fetcher, Postgres, PostgresOptions, Simulator, SimulatorOptions, free_port, http_get, simulated_clock, wait_until,
+};
+
+/// Longest until everything works again after the last kill.
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+/// How long it works undisturbed at the end.
+const UNDISTURBED: Duration = Duration::from_secs(3);
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victim {
+    /// The postmaster, and with it every backend.
+    Postgres,
+    /// The fetcher.
+    Fetcher,
+    /// Both.
+    Both,
+}
+
+impl Victim {
+    /// One of them by chance.
+    pub fn draw(random: &mut ChaCha8Rng) -> Self {
+        match random.random_range(0..10) {
+            0..4 => Self::Postgres,
+            4..8 => Self::Fetcher,
+            _ => Self::Both,
+        }
+    }
+}
+
+impl fmt::Display for Victim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Fetcher => "the fetcher",
+            Self::Both => "both",
+        })
+    }
+}
+
+/// The running system.
+#[derive(Debug)]
+pub struct System {
+    layout: Layout,
+    fetcher: Fetcher,
+    /// The simulator.
+    pub simulator: Simulator,
+    /// The database server.
+    pub postgres: Postgres,
+    folder: TempDir,
+    /// When the fetcher was killed, in milliseconds of the epoch.
+    pub fetcher_kills_ms: Vec<i64>,
+    /// Real milliseconds of the epoch at which the simulator's clock began, what it said then, and its speed.
+    pub clock: (i64, String, f64),
+}
+
+impl System {
+    /// Starts everything in a folder of its own and waits until the first payloads are in.
+    pub fn start(speed: f64, seed: u64) -> Result<Self> {
+        let layout = Layout::of_workspace();
+        let folder = tempfile::Builder::new().prefix("raceday-chaos").tempdir()?;
+        let postgres = Postgres::start(PostgresOptions::scratch(&layout)?)?;
+        postgres.create_database("raceday")?;
+        migrate(&layout, &postgres)?;
+        let simulator = Simulator::start(&SimulatorOptions {
+            program: layout.built("nztab-sim")?,
+            port: free_port()?,
+            seed,
+            speed,
+            arguments: vec!["--races-soon".into()],
+            log: folder.path().join("simulator.log"),
+        })?;
+        let clock = set_clock(&layout, &postgres, &simulator, speed)?;
+        let fetcher = start_fetcher(&layout, &postgres, &simulator, &folder)?;
+        let system = Self { layout, fetcher, simulator, postgres, folder, fetcher_kills_ms: Vec::new(), clock };
+        wait_until("the first payloads", SETTLE_WITHIN, || {
+            let sql = "select count(*) from raceday.staged_payloads";
+            Ok(system.postgres.connect("raceday")?.query_one(sql, &[])?.get::<_, i64>(0) > 20)
+        })?;
+        Ok(system)
+    }
+
+    /// Kills, waits, and starts what was killed again.
+    pub fn kill(&mut self, victim: Victim, away: Duration) -> Result<()> {
+        if victim != Victim::Fetcher {
+            self.postgres.kill()?;
+        }
+        if victim != Victim::Postgres {
+            self.fetcher.process().kill()?;
+            self.fetcher_kills_ms.push(epoch_ms());
+            // Back before PostgreSQL is, if both are gone.
+            self.fetcher = start_fetcher(&self.layout, &self.postgres, &self.simulator, &self.folder)?;
+        }
+        if victim != Victim::Fetcher {
+            std::thread::sleep(away);
+            self.postgres.start_again()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the fetcher works again and nothing waits in its spool.
+    pub fn settle(&mut self) -> Result<()> {
+        let url = format!("{}/metrics", self.fetcher.url());
+        let mut quiet_since = None;
+        wait_until("the spool to be empty and polls to be processed", SETTLE_WITHIN, || {
+            if !self.fetcher.process().is_running() {
+                bail!("the fetcher has ended:\n{}", self.fetcher.process().log_tail(20));
+            }
+            let text = http_get(&url).map(|(_, text)| text).unwrap_or_default();
+            let calm = text.lines().any(|line| line == "raceday_spool_depth 0")
+                && text.contains("raceday_polls_total{result=\"processed\"}");
+            let since = *quiet_since.get_or_insert_with(Instant::now);
+            if !calm {
+                quiet_since = None;
+            }
+            Ok(calm && since.elapsed() > UNDISTURBED)
+        })
+    }
+
+    /// Leaves the logs where they are, for a person to look at.
+    pub fn keep_folder(&mut self) -> &std::path::Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
+    /// Stops the fetcher as an operator does; returns all it ever logged.
+    pub fn stop_fetcher(&mut self) -> Result<String> {
+        self.fetcher.process().stop()?;
+        let left = spooled(&self.folder.path().join("spool"))?;
+        if left > 0 {
+            bail!("{left} payloads are left in the spool of a fetcher that was stopped in peace");
+        }
+        let log = self.folder.path().join("fetcher.log");
+        std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))
+    }
+}
+
+fn migrate(layout: &Layout, postgres: &Postgres) -> Result<()> {
+    let variables = [
+        ("DATABASE_URL".to_owned(), postgres.url("postgres", "raceday")),
+        ("RACEDAY_FETCHER_PASSWORD".to_owned(), postgres.password("raceday_fetcher").to_owned()),
+    ];
+    Fetcher::command(&layout.built("raceday-fetcher")?, &["migrate"], &variables)?;
+    Ok(())
+}
+
+/// Puts the simulator's clock into the database.
+fn set_clock(layout: &Layout, postgres: &Postgres, simulator: &Simulator, speed: f64) -> Result<(i64, String, f64)> {
+    let (_, face) = http_get(&format!("{}/_sim/clock", simulator.url()))?;
+    let face: Value = serde_json::from_str(&face)?;
+    let real_ms = face["real_epoch_ms"].as_i64().context("the simulator's clock has no real_epoch_ms")?;
+    let epoch = face["simulated_epoch"].as_str().context("the simulator's clock has no simulated_epoch")?;
+    let real = chrono::DateTime::from_timestamp_millis(real_ms).context("real_epoch_ms")?;
+    postgres.execute("raceday", &simulated_clock(layout, &real.to_rfc3339(), epoch, speed)?)?;
+    Ok((real_ms, epoch.to_owned(), speed))
+}
+
+fn start_fetcher(layout: &Layout, postgres: &Postgres, simulator: &Simulator, folder: &TempDir) -> Result<Fetcher> {
+    let spool = folder.path().join("spool").display().to_string();
+    let variables = [
+        ("DATABASE_URL", postgres.url("raceday_fetcher", "raceday")),
+        ("NZTAB_API_URL", simulator.url()),
+        ("NZTAB_FROM", "chaos@example.org".into()),
+        ("NZTAB_PARTNER", "Raceday chaos".into()),
+        ("NZTAB_PARTNER_ID", "raceday-chaos".into()),
+        // At debug it says of every answer that it has it.
+        ("LOG_LEVEL", "info,raceday_fetcher=debug".into()),
+        ("RACEDAY_SPOOL_DIR", spool),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    let log = folder.path().join("fetcher.log");
+    Fetcher::start_without_waiting(&layout.built("raceday-fetcher")?, &variables, free_port()?, log)
+}
+
+fn spooled(root: &std::path::Path) -> Result<usize> {
+    let mut count = 0;
+    for place in std::fs::read_dir(root)? {
+        for file in std::fs::read_dir(place?.path())? {
+            count += usize::from(file?.path().extension().is_some_and(|extension| extension == "payload"));
+        }
+    }
+    Ok(count)
+}
+
+fn epoch_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,203 @@
+//! A race day in the time of the database alone: the schedule's SQL, driven as a fetcher drives it, as fast as it goes.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use postgres::{Client, Statement};
+use xtask::stack::Postgres;
+
+/// Milliseconds since the day began.
+pub type Ms = i64;
+
+/// 2025-11-23 00:00 UTC, noon of a racing day in New Zealand.
+const DAY: &str = "2025-11-23T00:00:00Z";
+/// What a fetcher waits at least before it asks again.
+const SHORTEST_WAIT: Ms = 20;
+/// And at most, when nothing is due and nothing in flight.
+const LONGEST_WAIT: Ms = 60_000;
+
+/// One poll as it happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    pub race: String,
+    pub at: Ms,
+    pub due: Ms,
+    pub missed: i32,
+    /// Seconds to the start then known.
+    pub seconds_to_start: f64,
+    pub cadence_s: i32,
+    pub worker: String,
+}
+
+impl Poll {
+    pub fn late(&self) -> Ms {
+        self.at - self.due
+    }
+}
+
+/// A fetcher as far as the schedule knows it.
+#[derive(Debug, Clone)]
+pub struct Team {
+    pub worker: String,
+    pub free: i32,
+}
+
+/// A database whose clock stands until it is set.
+pub struct Day {
+    client: Client,
+    set_clock: Statement,
+    claim: Statement,
+    next: Statement,
+    done: Statement,
+    now: Ms,
+    teams: Vec<Team>,
+    in_flight: BinaryHeap<Reverse<(Ms, usize, String)>>,
+    /// When a race's answer says that it is over, and the phase it then has.
+    ends: BTreeMap<String, (Ms, &'static str)>,
+    service_ms: Ms,
+    /// Before this there is nothing to claim.
+    next_due: Ms,
+    pub polls: Vec<Poll>,
+}
+
+impl Day {
+    /// Begins at `DAY`. A poll takes about `service_ms`, and each fetcher makes `free` at a time.
+    pub fn begin(postgres: &Postgres, fetchers: usize, free: i32, service_ms: Ms) -> Self {
+        let mut client = postgres.connect("raceday").unwrap();
+        client
+            .batch_execute(
+                "set raceday.test_now = '2025-11-23T00:00:00Z';
+                 create or replace function raceday.now() returns timestamptz language sql stable parallel safe
+                     return current_setting('raceday.test_now')::timestamptz;
+                 insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', '2025-11-23');
+                 set synchronous_commit = off",
+            )
+            .unwrap();
+        let prepare = |client: &mut Client, sql: &str| client.prepare(sql).unwrap();
+        let ms = "(extract(epoch from due_at - timestamptz '2025-11-23T00:00:00Z') * 1000)::bigint";
+        let claim = format!(
+            "select race_id, {ms}, missed, seconds_to_start, cadence_s from raceday.raceday_claim_races($1, $2)"
+        );
+        let next = "select (extract(epoch from raceday.raceday_next_due() - timestamptz '2025-11-23T00:00:00Z') * 1000)::bigint";
+        let set = "select set_config('raceday.test_now',
+                       (timestamptz '2025-11-23T00:00:00Z' + make_interval(secs => $1::float8 / 1000))::text, false)";
+        Self {
+            set_clock: prepare(&mut client, set),
+            claim: prepare(&mut client, &claim),
+            next: prepare(&mut client, next),
+            done: prepare(&mut client, "select raceday.raceday_poll_done($1, $2)"),
+            client,
+            now: 0,
+            teams: (0..fetchers).map(|number| Team { worker: format!("fetcher {number}"), free }).collect(),
+            in_flight: BinaryHeap::new(),
+            ends: BTreeMap::new(),
+            service_ms,
+            next_due: 0,
+            polls: Vec::new(),
+        }
+    }
+
+    /// A race that starts `start` after the day's beginning; its first answer after `end` says that it is over.
+    pub fn race(&mut self, race: &str, start: Ms, end: Ms, phase: &'static str) {
+        let sql = "insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
+                   values ($1, 'm', $1, 1, $2::text::timestamptz + make_interval(secs => $3::float8 / 1000), 'H')";
+        self.client.execute(sql, &[&race, &DAY, &(start as f64)]).unwrap();
+        self.ends.insert(race.to_owned(), (end, phase));
+    }
+
+    /// Moves a race's start, as an answer or a list does.
+    pub fn move_start(&mut self, race: &str, start: Ms) {
+        let sql =
+            "update raceday.races set start_time = $2::text::timestamptz + make_interval(secs => $3::float8 / 1000)
+                   where race_id = $1";
+        self.client.execute(sql, &[&race, &DAY, &(start as f64)]).unwrap();
+        // A fetcher looks twice a second whether something has changed.
+        self.next_due = self.now;
+    }
+
+    /// A fetcher that is killed: its polls in flight never end, and it claims no more.
+    pub fn kill(&mut self, team: usize) {
+        let worker = self.teams[team].worker.clone();
+        self.teams[team].free = 0;
+        self.in_flight.retain(|Reverse((_, number, _))| self.teams[*number].worker != worker);
+    }
+
+    /// Lets the day run until `until`.
+    pub fn run_until(&mut self, until: Ms) {
+        while self.now < until {
+            self.end_polls();
+            let free = self.teams.iter().any(|team| team.free > 0);
+            if free && self.now >= self.next_due {
+                self.claim();
+            }
+            let ends = self.in_flight.peek().map(|Reverse((at, _, _))| *at);
+            // A full fetcher asks again when a poll has ended, a free one when something is due.
+            let free = self.teams.iter().any(|team| team.free > 0);
+            let next = [free.then_some(self.next_due), ends].into_iter().flatten().min().unwrap_or(until);
+            self.set(next.clamp(self.now + 1, self.now + LONGEST_WAIT).min(until));
+        }
+    }
+
+    /// Sets the clock.
+    pub fn set(&mut self, now: Ms) {
+        self.now = now;
+        self.client.execute(&self.set_clock, &[&(now as f64)]).unwrap();
+    }
+
+    /// Ends the polls whose time is over; an answer that says so ends the race.
+    fn end_polls(&mut self) {
+        while let Some(Reverse((at, team, race))) = self.in_flight.peek().cloned() {
+            if at > self.now {
+                break;
+            }
+            self.in_flight.pop();
+            let (end, phase) = self.ends[&race];
+            if at >= end {
+                self.client
+                    .execute("update raceday.races set phase = $2 where race_id = $1", &[&race, &phase])
+                    .unwrap();
+            }
+            self.client.execute(&self.done, &[&race, &self.teams[team].worker]).unwrap();
+            self.teams[team].free += 1;
+        }
+    }
+
+    /// Claims for every fetcher with a free worker, and notes when there is more to claim.
+    fn claim(&mut self) {
+        let order: Vec<usize> = (0..self.teams.len()).filter(|team| self.teams[*team].free > 0).collect();
+        for team in &order {
+            let Team { worker, free } = self.teams[*team].clone();
+            let rows = self.client.query(&self.claim, &[&worker, &free]).unwrap();
+            for row in rows {
+                let race: String = row.get(0);
+                // Between half and one and a half times the usual, and the same in every run.
+                let spread = (self.polls.len() as Ms * 7919) % self.service_ms;
+                self.in_flight.push(Reverse((self.now + self.service_ms / 2 + spread, *team, race.clone())));
+                self.teams[*team].free -= 1;
+                self.polls.push(Poll {
+                    race,
+                    at: self.now,
+                    due: row.get(1),
+                    missed: row.get(2),
+                    seconds_to_start: row.get(3),
+                    cadence_s: row.get(4),
+                    worker: worker.clone(),
+                });
+            }
+        }
+        let next: Option<Ms> = self.client.query_one(&self.next, &[]).unwrap().get(0);
+        self.next_due = next.unwrap_or(self.now + LONGEST_WAIT).max(self.now + SHORTEST_WAIT);
+    }
+
+    /// The polls of a race, in order.
+    pub fn of<'a>(&'a self, race: &'a str) -> impl Iterator<Item = &'a Poll> {
+        self.polls.iter().filter(move |poll| poll.race == race)
+    }
+
+    /// The lateness below which 99 of 100 polls stay.
+    pub fn late_p99(&self) -> Ms {
+        let mut late: Vec<Ms> = self.polls.iter().map(Poll::late).collect();
+        late.sort_unstable();
+        late[late.len() * 99 / 100]
+    }
+}

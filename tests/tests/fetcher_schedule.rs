@@ -1,0 +1,172 @@
+//! The schedule in simulated time: which race is polled when, over whole days, by one fetcher and by several.
+
+mod fetcher;
+
+use crate::fetcher::database;
+use crate::fetcher::day::{Day, Ms, Poll};
+
+const SECOND: Ms = 1000;
+const MINUTE: Ms = 60 * SECOND;
+const HOUR: Ms = 60 * MINUTE;
+
+/// What the specification asks for; wider than an hour it leaves open.
+fn cadence_s(seconds_to_start: f64) -> i32 {
+    match seconds_to_start {
+        s if s <= 300.0 => 15,
+        s if s <= 900.0 => 30,
+        s if s <= 3900.0 => 60,
+        _ => 1800,
+    }
+}
+
+/// A race is never unpolled for longer than its cadence at that time, give or take the lateness of a poll.
+fn assert_cadence(day: &Day, race: &str, slack: Ms) {
+    let polls: Vec<&Poll> = day.of(race).collect();
+    for pair in polls.windows(2) {
+        let gap = pair[1].at - pair[0].at;
+        let allowed = Ms::from(cadence_s(pair[0].seconds_to_start)) * SECOND;
+        assert!(gap <= allowed + slack, "{race}: {gap} ms between polls, {allowed} allowed: {pair:?}");
+        // And never sooner than the faster of the two cadences.
+        let least = Ms::from(cadence_s(pair[1].seconds_to_start)) * SECOND;
+        assert!(gap >= least - slack, "{race}: {gap} ms between polls, {least} expected: {pair:?}");
+    }
+    for poll in polls {
+        assert_eq!(poll.cadence_s, cadence_s(poll.seconds_to_start), "{poll:?}");
+    }
+}
+
+#[test]
+fn a_day_of_120_races_is_polled_at_its_cadence_by_five_workers() {
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 1, 5, 300);
+    let races: Vec<(String, Ms)> = (0..120).map(|n| (format!("race {n}"), HOUR + n * 4 * MINUTE)).collect();
+    for (n, (race, start)) in races.iter().enumerate() {
+        // Three to seven minutes until the judge has decided; every fifteenth race is called off before its start.
+        let abandoned = n % 15 == 7;
+        let end = if abandoned { start - 2 * MINUTE } else { start + 3 * MINUTE + (n as Ms % 5) * MINUTE };
+        day.race(race, *start, end, if abandoned { "abandoned" } else { "finished" });
+    }
+    day.run_until(HOUR + 120 * 4 * MINUTE + 10 * MINUTE);
+
+    assert!(day.late_p99() < SECOND, "p99 {} ms", day.late_p99());
+    assert_eq!(day.polls.iter().map(|poll| poll.missed).sum::<i32>(), 0);
+    for (n, (race, start)) in races.iter().enumerate() {
+        assert_cadence(&day, race, 2 * SECOND);
+        let last = day.of(race).last().unwrap();
+        if n % 15 == 7 {
+            assert!(last.at < start - MINUTE, "{race} is abandoned and was polled again: {last:?}");
+        } else {
+            // 20 polls in the last five minutes: one a slot, none skipped.
+            let late_polls = day.of(race).filter(|poll| poll.due >= start - 5 * MINUTE && poll.due < *start).count();
+            assert!((20..=21).contains(&late_polls), "{race}: {late_polls} polls in the last five minutes");
+            assert!(last.at >= start + 3 * MINUTE && last.at < start + 8 * MINUTE, "{race}: {last:?}");
+        }
+    }
+    println!("{} polls, p99 lateness {} ms", day.polls.len(), day.late_p99());
+}
+
+#[test]
+fn a_rush_of_20_races_beside_100_loses_no_poll_with_ten_connections() {
+    let postgres = database();
+    // Ten connections: eight workers', the schedule's, the housekeeper's.
+    let mut day = Day::begin(&postgres, 1, 8, 600);
+    for n in 0..20 {
+        day.race(&format!("near {n}"), 6 * MINUTE, HOUR, "finished");
+    }
+    for n in 0..100 {
+        day.race(&format!("far {n}"), 30 * MINUTE + n * 15 * SECOND, 2 * HOUR, "finished");
+    }
+    day.run_until(6 * MINUTE);
+    assert_eq!(day.polls.iter().map(|poll| poll.missed).sum::<i32>(), 0);
+    for n in 0..20 {
+        let race = format!("near {n}");
+        let polls = day.of(&race).filter(|poll| poll.due >= MINUTE).count();
+        assert!((20..=21).contains(&polls), "{race}: {polls} polls in the last five minutes");
+    }
+    for n in 0..100 {
+        let race = format!("far {n}");
+        assert_eq!(day.of(&race).count(), 6, "{race} at 60 s over six minutes");
+    }
+    let latest = day.polls.iter().filter(|poll| poll.at > MINUTE).map(Poll::late).max().unwrap();
+    assert!(latest < 15 * SECOND, "a poll was {latest} ms late: its slot was over");
+}
+
+#[test]
+fn a_start_that_moves_changes_the_cadence_at_once() {
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 1, 5, 100);
+    day.race("moved up", 3 * HOUR, 5 * HOUR, "finished");
+    day.race("moved back", 10 * MINUTE, 5 * HOUR, "finished");
+    day.run_until(6 * MINUTE);
+    assert_eq!(day.of("moved up").count(), 1);
+    assert_eq!(day.of("moved back").last().unwrap().cadence_s, 15);
+    day.move_start("moved up", 10 * MINUTE);
+    day.move_start("moved back", HOUR);
+    day.run_until(8 * MINUTE);
+    let up: Vec<_> = day.of("moved up").filter(|poll| poll.at >= 6 * MINUTE).collect();
+    assert!(up[0].at < 6 * MINUTE + SECOND, "at once: {up:?}");
+    assert!((8..=9).contains(&up.len()), "every 15 s for two minutes: {up:?}");
+    assert!(day.of("moved back").filter(|poll| poll.at >= 6 * MINUTE).count() <= 2);
+}
+
+#[test]
+fn what_is_over_or_a_day_old_is_not_polled() {
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 1, 5, 100);
+    day.race("a day old", -24 * HOUR - MINUTE, 100 * HOUR, "finished");
+    day.race("late judge", -23 * HOUR, 100 * HOUR, "finished");
+    day.race("final", -HOUR, 0, "finished");
+    day.race("called off", HOUR, 0, "abandoned");
+    day.run_until(5 * MINUTE);
+    assert_eq!(day.of("a day old").count(), 0);
+    assert_eq!(day.of("final").count(), 1, "its first answer ends it");
+    assert_eq!(day.of("called off").count(), 1, "its first answer ends it");
+    assert!(day.of("late judge").count() >= 20);
+    day.run_until(2 * HOUR);
+    let last = day.of("late judge").last().unwrap();
+    assert!(last.at <= HOUR && last.at > HOUR - MINUTE, "given up a day after its start: {last:?}");
+}
+
+#[test]
+fn fetchers_share_the_races_and_none_is_polled_twice_in_a_cadence() {
+    for fetchers in [2, 5] {
+        let postgres = database();
+        let mut day = Day::begin(&postgres, fetchers, 3, 400);
+        let races: Vec<String> = (0..20).map(|n| format!("race {n}")).collect();
+        for race in &races {
+            day.race(race, 5 * MINUTE, HOUR, "finished");
+        }
+        day.run_until(5 * MINUTE);
+        for race in &races {
+            assert_cadence(&day, race, 2 * SECOND);
+            assert!((20..=21).contains(&day.of(race).count()), "{race}");
+        }
+        for fetcher in 0..fetchers {
+            let worker = format!("fetcher {fetcher}");
+            assert!(day.polls.iter().any(|poll| poll.worker == worker), "{worker} of {fetchers} had no work");
+        }
+    }
+}
+
+#[test]
+fn a_killed_fetcher_s_races_are_taken_over_within_a_lease() {
+    let lease = 8 * SECOND;
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 2, 5, 400);
+    for n in 0..10 {
+        day.race(&format!("race {n}"), 5 * MINUTE, HOUR, "finished");
+    }
+    // Both have just claimed what is due.
+    day.run_until(MINUTE + 100);
+    let claimed: Vec<Poll> = day.polls.iter().filter(|poll| poll.at >= MINUTE).cloned().collect();
+    let killed: Vec<&Poll> = claimed.iter().filter(|poll| poll.worker == "fetcher 0").collect();
+    assert_eq!(killed.len(), 5, "{claimed:?}");
+    day.kill(0);
+    day.run_until(2 * MINUTE);
+    for poll in killed {
+        let heir = day.of(&poll.race).find(|later| later.at > poll.at).unwrap();
+        assert_eq!(heir.worker, "fetcher 1");
+        assert!(heir.at - poll.at <= lease + SECOND, "{} ms until taken over", heir.at - poll.at);
+    }
+    assert_eq!(day.polls.iter().map(|poll| poll.missed).sum::<i32>(), 0);
+}
