@@ -13,7 +13,7 @@ ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/ca
 RUN apt-get update \
     && apt-get install -y --no-install-recommends build-essential ca-certificates libclang-dev pkg-config postgresql-server-dev-18 \
     && rm -rf /var/lib/apt/lists/*
-RUN cargo install --locked cargo-pgrx@0.18.1 && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
+RUN cargo install --locked --no-default-features cargo-pgrx@0.18.1 && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

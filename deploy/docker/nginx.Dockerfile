@@ -4,5 +4,5 @@ FROM nginx:1.28.0-alpine
 COPY deploy/nginx/ /etc/nginx/
 RUN rm -rf /etc/nginx/conf.d && mkdir /etc/nginx/templates && mv /etc/nginx/*.template /etc/nginx/templates/
 # The image's own start script fills the templates; lower-case variables are nginx's and stay.
-ENV NGINX_ENVSUBST_OUTPUT_DIR=/etc/nginx NGINX_ENVSUBST_FILTER="^(RACEDAY_|USE_LEGACY_BACKEND$)"
+ENV NGINX_ENVSUBST_OUTPUT_DIR=/etc/nginx NGINX_ENVSUBST_FILTER="^(RACEDAY_|USE_LEGACY_BACKEND)"
 EXPOSE 8080
