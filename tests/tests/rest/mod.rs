@@ -124,8 +124,9 @@ impl Stack {
         let marker = format!("http://reload-{}.example", free_port().unwrap());
         all.insert("RACEDAY_CORS_ORIGIN".into(), marker.clone());
         self.nginx.reload(all).unwrap();
+        // For a moment old and new workers answer side by side.
         xtask::stack::wait_until("nginx to have reloaded", PATIENCE, || {
-            let answers: Vec<_> = (0..4).map(|_| self.get("/api/no-such-path")).collect();
+            let answers: Vec<_> = (0..40).map(|_| self.get("/api/no-such-path")).collect();
             Ok(answers.iter().all(|a| a.header("access-control-allow-origin") == Some(marker.as_str())))
         })
         .unwrap();
