@@ -1,0 +1,64 @@
+//! The day's meetings list: what is followed, and what a bad value costs.
+
+use raceday_core::{MeetingsList, PayloadError, Phase};
+
+fn read(payload: &str) -> Result<MeetingsList, PayloadError> {
+    MeetingsList::parse(payload, &["NZ".to_owned(), "AUS".to_owned()], &["T".to_owned(), "H".to_owned()])
+}
+
+const LIST: &str = r#"{"data":{"meetings":[
+    {"meeting":"m2","name":"Cambridge","date":"2025-11-23T00:00:00Z","category":"H","country":"NZ","state":"NZ",
+     "track_condition":"Fast","tote_status":"open","races":[
+        {"id":"r2","race_number":2,"name":"Two","start_time":"2025-11-23T02:30:00Z","status":"OPEN","distance":2200,
+         "weather":"FINE","track_condition":"Fast"},
+        {"id":"r1","race_number":1,"name":"One","start_time":"2025-11-23T02:00:00Z","status":"Final","distance":1700}]},
+    {"meeting":"m1","name":"Randwick","date":"2025-11-23","category":"T","country":"AUS","races":null},
+    {"meeting":"m3","name":"Dogs","date":"2025-11-23","category":"G","country":"NZ","races":[]},
+    {"meeting":"m4","name":"Ascot","date":"2025-11-23","category":"T","country":"GBR","races":[]}]}}"#;
+
+#[test]
+fn a_list_gives_what_is_followed_in_order() {
+    let list = read(LIST).unwrap();
+    let ids: Vec<_> = list.meetings.iter().map(|meeting| meeting.meeting_id.as_str()).collect();
+    assert_eq!(ids, ["m1", "m2"]);
+    let harness = &list.meetings[1];
+    assert_eq!((harness.race_type, harness.date.as_str()), ("harness", "2025-11-23"));
+    assert_eq!((harness.weather.as_deref(), harness.tote_status.as_deref()), (Some("FINE"), Some("open")));
+    let races: Vec<_> =
+        list.races.iter().map(|race| (race.race_id.as_str(), race.status.as_str(), race.phase)).collect();
+    assert_eq!(races, [("r1", "Final", Phase::Finished), ("r2", "Open", Phase::Upcoming)]);
+    // 2025-11-23 02:00 UTC.
+    assert_eq!((list.races[0].start_us, list.races[0].kind), (1_763_863_200_000_000, "H"));
+    assert_eq!(list.report.line(), None);
+    let harness_only = MeetingsList::parse(LIST, &["NZ".to_owned()], &["H".to_owned()]).unwrap();
+    assert_eq!(harness_only.meetings.len(), 1);
+}
+
+#[test]
+fn a_bad_meeting_or_race_costs_itself() {
+    for (from, to, meetings, races, bad) in [
+        ("\"m2\"", "null", 1, 0, 1),
+        ("2025-11-23T00:00:00Z", "0000-01-01T00:00:00Z", 1, 0, 2),
+        ("2025-11-23T00:00:00Z", "2025-11-31", 1, 0, 2),
+        ("\"r2\"", "17", 2, 1, 2),
+        ("2025-11-23T02:30:00Z", "later", 2, 1, 1),
+        ("\"Cambridge\"", "\"a\\u0000b\"", 2, 2, 1),
+        ("\"Cambridge\"", "\"\\ud800\"", 2, 2, 1),
+        ("\"races\":null", "\"races\":\"\\ud800\"", 2, 2, 1),
+        ("2200", "-1", 2, 2, 1),
+        ("\"OPEN\"", "null", 2, 2, 0),
+    ] {
+        let list = read(&LIST.replacen(from, to, 1)).unwrap();
+        assert_eq!((list.meetings.len(), list.races.len()), (meetings, races), "{from} → {to}");
+        assert_eq!(list.report.bad_values, bad, "{from} → {to}: {:?}", list.report);
+    }
+}
+
+#[test]
+fn what_is_no_list_fails() {
+    assert!(matches!(read(&LIST[..200]), Err(PayloadError::NotJson(_))));
+    for payload in ["null", "{}", "[]", r#"{"data":[]}"#, r#"{"data":{"meetings":{}}}"#] {
+        assert_eq!(read(payload), Err(PayloadError::NoMeetings), "{payload}");
+    }
+    assert!(read(r#"{"data":{"meetings":[]}}"#).unwrap().races.is_empty(), "a day without racing");
+}
