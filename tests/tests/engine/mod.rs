@@ -1,0 +1,107 @@
+//! A real server with migrated databases, and the simulated polls that the engine's tests stage.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use chrono::{DateTime, Duration, Utc};
+use nztab_sim::Simulator;
+use postgres::{Client, NoTls};
+use xtask::layout::Layout;
+use xtask::stack::{Fetcher, Postgres, PostgresOptions};
+
+/// What the simulated races are made from.
+pub const SEED: u64 = 7;
+
+/// One answer of the TAB.
+#[derive(Debug, Clone)]
+pub struct Poll {
+    /// When it was fetched.
+    pub fetched_at: DateTime<Utc>,
+    /// Its text.
+    pub payload: String,
+}
+
+/// A PostgreSQL server with databases that hold nothing but the schema.
+pub struct Server {
+    postgres: Postgres,
+}
+
+impl Server {
+    /// Starts a server and migrates databases of these names, with partitions for the simulated races' days.
+    pub fn start(databases: &[&str]) -> Self {
+        let layout = Layout::of_workspace();
+        let postgres = Postgres::start(PostgresOptions::scratch(&layout).unwrap()).unwrap();
+        for database in databases {
+            postgres.create_database(database).unwrap();
+            let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", database))];
+            Fetcher::command(&layout.built("raceday-fetcher").unwrap(), &["migrate"], &variables).unwrap();
+            let start = Simulator::with(SEED).bench_start(0);
+            let days = format!(
+                "array[{}]",
+                (-1..=1).map(|day| quoted(start + Duration::days(day))).collect::<Vec<_>>().join(", ")
+            );
+            for table in ["money_flow_history", "odds_history", "staged_payloads"] {
+                let sql = format!("select partman.create_partition_time('raceday.{table}', {days})");
+                postgres.execute(database, &sql).unwrap();
+            }
+        }
+        Self { postgres }
+    }
+
+    /// A session of the superuser.
+    pub fn connect(&self, database: &str) -> Client {
+        Client::connect(&self.postgres.url("postgres", database), NoTls).unwrap()
+    }
+}
+
+fn quoted(at: DateTime<Utc>) -> String {
+    format!("'{}'::timestamptz", at.to_rfc3339())
+}
+
+/// The id and `count` polls of a simulated race, the last of them after its start.
+pub fn polls_of(index: u32, count: usize) -> (String, Vec<Poll>) {
+    let simulator = Simulator::with(SEED);
+    let race_id = simulator.bench_race_id(index);
+    let first = simulator.bench_start(index) - Duration::minutes(62);
+    // Over the whole of a race's life, in uneven steps: some polls share a bucket, some buckets are left out.
+    let polls = (0..count)
+        .map(|at| {
+            let step = Duration::seconds(i64::try_from(at * 4000 / count).unwrap() + i64::from(at % 3 == 0) * 20);
+            let asked_at = first + step;
+            Poll {
+                fetched_at: asked_at + Duration::milliseconds(150),
+                payload: simulator.event(&race_id, asked_at).unwrap(),
+            }
+        })
+        .collect();
+    (race_id, polls)
+}
+
+/// Stages a poll.
+pub fn stage(client: &mut Client, race_id: &str, poll: &Poll) {
+    client
+        .execute(
+            "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ($1, $2, $3)",
+            &[&race_id, &poll.fetched_at, &poll.payload],
+        )
+        .unwrap();
+}
+
+/// Processes a race; the status of the call.
+pub fn process(client: &mut Client, race_id: &str) -> String {
+    client.query_one("select status from raceday.raceday_process($1)", &[&race_id]).unwrap().get(0)
+}
+
+/// Everything derived of a race but ids and times of writing, a line a row.
+pub fn fingerprint(client: &mut Client, race_id: &str) -> Vec<String> {
+    const SQL: &str = "
+        select 'flow ' || (to_jsonb(h) - 'id' - 'created_at')::text from raceday.money_flow_history h where race_id = $1
+        union all select 'odds ' || (to_jsonb(o) - 'id' - 'created_at')::text from raceday.odds_history o where race_id = $1
+        union all select 'entrant ' || (to_jsonb(e) - 'created_at' - 'updated_at')::text from raceday.entrants e where race_id = $1
+        union all select 'race ' || (to_jsonb(r) - 'created_at' - 'updated_at')::text from raceday.races r where race_id = $1
+        union all select 'pools ' || to_jsonb(p)::text from raceday.race_pools p where race_id = $1
+        union all select 'results ' || (to_jsonb(s) - 'created_at' - 'updated_at')::text from raceday.race_results s where race_id = $1
+        union all select 'progress ' || (to_jsonb(g) - 'rows_created_at')::text from raceday.race_progress g where race_id = $1
+        union all select 'meeting ' || (to_jsonb(m) - 'created_at' - 'updated_at')::text
+            from raceday.meetings m join raceday.races r using (meeting_id) where race_id = $1
+        order by 1";
+    client.query(SQL, &[&race_id]).unwrap().iter().map(|row| row.get(0)).collect()
+}
