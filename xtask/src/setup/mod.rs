@@ -12,7 +12,9 @@ mod partman;
 mod pgrx;
 mod postgres;
 mod rest;
+mod test_tools;
 mod tools;
+mod unpacked;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use anyhow::{Context, Result};
 
 pub use self::cached::remove;
 pub use self::pgrx::PgrxEnvironment;
+pub use self::test_tools::provide as provide_test_tools;
 pub use self::tools::{cargo, cargo_deny};
 use crate::layout::{Layout, cache};
 
