@@ -136,7 +136,7 @@ fn list_base() -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::cases(2_000))]
 
     #[test]
     fn damaged_documents_cost_no_more_than_themselves(damages in prop::collection::vec(damage(&VALUES), 1..12)) {

@@ -12,3 +12,13 @@ mod properties;
 mod rules;
 mod sample;
 mod table;
+
+/// So many cases a property, or as many as `PROPTEST_CASES` says.
+fn cases(cases: u32) -> proptest::test_runner::Config {
+    let config = proptest::test_runner::Config::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        config
+    } else {
+        proptest::test_runner::Config { cases, ..config }
+    }
+}

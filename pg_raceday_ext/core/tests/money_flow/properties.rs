@@ -94,7 +94,7 @@ fn check_against_json(rows: &PollRows, payload: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::cases(400))]
 
     #[test]
     fn rows_are_those_of_the_definition(race in model::race()) {
