@@ -61,6 +61,18 @@ impl Housekeeper {
                 _ = stop.changed() => {}
             }
         }
+        // Whoever stops the last fetcher finds nothing half done.
+        if !self.poller.presence.is_away()
+            && let Err(error) = self.process_pending().await
+        {
+            tracing::warn!(error = %error, "pending.left");
+        }
+    }
+
+    async fn process_pending(&mut self) -> Result<(), StoreError> {
+        self.pending_at = Instant::now();
+        self.store.query_one(PROCESS_PENDING, &[&PENDING_RACES]).await?;
+        Ok(())
     }
 
     async fn look(&mut self) -> Result<(), StoreError> {
@@ -69,8 +81,7 @@ impl Housekeeper {
             self.fetch_meetings(date).await?;
         }
         if self.pending_at.elapsed() > PENDING_EVERY {
-            self.pending_at = Instant::now();
-            self.store.query_one(PROCESS_PENDING, &[&PENDING_RACES]).await?;
+            self.process_pending().await?;
         }
         let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
         gauge!("raceday_oldest_live_payload_age_seconds").set(age);

@@ -112,8 +112,6 @@ impl Poller {
     /// The payload of an answer that has just come in.
     pub fn payload(&self, kind: Kind, race_id: String, answer: Answer) -> Payload {
         histogram!("raceday_payload_bytes").record(answer.body.len() as f64);
-        // What chaos compares: said before anything can go wrong with it.
-        tracing::debug!(race.id = %race_id, body.xxh3 = %format_args!("{:016x}", answer.hash), "answer");
         Payload { kind, race_id, fetched_at: self.clock.now(), body: Arc::new(answer.body) }
     }
 
@@ -121,7 +119,11 @@ impl Poller {
     pub async fn deliver(&self, store: &mut Store, payload: Payload, begun: Instant) -> (&'static str, Outcome) {
         let fetched = Instant::now();
         let ticket = match self.spool.put(payload.clone()).await {
-            Ok(ticket) => Some(ticket),
+            Ok(ticket) => {
+                // From here on the answer outlives this process; `cargo xtask chaos` takes it at its word.
+                tracing::debug!(race.id = %payload.race_id, body.xxh3 = %ticket.hash(), "answer.kept");
+                Some(ticket)
+            }
             Err(error) => {
                 let reason = if matches!(error, SpoolError::Full) { "spool_full" } else { "spool_error" };
                 counter!("raceday_spool_refusals_total", "reason" => reason).increment(1);

@@ -73,7 +73,9 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     let store = || Store::new(access.clone(), worker.clone());
     let poller = Arc::new(Poller::new(tab, Arc::new(spool), clock.clone(), presence.clone()));
     let housekeeper = Housekeeper::new(poller.clone(), store(), worker.clone(), source.clone());
-    let housekeeping = tokio::spawn(housekeeper.run(stop.clone()));
+    // It ends after the polls, for it finishes what they leave.
+    let (end_housekeeping, housekeeping_ends) = watch::channel(false);
+    let housekeeping = tokio::spawn(housekeeper.run(housekeeping_ends));
     let schedule = Schedule::new(store(), clock, worker.clone(), presence);
     // One connection is the schedule's and one the housekeeper's.
     let workers = settings.concurrency.min(settings.db_pool_max - 2);
@@ -81,7 +83,10 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     let mut crew = Crew { poller: poller.clone(), idle, polls: JoinSet::new(), races: HashMap::new() };
     let mut schedule = work(&mut crew, schedule, &health, stop, &store).await;
     finish(&mut crew, &store).await;
-    housekeeping.await.ok();
+    end_housekeeping.send_replace(true);
+    if tokio::time::timeout(STOP_WITHIN, housekeeping).await.is_err() {
+        tracing::warn!("housekeeping.abandoned");
+    }
     schedule.release().await;
     poller.summary.log();
     Ok(())

@@ -20,6 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// How often the plan for a database that goes away is renewed.
 const PLAN_EVERY: Duration = Duration::from_secs(15);
+/// And how often when races turn up that it does not have.
+const PLAN_AGAIN: Duration = Duration::from_secs(1);
 /// How far it reaches, in database time.
 const PLAN_AHEAD_S: f64 = 3600.0;
 /// Longest that the database may take for an answer.
@@ -153,6 +155,7 @@ pub struct Schedule {
     way: Way,
     plan: Plan,
     planned_at: Option<Instant>,
+    plan_every: Duration,
     /// Polled by the plan; the database is yet to hear of it.
     unnoted: (Vec<String>, Vec<DateTime<Utc>>),
     away_since: Instant,
@@ -176,6 +179,7 @@ impl Schedule {
             way: Way::There(store.with_patience(PATIENCE)),
             plan: Plan::default(),
             planned_at: None,
+            plan_every: PLAN_AGAIN,
             unnoted: (Vec::new(), Vec::new()),
             away_since: Instant::now(),
         }
@@ -185,7 +189,7 @@ impl Schedule {
     pub async fn turn(&mut self, max: usize) -> Turn {
         self.look_whether_back().await;
         if let Way::There(store) = &mut self.way {
-            let renew = self.planned_at.is_none_or(|at| at.elapsed() > PLAN_EVERY);
+            let renew = self.planned_at.is_none_or(|at| at.elapsed() > self.plan_every);
             match ask(store, &self.clock, &self.worker, &self.unnoted, max, renew).await {
                 Ok(asked) => return self.heard(asked),
                 Err(error) => self.gone(&error),
@@ -216,6 +220,9 @@ impl Schedule {
             self.plan = plan;
             self.planned_at = Some(Instant::now());
         }
+        // A day's races become known at once: the plan is to know them before long.
+        let unplanned = asked.claims.iter().any(|claim| !self.plan.slots.contains_key(&claim.race_id));
+        self.plan_every = if unplanned { PLAN_AGAIN } else { PLAN_EVERY };
         for claim in &asked.claims {
             self.plan.passed(&claim.race_id, claim.due_at);
         }

@@ -161,7 +161,7 @@ impl Spool {
             self.forget(&name);
             return Err(error.into());
         }
-        Ok(Ticket { spool: self, name: Some(name), payload })
+        Ok(Ticket { spool: self, name: Some(name), payload, xxh3: head.xxh3 })
     }
 
     fn reserve(&self, payload: &Payload, bytes: u64) -> Result<String, SpoolError> {
@@ -268,12 +268,18 @@ pub struct Ticket {
     spool: Arc<Spool>,
     name: Option<String>,
     payload: Payload,
+    xxh3: u64,
 }
 
 impl Ticket {
     /// The payload.
     pub fn payload(&self) -> &Payload {
         &self.payload
+    }
+
+    /// The xxh3-64 of its body, as 16 hexadecimal digits.
+    pub fn hash(&self) -> String {
+        format!("{:016x}", self.xxh3)
     }
 
     /// The database has it.

@@ -3,6 +3,7 @@
 
 pub mod day;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -155,6 +156,43 @@ pub fn metric(fetcher: &Fetcher, name: &str) -> f64 {
 }
 
 /// Waits until a metric holds.
+#[track_caller]
 pub fn wait_metric(fetcher: &Fetcher, name: &str, holds: impl Fn(f64) -> bool) {
-    wait_until(name, PATIENCE, || Ok(holds(metric(fetcher, name)))).unwrap();
+    let waited = wait_until(name, PATIENCE, || Ok(holds(metric(fetcher, name))));
+    assert!(waited.is_ok(), "{name} is {} after {} s", metric(fetcher, name), PATIENCE.as_secs());
+}
+
+/// Answers that the simulator gave and that are not staged, as `race hash`; each is asked for by hash of its body.
+pub fn unstaged(scene: &Scene, session: &mut Client) -> Vec<String> {
+    let rows = session
+        .query("select race_id, coalesce(convert_to(payload, 'UTF8'), payload_raw) from raceday.staged_payloads", &[])
+        .unwrap();
+    let staged: BTreeSet<String> = rows
+        .iter()
+        .map(|row| format!("{} {:016x}", row.get::<_, &str>(0), xxhash_rust::xxh3::xxh3_64(row.get::<_, &[u8]>(1))))
+        .collect();
+    let stats = scene.stats();
+    let answers = stats["answers"].as_array().unwrap().iter();
+    let answers =
+        answers.map(|answer| format!("{} {}", answer["race_id"].as_str().unwrap(), answer["xxh3"].as_str().unwrap()));
+    let answers: Vec<String> = answers.collect();
+    assert!(!answers.is_empty(), "the simulator was asked nothing");
+    answers.into_iter().filter(|answer| !staged.contains(answer)).collect()
+}
+
+/// Stops the fetcher as an operator does, and asserts that every answer is staged and processed.
+pub fn assert_nothing_lost(scene: &Scene, mut fetcher: Fetcher) {
+    wait_metric(&fetcher, "raceday_spool_depth", |depth| depth == 0.0);
+    let status = fetcher.process().stop().unwrap();
+    assert!(status.success(), "{status}: {}", fetcher.process().log_tail(10));
+    let lost = unstaged(scene, &mut scene.sql());
+    assert!(lost.is_empty(), "{} answers are not staged: {lost:?}", lost.len());
+    assert_eq!(scene.count("select count(*) from raceday.pending_payloads"), 0, "payloads are left pending");
+}
+
+/// The lines of a fetcher's log with this message.
+pub fn logged(fetcher: &mut Fetcher, message: &str) -> Vec<Value> {
+    let log = fetcher.process().log_tail(usize::MAX);
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["message"] == message).collect()
 }

@@ -129,7 +129,7 @@ fn staged(system: &System) -> Result<BTreeMap<Key, usize>> {
 /// What the fetchers said they had.
 fn received(log: &str) -> BTreeSet<Key> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let answers = lines.filter(|line| line["message"] == "answer");
+    let answers = lines.filter(|line| line["message"] == "answer.kept");
     answers
         .filter_map(|line| Some((line["race.id"].as_str()?.to_owned(), line["body.xxh3"].as_str()?.to_owned())))
         .collect()

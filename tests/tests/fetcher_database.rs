@@ -1,0 +1,172 @@
+//! A fetcher whose database goes away, comes back, or cannot write: nothing fetched is lost.
+
+mod fetcher;
+
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use xtask::layout::Layout;
+use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
+
+use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, metric, program, unstaged, wait_metric};
+
+const SPEED: f64 = 5.0;
+const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
+const SPOOLED: &str = "raceday_polls_total{result=\"spooled\"}";
+
+fn running(seed: u64) -> (Scene, Fetcher) {
+    let scene = Scene::start(SPEED, seed);
+    let fetcher = scene.fetcher("one");
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 20.0);
+    (scene, fetcher)
+}
+
+/// Polls go on, into the spool.
+#[track_caller]
+fn wait_for_spool(fetcher: &Fetcher) {
+    wait_metric(fetcher, "raceday_spool_depth", |depth| depth >= 5.0);
+    assert!(metric(fetcher, "raceday_spool_bytes") > 100_000.0);
+}
+
+#[track_caller]
+fn wait_for_recovery(fetcher: &Fetcher) {
+    let before = metric(fetcher, PROCESSED);
+    wait_metric(fetcher, PROCESSED, |polls| polls > before + 5.0);
+}
+
+#[test]
+fn polling_goes_on_while_postgresql_is_dead_and_nothing_is_lost() {
+    let (mut scene, fetcher) = running(1);
+    scene.postgres.kill().unwrap();
+    wait_for_spool(&fetcher);
+    assert_eq!(http_get(&format!("{}/ready", fetcher.url())).unwrap().0, 503);
+    assert_eq!(http_get(&format!("{}/health", fetcher.url())).unwrap().0, 200);
+    scene.postgres.start_again().unwrap();
+    wait_for_recovery(&fetcher);
+    assert_eq!(http_get(&format!("{}/ready", fetcher.url())).unwrap().0, 200);
+    assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn a_restart_of_postgresql_and_terminated_backends_are_no_more_than_a_pause() {
+    let (mut scene, fetcher) = running(2);
+    scene.postgres.restart().unwrap();
+    wait_for_recovery(&fetcher);
+    let terminate = "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'raceday_fetcher'";
+    assert!(scene.count(terminate) >= 2);
+    wait_for_recovery(&fetcher);
+    assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn a_database_that_is_read_only_or_full_is_waited_for() {
+    let (scene, fetcher) = running(3);
+    let mut session = scene.sql();
+    session.batch_execute("alter system set default_transaction_read_only = on").unwrap();
+    session.batch_execute("select pg_reload_conf()").unwrap();
+    wait_for_spool(&fetcher);
+    session.batch_execute("set default_transaction_read_only = off").unwrap();
+    session.batch_execute("alter system reset default_transaction_read_only").unwrap();
+    session.batch_execute("select pg_reload_conf()").unwrap();
+    wait_for_recovery(&fetcher);
+    wait_metric(&fetcher, "raceday_spool_depth", |depth| depth == 0.0);
+
+    // What PostgreSQL answers when the disk is full, without filling this machine's.
+    let full = "create function public.full() returns trigger language plpgsql as
+                $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+                create trigger a_full before insert on raceday.staged_payloads for each statement execute function public.full();
+                grant usage on schema public to raceday_fetcher; grant execute on function public.full() to public";
+    session.batch_execute(full).unwrap();
+    wait_for_spool(&fetcher);
+    session.batch_execute("drop trigger a_full on raceday.staged_payloads").unwrap();
+    wait_for_recovery(&fetcher);
+    assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
+    let (mut scene, mut fetcher) = running(4);
+    scene.postgres.kill().unwrap();
+    wait_for_spool(&fetcher);
+    let spooled = metric(&fetcher, SPOOLED);
+    fetcher.process().kill().unwrap();
+    scene.postgres.start_again().unwrap();
+    let before = scene.count("select coalesce(max(payload_id), 0) from raceday.staged_payloads");
+    let heir = scene.fetcher("two");
+    wait_metric(&heir, "raceday_spool_depth", |depth| depth == 0.0);
+    wait_for_recovery(&heir);
+    // The first it stages are the spooled ones, oldest first.
+    let in_order = format!(
+        "select count(*) from (
+             select fetched_at, lag(fetched_at) over (order by payload_id) as before
+             from (select * from raceday.staged_payloads where payload_id > {before} order by payload_id limit {}) first
+         ) s where fetched_at < before",
+        spooled as i64 / 2
+    );
+    assert_eq!(scene.count(&in_order), 0, "staged out of order");
+    let twice =
+        "select count(*) from (select from raceday.staged_payloads group by race_id, fetched_at having count(*) > 1) s";
+    assert_eq!(scene.count(twice), 0, "staged twice");
+}
+
+#[test]
+fn the_fetcher_follows_a_failover_to_the_second_host() {
+    let mut scene = Scene::start(SPEED, 5);
+    let folder = TempDir::new().unwrap();
+    let standby = standby_of(&scene.postgres, &folder);
+    // A commit is confirmed when both have it: then a failover loses nothing that was confirmed.
+    scene.postgres.execute("raceday", "alter system set synchronous_standby_names = '*'").unwrap();
+    scene.postgres.execute("raceday", "select pg_reload_conf()").unwrap();
+    let password = scene.postgres.password("raceday_fetcher").to_owned();
+    let both = format!(
+        "postgres://raceday_fetcher:{password}@127.0.0.1:{},127.0.0.1:{}/raceday?target_session_attrs=read-write",
+        scene.postgres.port(),
+        standby.port(),
+    );
+    let fetcher = scene.fetcher_with("one", &[("DATABASE_URL", both)]);
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 20.0);
+    scene.postgres.kill().unwrap();
+    wait_for_spool(&fetcher);
+    standby.execute("raceday", "select pg_promote()").unwrap();
+    standby.execute("raceday", "alter system reset synchronous_standby_names").ok();
+    standby.execute("raceday", "select pg_reload_conf()").unwrap();
+    wait_for_recovery(&fetcher);
+    wait_metric(&fetcher, "raceday_spool_depth", |depth| depth == 0.0);
+    let mut fetcher = fetcher;
+    fetcher.process().stop().unwrap();
+    let lost = unstaged(&scene, &mut standby.connect("raceday").unwrap());
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// A standby that streams from `primary`, read-only until it is promoted.
+fn standby_of(primary: &Postgres, folder: &TempDir) -> Postgres {
+    let data = folder.path().join("standby");
+    let mut copy = unprivileged(primary.prefix().program("pg_basebackup"));
+    copy.args(["-d", &primary.url("postgres", "postgres"), "-R", "-c", "fast", "-D"]).arg(&data);
+    if let Some(path) = primary.prefix().library_path() {
+        copy.env("LD_LIBRARY_PATH", path);
+    }
+    let done = copy.stdin(Stdio::null()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let log = folder.path().join("standby.log");
+    let prefix = Layout::of_workspace().prefix().unwrap();
+    let options = PostgresOptions::new(prefix, data, free_port().unwrap(), primary.password("postgres"), log);
+    let standby = Postgres::start(options).unwrap();
+    wait_until("the standby to stream", PATIENCE, || {
+        Ok(primary.connect("postgres")?.query_one("select count(*) from pg_stat_replication", &[])?.get::<_, i64>(0)
+            == 1)
+    })
+    .unwrap();
+    standby
+}
+
+#[test]
+fn a_simulated_clock_is_refused_unless_the_tab_is_on_this_machine() {
+    let scene = Scene::start(SPEED, 6);
+    let mut variables = scene.variables("one");
+    // Nothing is asked of it: the clock is looked at first.
+    variables.push(("NZTAB_API_URL".into(), "https://tab.invalid".into()));
+    let error = Fetcher::command(&program("raceday-fetcher"), &["once", "any"], &variables).unwrap_err();
+    assert!(format!("{error:#}").contains("simulated"), "{error:#}");
+    assert_eq!(scene.stats()["requests"], 0);
+}

@@ -1,0 +1,158 @@
+//! A fetcher at work on a simulated race day: what was planted is found, and several fetchers share the work.
+
+mod fetcher;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use xtask::stack::{Fetcher, Signal, wait_until};
+
+use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, logged, metric, program, wait_metric};
+
+const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
+
+fn time(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+fn now(scene: &Scene) -> DateTime<Utc> {
+    scene.sql().query_one("select raceday.now()", &[]).unwrap().get(0)
+}
+
+/// The first planted thing that happens between two and twelve minutes from now.
+fn soon(scene: &Scene, kind: &str, field: &str) -> Option<Value> {
+    let (from, to) = (now(scene) + TimeDelta::minutes(2), now(scene) + TimeDelta::minutes(12));
+    let plan = scene.plan();
+    let mut planted: Vec<Value> = plan[kind].as_array().unwrap().clone();
+    planted.retain(|thing| (from..to).contains(&time(&thing[field])));
+    planted.sort_by_key(|thing| time(&thing[field]));
+    planted.into_iter().next()
+}
+
+fn wait_for_time(scene: &Scene, at: DateTime<Utc>) {
+    wait_until("the simulated time", PATIENCE, || Ok(now(scene) > at)).unwrap();
+}
+
+#[test]
+fn a_run_finds_what_was_planted() {
+    let scene = Scene::start(20.0, 31);
+    let fetcher = scene.fetcher("one");
+    let insider = soon(&scene, "insiders", "from").expect("the day has an insider soon");
+    let delay = soon(&scene, "delays", "announced_at");
+    let abandoned = soon(&scene, "abandoned", "at");
+    wait_for_time(&scene, time(&insider["to"]) + TimeDelta::seconds(40));
+
+    // Of all the money that came while the insider bet, its runner had the most.
+    let sql = "select entrant_id from (
+                   select entrant_id,
+                          max(win_pool_amount) filter (where polling_timestamp <= $3 + interval '30 seconds')
+                          - max(win_pool_amount) filter (where polling_timestamp <= $2) as gained
+                   from raceday.money_flow_history where race_id = $1 group by entrant_id
+               ) g order by gained desc nulls last limit 1";
+    let (race, from, to) = (insider["race_id"].as_str().unwrap(), time(&insider["from"]), time(&insider["to"]));
+    let mover: String = scene.sql().query_one(sql, &[&race, &from, &to]).unwrap().get(0);
+    assert_eq!(mover, insider["entrant_id"].as_str().unwrap());
+
+    if let Some(delay) = delay {
+        wait_for_time(&scene, time(&delay["announced_at"]) + TimeDelta::seconds(70));
+        let sql = "select start_time from raceday.races where race_id = $1";
+        let start: DateTime<Utc> = scene.sql().query_one(sql, &[&delay["race_id"].as_str().unwrap()]).unwrap().get(0);
+        assert_eq!(start, time(&delay["start"]));
+    }
+    if let Some(abandoned) = abandoned {
+        let race = abandoned["race_id"].as_str().unwrap();
+        wait_for_time(&scene, time(&abandoned["at"]) + TimeDelta::seconds(70));
+        let sql = "select phase from raceday.races where race_id = $1";
+        assert_eq!(scene.sql().query_one(sql, &[&race]).unwrap().get::<_, String>(0), "abandoned");
+    }
+    for scratching in scene.plan()["scratchings"].as_array().unwrap() {
+        if time(&scratching["at"]) > now(&scene) - TimeDelta::minutes(5) {
+            continue;
+        }
+        let entrant = scratching["entrant_id"].as_str().unwrap();
+        let sql = "select is_scratched from raceday.entrants where entrant_id = $1";
+        if let Some(row) = scene.sql().query_opt(sql, &[&entrant]).unwrap() {
+            assert!(row.get::<_, bool>(0), "{scratching}");
+        }
+    }
+    assert_eq!(scene.stats()["unidentified_requests"], 0);
+    assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
+    let scene = Scene::start(5.0, 32);
+    let mut fetcher = scene.fetcher("one");
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 30.0);
+    fetcher.process().signal(Signal::TERM).unwrap();
+    wait_until("the fetcher's end", Duration::from_secs(15), || Ok(!fetcher.process().is_running())).unwrap();
+    assert!(fetcher.process().ended().unwrap().success());
+    assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until > raceday.now()"), 0);
+    let summary = logged(&mut fetcher, "fetcher.summary").remove(0);
+    let polls = scene.count("select count(*) from raceday.staged_payloads where kind = 'event'");
+    assert_eq!(summary["polls"].as_i64().unwrap(), polls);
+    for field in ["fetch_ms_p50", "store_ms_p95", "visible_ms_max"] {
+        assert!(summary[field].as_f64().unwrap() > 0.0, "{field} of {summary}");
+    }
+    let secret = scene.postgres.password("raceday_fetcher");
+    assert!(!fetcher.process().log_tail(usize::MAX).contains(secret), "the password is in the log");
+}
+
+/// When each race was asked for, in simulated time, since `from`.
+fn asked(scene: &Scene, from: DateTime<Utc>) -> BTreeMap<String, Vec<DateTime<Utc>>> {
+    let mut races: BTreeMap<String, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for answer in scene.stats()["answers"].as_array().unwrap() {
+        let at = time(&answer["asked_at"]);
+        if at >= from {
+            races.entry(answer["race_id"].as_str().unwrap().to_owned()).or_default().push(at);
+        }
+    }
+    races
+}
+
+#[test]
+fn two_fetchers_never_poll_a_race_twice_in_a_cadence_and_one_takes_over_from_the_other() {
+    let speed = 2.0;
+    let scene = Scene::start(speed, 33);
+    let (mut first, second) = (scene.fetcher("first"), scene.fetcher("second"));
+    wait_metric(&first, PROCESSED, |polls| polls > 5.0);
+    wait_metric(&second, PROCESSED, |polls| polls > 5.0);
+    // Past the rush in which a day's races become known.
+    let from = now(&scene) + TimeDelta::seconds(15);
+    wait_for_time(&scene, from + TimeDelta::seconds(45));
+    let killed_at = now(&scene);
+    first.process().kill().unwrap();
+    for (race, times) in asked(&scene, from) {
+        for pair in times.windows(2) {
+            // Two slots of 15 s, each polled up to some seconds late.
+            assert!(pair[1] - pair[0] > TimeDelta::seconds(8), "{race} was asked for twice in a cadence: {pair:?}");
+        }
+    }
+    // A lease is 8 s of real time; then its race is due at once.
+    let lease = TimeDelta::seconds(8) * 2;
+    wait_for_time(&scene, killed_at + lease + TimeDelta::seconds(40));
+    let late = "select count(*) from raceday.due_races
+                where seconds_to_start between -60 and 270 and due_at < raceday.now() - interval '15 seconds'";
+    assert_eq!(scene.count(late), 0, "races of the killed fetcher are not polled");
+    assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until < raceday.now()"), 0);
+    assert_eq!(metric(&second, "raceday_polls_missed_total"), 0.0);
+}
+
+#[test]
+fn once_and_meetings_fetch_stage_and_process_now() {
+    let scene = Scene::start(1.0, 34);
+    let variables = scene.variables("one");
+    let printed = Fetcher::command(&program("raceday-fetcher"), &["meetings"], &variables).unwrap();
+    assert!(printed.contains("meetings:") && printed.contains(": ok"), "{printed}");
+    let race: String =
+        scene.sql().query_one("select race_id from raceday.races order by start_time limit 1", &[]).unwrap().get(0);
+    let printed = Fetcher::command(&program("raceday-fetcher"), &["once", &race], &variables).unwrap();
+    assert!(printed.starts_with(&format!("{race}: ok (1 payloads")), "{printed}");
+    assert_eq!(scene.count("select count(*) from raceday.staged_payloads where status = 'processed'"), 2);
+    let error = Fetcher::command(&program("raceday-fetcher"), &["once", "no-such-race"], &variables).unwrap_err();
+    assert!(format!("{error:#}").contains("40"), "{error:#}");
+    let status = Fetcher::command(&program("raceday-fetcher"), &["status"], &variables).unwrap();
+    assert!(status.contains("races polled") && !status.contains("MISSING"), "{status}");
+}
