@@ -219,10 +219,12 @@ impl Schedule {
         if let Some(plan) = asked.plan {
             self.plan = plan;
             self.planned_at = Some(Instant::now());
+            self.plan_every = PLAN_EVERY;
         }
         // A day's races become known at once: the plan is to know them before long.
-        let unplanned = asked.claims.iter().any(|claim| !self.plan.slots.contains_key(&claim.race_id));
-        self.plan_every = if unplanned { PLAN_AGAIN } else { PLAN_EVERY };
+        if asked.claims.iter().any(|claim| !self.plan.slots.contains_key(&claim.race_id)) {
+            self.plan_every = PLAN_AGAIN;
+        }
         for claim in &asked.claims {
             self.plan.passed(&claim.race_id, claim.due_at);
         }
