@@ -397,3 +397,45 @@ fn the_new_zealand_day_holds_after_midnight_and_when_clocks_change() {
     let autumn = stack.json("/api/races?meetingId=nz-3");
     assert_eq!(column(&autumn, "start_time"), ["2033-04-02T13:30:00.000Z", "2033-04-02T14:30:00.000Z"], "02:30 twice");
 }
+
+#[test]
+fn a_races_history_is_read_from_at_most_two_partitions() {
+    let stack = Stack::shared();
+    // A race that is polled over midnight, among 30 days of history.
+    stack.sql(
+        "select seed.past_days(30); select seed.meeting('pt', 'Partitions', 'harness', current_date);
+         select seed.race('pt-1', 'pt', 1, date_trunc('day', now()) + interval '20 minutes');
+         select seed.runners('pt-1', 3); select seed.polls('pt-1', 1, 120, 120)",
+    );
+    let entrant = stack.value("select min(entrant_id) from raceday.entrants where race_id = 'pt-1'");
+    let mut client = stack.connect();
+    for (function, query) in [
+        ("client_entrants", "raceId=pt-1".to_owned()),
+        ("client_money_flow_timeline", format!("raceId=pt-1&entrants={entrant}")),
+    ] {
+        // Warm: a generic plan, if there were one, would be taken by now.
+        for _ in 0..8 {
+            client.query(&format!("select api.{function}($1)::text"), &[&query]).unwrap();
+        }
+        let mut transaction = client.transaction().unwrap();
+        let body: String =
+            transaction.query_one(&format!("select api.{function}($1)::text"), &[&query]).unwrap().get(0);
+        assert!(body.len() > 10_000, "{function} has a body");
+        // A partition that is read, or only planned for, is locked until the transaction ends.
+        let locked = transaction.query(
+            "select distinct i.inhparent::regclass::text, c.relname from pg_locks l
+             join pg_class c on c.oid = l.relation join pg_inherits i on i.inhrelid = c.oid
+             where l.pid = pg_backend_pid() and c.relkind = 'r'",
+            &[],
+        );
+        let locked: Vec<(String, String)> = locked.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+        for table in ["money_flow_history", "odds_history"] {
+            let partitions = locked.iter().filter(|(parent, _)| parent.ends_with(table)).count();
+            assert!(partitions <= 2, "{function}: {locked:?}");
+        }
+        assert!(
+            locked.iter().filter(|(parent, _)| parent.ends_with("money_flow_history")).count() == 2,
+            "{function}: {locked:?}"
+        );
+    }
+}

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -62,17 +63,13 @@ impl Stack {
             log: folder.path().join("rest.log"),
         };
         let rest = Rest::start(&rest_options).unwrap();
-        let port = free_port().unwrap();
-        let nginx = Nginx::start(NginxOptions {
-            program: Nginx::find(&layout).unwrap(),
-            templates: layout.root().join("deploy/nginx"),
-            prefix: nginx_prefix(&folder),
-            variables: nginx_variables(port, rest_options.port, variables),
-            port,
-            log: folder.path().join("nginx.log"),
-        })
-        .unwrap();
+        let nginx = start_nginx(folder.path().join("nginx"), rest_options.port, variables);
         Self { nginx, rest, postgres, rest_options, folder }
+    }
+
+    /// Another nginx before the same REST server.
+    pub fn second_nginx(&self, variables: &[(&str, &str)]) -> Nginx {
+        start_nginx(self.folder.path().join("nginx-2"), self.rest_options.port, variables)
     }
 
     /// Runs SQL as the superuser.
@@ -97,7 +94,7 @@ impl Stack {
 
     /// nginx's port.
     pub fn port(&self) -> u16 {
-        self.nginx.url().rsplit(':').next().unwrap().parse().unwrap()
+        port_of(&self.nginx.url())
     }
 
     /// GET with headers.
@@ -133,9 +130,24 @@ impl Stack {
     }
 }
 
-/// A short path: nginx's cache and temporary folders stand below it, and root's nginx runs as nobody there.
-fn nginx_prefix(folder: &TempDir) -> std::path::PathBuf {
-    folder.path().join("nginx")
+fn start_nginx(prefix: PathBuf, rest_port: u16, variables: &[(&str, &str)]) -> Nginx {
+    let layout = Layout::of_workspace();
+    let port = free_port().unwrap();
+    let log = prefix.with_extension("log");
+    Nginx::start(NginxOptions {
+        program: Nginx::find(&layout).unwrap(),
+        templates: layout.root().join("deploy/nginx"),
+        prefix,
+        variables: nginx_variables(port, rest_port, variables),
+        port,
+        log,
+    })
+    .unwrap()
+}
+
+/// The port of an address on this machine.
+pub fn port_of(url: &str) -> u16 {
+    url.rsplit(':').next().unwrap().parse().unwrap()
 }
 
 fn nginx_variables(port: u16, rest_port: u16, more: &[(&str, &str)]) -> BTreeMap<String, String> {
