@@ -1,13 +1,13 @@
 -- GET /api/entrants, /api/race-pools, /api/race-results
 
 -- A race's history is thousands of values: they are put together as text, which costs half of what json_build_object does. None of them
--- needs quoting. The comma between two objects and the beginning of the next are the aggregate's delimiter.
+-- needs quoting. The end of an object and the beginning of the next are the aggregate's delimiter: each || less is a copy less.
 
 create or replace function raceday.event_text(p_at timestamptz) returns text
     language sql stable parallel safe
     -- An event_timestamp is cut to milliseconds; a tenth of one more makes PostgreSQL write three digits of them and one to cut off.
-    return left(to_json(p_at at time zone 'UTC' + interval '100 microseconds')::text, 24) || 'Z"';
-comment on function raceday.event_text(timestamptz) is 'utc_text in quotes, twice as fast, for times in whole milliseconds';
+    return left(to_json(p_at at time zone 'UTC' + interval '100 microseconds')::text, 24);
+comment on function raceday.event_text(timestamptz) is 'The beginning of utc_text in quotes, without Z", at half the cost, for times in whole milliseconds';
 
 create or replace function raceday.entrant_body(p_entrant raceday.entrants) returns json
     language sql stable parallel safe
@@ -46,16 +46,21 @@ declare
     v_text text;
 begin
     with odds as (
-        select o.entrant_id, string_agg(o.value, '},{"odds":') as body
+        select o.entrant_id, string_agg(o.value, 'Z"},{"odds":') as body
         from (
-            select entrant_id, odds::text || ',"type":"' || type || '","timestamp":' || raceday.event_text(event_timestamp) as value
+            select entrant_id, odds::text || case type
+                    when 'fixed_win' then ',"type":"fixed_win","timestamp":'
+                    when 'fixed_place' then ',"type":"fixed_place","timestamp":'
+                    when 'pool_win' then ',"type":"pool_win","timestamp":'
+                    else ',"type":"pool_place","timestamp":'
+                end || raceday.event_text(event_timestamp) as value
             from raceday.odds_history
             where race_id = p_race_id and event_timestamp between p_first and p_last
             order by race_id desc, id desc
         ) o
         group by o.entrant_id
     ), flow as (
-        select f.entrant_id, string_agg(f.value, '},{"hold_percentage":') as body
+        select f.entrant_id, string_agg(f.value, 'Z"},{"hold_percentage":') as body
         from (
             select entrant_id, coalesce(hold_percentage::text, 'null') || ',"win_pool_amount":'
                 || coalesce(win_pool_amount::text, 'null') || ',"timestamp":' || raceday.event_text(event_timestamp) as value
@@ -67,8 +72,8 @@ begin
     )
     select string_agg(
         rtrim(raceday.entrant_body(e)::text, '}')
-            || coalesce(',"odds_history":[{"odds":' || o.body || '}]', ',"odds_history":[]')
-            || coalesce(',"money_flow_history":[{"hold_percentage":' || f.body || '}]}', ',"money_flow_history":[]}'),
+            || coalesce(',"odds_history":[{"odds":' || o.body || 'Z"}]', ',"odds_history":[]')
+            || coalesce(',"money_flow_history":[{"hold_percentage":' || f.body || 'Z"}]}', ',"money_flow_history":[]}'),
         ',' order by e.runner_number, e.entrant_id)
     into v_text
     from raceday.entrants e

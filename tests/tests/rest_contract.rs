@@ -421,6 +421,14 @@ fn a_races_history_is_read_from_at_most_two_partitions() {
         let body: String =
             transaction.query_one(&format!("select api.{function}($1)::text"), &[&query]).unwrap().get(0);
         assert!(body.len() > 10_000, "{function} has a body");
+        if function == "client_entrants" {
+            let entrants: Value = serde_json::from_str(&body).unwrap();
+            let times = column(&entrants[0]["money_flow_history"], "timestamp");
+            assert!(
+                times.len() == 120 && times.is_sorted_by(|newer, older| newer > older),
+                "newest first over midnight"
+            );
+        }
         // A partition that is read, or only planned for, is locked until the transaction ends.
         let locked = transaction.query(
             "select distinct i.inhparent::regclass::text, c.relname from pg_locks l

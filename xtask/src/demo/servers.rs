@@ -194,7 +194,8 @@ fn nginx_variables(ports: Ports) -> BTreeMap<String, String> {
         ("RACEDAY_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
         ("RACEDAY_REST_UPSTREAM", format!("127.0.0.1:{}", ports.rest)),
         // The screen, the page and a user who tries things are one client here.
-        ("RACEDAY_RATE_LIMIT_PER_MINUTE", "1200".to_owned()),
+        ("RACEDAY_RATE_LIMIT_PER_MINUTE", "6000".to_owned()),
+        ("RACEDAY_RATE_LIMIT_BURST", "6000".to_owned()),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
