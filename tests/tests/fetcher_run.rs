@@ -47,8 +47,8 @@ fn a_run_finds_what_was_planted() {
     // Of all the money that came while the insider bet, its runner had the most.
     let sql = "select entrant_id from (
                    select entrant_id,
-                          max(win_pool_amount) filter (where polling_timestamp <= $3 + interval '30 seconds')
-                          - max(win_pool_amount) filter (where polling_timestamp <= $2) as gained
+                          max(win_pool_amount) filter (where polling_timestamp <= $3::timestamptz + interval '30 seconds')
+                          - max(win_pool_amount) filter (where polling_timestamp <= $2::timestamptz) as gained
                    from raceday.money_flow_history where race_id = $1 group by entrant_id
                ) g order by gained desc nulls last limit 1";
     let (race, from, to) = (insider["race_id"].as_str().unwrap(), time(&insider["from"]), time(&insider["to"]));
