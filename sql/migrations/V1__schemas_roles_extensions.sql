@@ -58,23 +58,3 @@ begin
     execute format('alter database %I set timezone = ''UTC''', current_database());
 end
 $$;
-
--- The extension's functions write tables that its callers may not touch: they run as the tables' owner, not as the superuser.
-do $$
-declare
-    v_function regprocedure;
-begin
-    for v_function in
-        select d.objid::regprocedure
-        from pg_catalog.pg_depend d
-        join pg_catalog.pg_extension e on e.oid = d.refobjid
-        where e.extname = 'pg_raceday_ext'
-          and d.classid = 'pg_catalog.pg_proc'::regclass
-          and d.refclassid = 'pg_catalog.pg_extension'::regclass
-          and d.deptype = 'e'
-    loop
-        execute format('alter function %s owner to raceday_owner', v_function);
-        execute format('revoke all on function %s from public', v_function);
-    end loop;
-end
-$$;

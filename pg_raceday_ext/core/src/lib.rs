@@ -11,14 +11,18 @@
 
 mod decimal;
 mod event;
+mod facts;
 mod flow;
 mod json;
 mod meetings;
+mod pools;
+mod raw;
 mod report;
 mod results;
 mod state;
 mod time;
 mod transform;
+mod update;
 
 pub use decimal::{div_round, format_hundredths};
 pub use event::{Event, PayloadError, payload_hash};

@@ -1,6 +1,7 @@
 //! Reading a day's meetings list.
 
-use crate::event::{PayloadError, capitalise, rows};
+use crate::event::{PayloadError, rows};
+use crate::facts::capitalise;
 use crate::json::{self, Leaf, Lenient, Object, Objects, from_object};
 use crate::report::Report;
 use crate::state::Phase;

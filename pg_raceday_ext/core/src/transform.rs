@@ -1,17 +1,16 @@
 //! One poll applied to what is known of its race: history rows out, current state forward.
 
 use crate::decimal::div_round;
-use crate::event::{Event, MOST_PERCENTAGE, PayloadError, Pool, Product, RaceFacts, Runner, TrackerRow};
+use crate::event::{Event, MOST_PERCENTAGE, PayloadError, Runner, TrackerRow};
 use crate::flow::PoolFlow;
+use crate::pools::{next_pools, read_pools};
 use crate::report::Report;
 use crate::results::{dividends_json, fixed_odds_json, placings_json};
-use crate::state::{Entrant, Meeting, Odds, OddsKind, Phase, Pools, Progress, Race, RaceState, Results};
+use crate::state::{Odds, OddsKind, Phase, Pools, Progress, Race, RaceState, Results};
 use crate::time;
+use crate::update::{meeting, next_race, update_entrant};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// Largest cents that the sum of a race's pools may reach: `numeric(12,2)`.
-const MOST_TOTAL_CENTS: i64 = 999_999_999_999;
 
 /// What became of a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,9 +234,9 @@ struct Poll {
 
 /// A runner's summed money-tracker rows; `None` where no row had a usable value.
 #[derive(Debug, Clone, Copy)]
-struct Hold {
-    hold: Option<i64>,
-    bet: Option<i64>,
+pub(crate) struct Hold {
+    pub hold: Option<i64>,
+    pub bet: Option<i64>,
 }
 
 /// A runner that the tracker does not name holds nothing.
@@ -310,154 +309,6 @@ fn moment_odds(runner: &Runner) -> Odds {
     let [fixed_win, fixed_place, pool_win, pool_place] =
         runner.odds.unwrap_or_default().map(|odds| odds.filter(|value| *value > 0));
     Odds { fixed_win, fixed_place, pool_win, pool_place }
-}
-
-fn meeting(facts: &RaceFacts) -> Option<Meeting> {
-    Some(Meeting {
-        meeting_id: facts.meeting_id.as_ref()?.to_string(),
-        name: owned(facts.meeting_name.as_ref()),
-        country: owned(facts.country.as_ref()),
-        state: owned(facts.state.as_ref()),
-        race_type: if facts.kind == "T" { "thoroughbred" } else { "harness" }.to_owned(),
-        date: owned(facts.date.as_ref()),
-    })
-}
-
-fn next_race(known: Option<Race>, facts: &RaceFacts, event_us: i64, fetched_us: i64) -> Race {
-    let is_first = known.as_ref().is_none_or(|race| race.polled_us == 0);
-    let mut race = known.unwrap_or_default();
-    if is_first {
-        race.polled_us = fetched_us;
-    }
-    let status = facts
-        .status
-        .clone()
-        .or_else(|| (!race.status.is_empty()).then(|| race.status.clone()))
-        .unwrap_or_else(|| "Open".to_owned());
-    if is_first || status != race.status {
-        race.last_status_change_us = Some(event_us);
-        race.phase = Phase::of_status(&status).unwrap_or(race.phase);
-        match race.phase {
-            Phase::Finished => race.finalized_us = race.finalized_us.or(Some(event_us)),
-            Phase::Abandoned => race.abandoned_us = race.abandoned_us.or(Some(event_us)),
-            Phase::Upcoming | Phase::InProgress => {}
-        }
-        race.status = status;
-    }
-    race.start_us = facts.start_us;
-    facts.kind.clone_into(&mut race.kind);
-    keep_text(&mut race.meeting_id, facts.meeting_id.as_ref());
-    keep_text(&mut race.name, facts.name.as_ref());
-    keep_text(&mut race.track_condition, facts.track_condition.as_ref());
-    keep_text(&mut race.weather, facts.weather.as_ref());
-    race.race_number = facts.race_number.or(race.race_number);
-    race.distance = facts.distance.or(race.distance);
-    race.actual_start_us = facts.actual_start_us.or(race.actual_start_us);
-    race.protest = facts.protest.unwrap_or(race.protest);
-    race
-}
-
-/// What the poll says of a runner; what it does not say stays.
-fn update_entrant(entrant: &mut Entrant, runner: &Runner, hold: Option<Hold>) {
-    keep_text(&mut entrant.name, runner.name.as_ref());
-    keep_text(&mut entrant.jockey, runner.jockey.as_ref());
-    keep_text(&mut entrant.trainer_name, runner.trainer_name.as_ref());
-    keep_text(&mut entrant.silk_colours, runner.silk_colours.as_ref());
-    keep_text(&mut entrant.silk_url_64, runner.silk_url_64.as_ref());
-    keep_text(&mut entrant.silk_url_128, runner.silk_url_128.as_ref());
-    keep_text(&mut entrant.runner_change, runner.runner_change.as_ref());
-    entrant.runner_number = runner.runner_number.or(entrant.runner_number);
-    entrant.barrier = runner.barrier.or(entrant.barrier);
-    entrant.is_scratched = runner.is_scratched.unwrap_or(entrant.is_scratched);
-    entrant.is_late_scratched = runner.is_late_scratched.unwrap_or(entrant.is_late_scratched);
-    entrant.scratched_us = runner.scratched_us.or(entrant.scratched_us);
-    entrant.favourite = runner.favourite.unwrap_or(entrant.favourite);
-    entrant.mover = runner.mover.unwrap_or(entrant.mover);
-    if let Some(odds) = runner.odds {
-        for (kind, value) in OddsKind::ALL.into_iter().zip(odds) {
-            // 0: the market is not open. Missing: nothing said.
-            if let Some(value) = value {
-                *entrant.odds.get_mut(kind) = (value > 0).then_some(value);
-            }
-        }
-    }
-    if let Some(hold) = hold {
-        entrant.hold = hold.hold.or(entrant.hold);
-        entrant.bet = hold.bet.or(entrant.bet);
-    }
-}
-
-fn keep_text(known: &mut Option<String>, said: Option<&Cow<str>>) {
-    if let Some(said) = said
-        && known.as_deref() != Some(said.as_ref())
-    {
-        *known = Some(said.to_string());
-    }
-}
-
-fn owned(text: Option<&Cow<str>>) -> Option<String> {
-    text.map(ToString::to_string)
-}
-
-/// The pools of a poll and how far they can be trusted.
-fn read_pools(read: &[Pool], tracker: Option<&[TrackerRow]>) -> Result<Pools, PayloadError> {
-    let mut pools = Pools { extracted: i64::try_from(read.len()).unwrap_or(i64::MAX), ..Pools::default() };
-    let mut unknown = 0;
-    for pool in read {
-        let column = match pool.product {
-            Product::Win => &mut pools.win,
-            Product::Place => &mut pools.place,
-            Product::Quinella => &mut pools.quinella,
-            Product::Trifecta => &mut pools.trifecta,
-            Product::Exacta => &mut pools.exacta,
-            Product::First4 => &mut pools.first4,
-            Product::Unknown => {
-                unknown += 1;
-                pools.total = pools.total.saturating_add(pool.cents);
-                continue;
-            }
-        };
-        // A product named twice: the last one counts, in the total too.
-        pools.total = pools.total.saturating_add(pool.cents - column.unwrap_or(0));
-        *column = Some(pool.cents);
-    }
-    if pools.total > MOST_TOTAL_CENTS {
-        return Err(PayloadError::TotalTooLarge("all pools together".to_owned()));
-    }
-    pools.quality = quality(&pools, unknown, tracker);
-    Ok(pools)
-}
-
-fn quality(pools: &Pools, unknown_products: i64, tracker: Option<&[TrackerRow]>) -> i64 {
-    let mut score = 100 - 5 * unknown_products;
-    if pools.win.is_none() || pools.place.is_none() {
-        score -= 30;
-    }
-    let hold_sum = tracker.map(|rows| rows.iter().filter_map(|row| row.hold).sum::<i64>());
-    if hold_sum.is_some_and(|sum| !(9_500..=10_500).contains(&sum)) {
-        score -= 20;
-    }
-    score.max(0)
-}
-
-/// A pool that the poll does not tell of keeps its last known total.
-fn next_pools(known: Option<Pools>, said: Option<Pools>, event_us: i64) -> Option<Pools> {
-    let Some(said) = said else { return known };
-    let mut known = known.unwrap_or_default();
-    let next = Pools {
-        win: said.win.or(known.win),
-        place: said.place.or(known.place),
-        quinella: said.quinella.or(known.quinella),
-        trifecta: said.trifecta.or(known.trifecta),
-        exacta: said.exacta.or(known.exacta),
-        first4: said.first4.or(known.first4),
-        last_updated_us: known.last_updated_us,
-        ..said
-    };
-    if next != known {
-        known = Pools { last_updated_us: event_us, ..next };
-    }
-    Some(known)
 }
 
 fn next_results(

@@ -25,10 +25,13 @@ pub fn migrate() {
     );
     // The test framework has made the extension, and runs in a database of its own name.
     run(&schema.replace("create extension pg_raceday_ext schema raceday;", ""));
+    run(include_str!("../../../sql/functions/0_extension.sql"));
     run(include_str!("../../../sql/functions/1_clock.sql"));
     run(include_str!("../../../sql/functions/2_schedule.sql"));
     run(include_str!("../../../sql/functions/3_grants.sql"));
     run(include_str!("../../../sql/functions/4_check.sql"));
+    run(include_str!("../../../sql/functions/4_monitoring.sql"));
+    run(include_str!("../../../sql/functions/5_status.sql"));
 }
 
 /// Runs SQL.
