@@ -88,7 +88,7 @@ fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
     let (mut scene, mut fetcher) = running(4);
     scene.postgres.kill().unwrap();
     wait_for_spool(&fetcher);
-    let spooled = metric(&fetcher, SPOOLED);
+    let spooled = metric(&fetcher, SPOOLED) / 2.0;
     fetcher.process().kill().unwrap();
     scene.postgres.start_again().unwrap();
     let before = scene.count("select coalesce(max(payload_id), 0) from raceday.staged_payloads");
@@ -101,7 +101,7 @@ fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
              select fetched_at, lag(fetched_at) over (order by payload_id) as before
              from (select * from raceday.staged_payloads where payload_id > {before} order by payload_id limit {}) first
          ) s where fetched_at < before",
-        spooled as i64 / 2
+        spooled.floor()
     );
     assert_eq!(scene.count(&in_order), 0, "staged out of order");
     let twice =

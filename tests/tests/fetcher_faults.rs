@@ -67,8 +67,8 @@ fn a_tab_that_is_down_is_only_probed_and_polled_again_when_it_is_back() {
     let asked = |scene: &Scene| scene.stats()["requests"].as_u64().unwrap();
     let before = asked(&scene);
     let probes = "raceday_polls_total{result=\"server_error\"}";
-    let probed = metric(&fetcher, probes);
-    wait_metric(&fetcher, probes, |polls| polls >= probed + 2.0);
+    let polled = metric(&fetcher, probes);
+    wait_metric(&fetcher, probes, |polls| polls >= polled + 2.0);
     assert!(asked(&scene) - before <= 12, "{} requests to a TAB that is down", asked(&scene) - before);
     scene.faults(&json!({}));
     wait_metric(&fetcher, "raceday_breaker_state", |state| state == 0.0);

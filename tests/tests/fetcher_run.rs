@@ -137,7 +137,7 @@ fn two_fetchers_never_poll_a_race_twice_in_a_cadence_and_one_takes_over_from_the
                 where seconds_to_start between -60 and 270 and due_at < raceday.now() - interval '15 seconds'";
     assert_eq!(scene.count(late), 0, "races of the killed fetcher are not polled");
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until < raceday.now()"), 0);
-    assert_eq!(metric(&second, "raceday_polls_missed_total"), 0.0);
+    assert!(metric(&second, "raceday_polls_missed_total") < 1.0);
 }
 
 #[test]

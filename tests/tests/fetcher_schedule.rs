@@ -40,10 +40,10 @@ fn a_day_of_120_races_is_polled_at_its_cadence_by_five_workers() {
     let postgres = database();
     let mut day = Day::begin(&postgres, 1, 5, 300);
     let races: Vec<(String, Ms)> = (0..120).map(|n| (format!("race {n}"), HOUR + n * 4 * MINUTE)).collect();
-    for (n, (race, start)) in races.iter().enumerate() {
+    for (n, (race, start)) in (0..).zip(&races) {
         // Three to seven minutes until the judge has decided; every fifteenth race is called off before its start.
         let abandoned = n % 15 == 7;
-        let end = if abandoned { start - 2 * MINUTE } else { start + 3 * MINUTE + (n as Ms % 5) * MINUTE };
+        let end = if abandoned { start - 2 * MINUTE } else { start + 3 * MINUTE + (n % 5) * MINUTE };
         day.race(race, *start, end, if abandoned { "abandoned" } else { "finished" });
     }
     day.run_until(HOUR + 120 * 4 * MINUTE + 10 * MINUTE);

@@ -171,7 +171,7 @@ impl Day {
             for row in rows {
                 let race: String = row.get(0);
                 // Between half and one and a half times the usual, and the same in every run.
-                let spread = (self.polls.len() as Ms * 7919) % self.service_ms;
+                let spread = (Ms::try_from(self.polls.len()).unwrap() * 7919) % self.service_ms;
                 self.in_flight.push(Reverse((self.now + self.service_ms / 2 + spread, *team, race.clone())));
                 self.teams[*team].free -= 1;
                 self.polls.push(Poll {

@@ -16,7 +16,7 @@ use xtask::stack::{
 };
 
 /// Longest that a test waits for what it expects.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A migrated database on a server of its own.
 pub fn database() -> Postgres {
@@ -48,19 +48,19 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A day with races about to start, at `speed` times the real time.
-    pub fn start(speed: f64, seed: u64) -> Self {
-        Self::start_with(speed, seed, database())
+    /// A day with races about to start, at `rate` times the real time.
+    pub fn start(rate: f64, seed: u64) -> Self {
+        Self::start_with(rate, seed, database())
     }
 
     /// The same on a database that is there.
-    pub fn start_with(speed: f64, seed: u64, postgres: Postgres) -> Self {
+    pub fn start_with(rate: f64, seed: u64, postgres: Postgres) -> Self {
         let folder = TempDir::new().unwrap();
         let simulator = Simulator::start(&SimulatorOptions {
             program: program("nztab-sim"),
             port: free_port().unwrap(),
             seed,
-            speed,
+            speed: rate,
             arguments: vec!["--races-soon".into()],
             log: folder.path().join("simulator.log"),
         })
@@ -79,7 +79,7 @@ impl Scene {
             .unwrap()
             .get(0);
         let simulated_from = face["simulated_epoch"].as_str().unwrap();
-        let sql = simulated_clock(&Layout::of_workspace(), &real_from, simulated_from, speed).unwrap();
+        let sql = simulated_clock(&Layout::of_workspace(), &real_from, simulated_from, rate).unwrap();
         postgres.execute("raceday", &sql).unwrap();
         Self { simulator, postgres, folder }
     }

@@ -14,7 +14,7 @@ use xtask::stack::{
 };
 
 /// Longest until everything works again after the last kill.
-const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+const SETTLE_WITHIN: Duration = Duration::from_mins(1);
 /// How long it works undisturbed at the end.
 const UNDISTURBED: Duration = Duration::from_secs(3);
 
@@ -68,7 +68,7 @@ pub struct System {
 
 impl System {
     /// Starts everything in a folder of its own and waits until the first payloads are in.
-    pub fn start(speed: f64, seed: u64) -> Result<Self> {
+    pub fn start(rate: f64, seed: u64) -> Result<Self> {
         let layout = Layout::of_workspace();
         let folder = tempfile::Builder::new().prefix("raceday-chaos").tempdir()?;
         let postgres = Postgres::start(PostgresOptions::scratch(&layout)?)?;
@@ -78,11 +78,11 @@ impl System {
             program: layout.built("nztab-sim")?,
             port: free_port()?,
             seed,
-            speed,
+            speed: rate,
             arguments: vec!["--races-soon".into()],
             log: folder.path().join("simulator.log"),
         })?;
-        let clock = set_clock(&layout, &postgres, &simulator, speed)?;
+        let clock = set_clock(&layout, &postgres, &simulator, rate)?;
         let fetcher = start_fetcher(&layout, &postgres, &simulator, &folder)?;
         let system = Self { layout, fetcher, simulator, postgres, folder, fetcher_kills_ms: Vec::new(), clock };
         wait_until("the first payloads", SETTLE_WITHIN, || {
