@@ -38,9 +38,15 @@ fn describe() {
         ("raceday_payloads_failed_total", "Answers that were lost or could not be processed, by reason"),
         ("raceday_worker_crashes_total", "Polls that ended in a panic"),
         ("raceday_db_reconnects_total", "Connections made anew after the first"),
+        ("raceday_spool_refusals_total", "Answers that the spool could not take, by reason"),
+        ("raceday_lists_total", "Pages of meetings lists by result"),
     ];
     for (name, text) in counters {
         describe_counter!(name, text);
+    }
+    // There from the start: an alert on an increase must not miss the first.
+    for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
+        counter!(name).absolute(0);
     }
     // Without labels they are there from the start: an increase from nothing to 1 is none to Prometheus.
     for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
@@ -60,5 +66,8 @@ fn describe() {
     ];
     for (name, text) in gauges {
         describe_gauge!(name, text);
+    }
+    for name in ["active_races_total", "raceday_spool_depth", "raceday_spool_bytes", "raceday_breaker_state"] {
+        gauge!(name).set(0.0);
     }
 }

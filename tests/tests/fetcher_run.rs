@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use xtask::stack::{Fetcher, Signal, wait_until};
+use xtask::stack::{Fetcher, Signal, http_get, wait_until};
 
-use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, logged, metric, program, wait_metric};
+use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, wait_metric};
 
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
 
@@ -138,6 +138,50 @@ fn two_fetchers_never_poll_a_race_twice_in_a_cadence_and_one_takes_over_from_the
     assert_eq!(scene.count(late), 0, "races of the killed fetcher are not polled");
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until < raceday.now()"), 0);
     assert!(metric(&second, "raceday_polls_missed_total") < 1.0);
+}
+
+#[test]
+fn an_answer_that_says_what_the_last_one_said_is_noted_and_not_staged_again() {
+    // A TAB whose time stands still gives the same answer for ever.
+    let scene = Scene::start_on_real_time(1e-12, 35, database());
+    scene.postgres.execute("raceday", "update raceday.poll_cadence set every_s = 3 where within_s = 300").unwrap();
+    let fetcher = scene.fetcher("one");
+    wait_metric(&fetcher, "raceday_polls_total{result=\"unchanged\"}", |polls| polls > 20.0);
+    let twice = "select count(*) from (select from raceday.staged_payloads where kind = 'event' group by race_id having count(*) > 1) s";
+    assert_eq!(scene.count(twice), 0);
+    // It was polled all the same: its slots are not missed and its leases are ended.
+    assert!(metric(&fetcher, "raceday_polls_missed_total") < 1.0);
+    assert_nothing_lost(&scene, fetcher);
+    assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until is not null"), 0);
+}
+
+#[test]
+fn every_metric_of_the_specification_is_there() {
+    let scene = Scene::start(5.0, 36);
+    let fetcher = scene.fetcher("one");
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
+    let (_, text) = http_get(&format!("{}/metrics", fetcher.url())).unwrap();
+    for name in [
+        "race_processing_seconds_bucket{le=\"15\"}",
+        "nztab_fetch_seconds_bucket{le=\"5\"}",
+        "transform_seconds_count",
+        "db_write_seconds_count",
+        "active_races_total",
+        "db_pool_connections{state=\"idle\"}",
+        "db_pool_connections{state=\"in_use\"}",
+        "raceday_poll_lateness_seconds_count",
+        "raceday_polls_total{result=\"processed\"}",
+        "raceday_polls_missed_total",
+        "raceday_payload_bytes_count",
+        "raceday_breaker_state",
+        "raceday_spool_depth",
+        "raceday_spool_bytes",
+        "raceday_staging_visible_seconds_count",
+        "raceday_oldest_live_payload_age_seconds",
+        "raceday_worker_crashes_total",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{name} "))), "no {name} in:\n{text}");
+    }
 }
 
 #[test]

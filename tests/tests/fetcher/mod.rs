@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::DateTime;
 use postgres::Client;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -55,6 +56,18 @@ impl Scene {
 
     /// The same on a database that is there.
     pub fn start_with(rate: f64, seed: u64, postgres: Postgres) -> Self {
+        let scene = Self::start_on_real_time(rate, seed, postgres);
+        let (_, face) = http_get(&format!("{}/_sim/clock", scene.simulator.url())).unwrap();
+        let face: Value = serde_json::from_str(&face).unwrap();
+        let real = DateTime::from_timestamp_millis(face["real_epoch_ms"].as_i64().unwrap()).unwrap();
+        let simulated = face["simulated_epoch"].as_str().unwrap();
+        let sql = simulated_clock(&Layout::of_workspace(), &real.to_rfc3339(), simulated, rate).unwrap();
+        scene.postgres.execute("raceday", &sql).unwrap();
+        scene
+    }
+
+    /// The same, but that the database's clock is the real one.
+    pub fn start_on_real_time(rate: f64, seed: u64, postgres: Postgres) -> Self {
         let folder = TempDir::new().unwrap();
         let simulator = Simulator::start(&SimulatorOptions {
             program: program("nztab-sim"),
@@ -65,22 +78,6 @@ impl Scene {
             log: folder.path().join("simulator.log"),
         })
         .unwrap();
-        let (_, face) = http_get(&format!("{}/_sim/clock", simulator.url())).unwrap();
-        let face: Value = serde_json::from_str(&face).unwrap();
-        // The instant at which both clocks begin, in PostgreSQL's own words for it.
-        let real_from = format!("epoch + {} ms", face["real_epoch_ms"]);
-        let real_from: String = postgres
-            .connect("raceday")
-            .unwrap()
-            .query_one(
-                "select (timestamptz 'epoch' + make_interval(secs => split_part($1, ' ', 3)::float8 / 1000))::text",
-                &[&real_from],
-            )
-            .unwrap()
-            .get(0);
-        let simulated_from = face["simulated_epoch"].as_str().unwrap();
-        let sql = simulated_clock(&Layout::of_workspace(), &real_from, simulated_from, rate).unwrap();
-        postgres.execute("raceday", &sql).unwrap();
         Self { simulator, postgres, folder }
     }
 
