@@ -1,0 +1,71 @@
+//! CPU time of this program and of the server, and a backend's memory, from /proc.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// Ticks of /proc's times in a second: the same on every Linux.
+const TICKS_PER_S: u64 = 100;
+
+/// CPU time used so far by this program and by all processes of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading(Duration);
+
+impl Reading {
+    /// Reads it. `postmaster` is the server's first process.
+    pub fn take(postmaster: u32) -> Result<Self> {
+        let mut total = of_process(std::process::id())? + of_process(postmaster)? + of_ended_children(postmaster)?;
+        for pid in children(postmaster)? {
+            // One that ends meanwhile is counted among the ended.
+            total += of_process(pid).unwrap_or_default();
+        }
+        Ok(Self(total))
+    }
+
+    /// CPU time used since an earlier reading.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Nanosecond counts of all of a process's threads.
+fn of_process(pid: u32) -> Result<Duration> {
+    let mut total = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        let ns = text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default();
+        total += Duration::from_nanos(ns);
+    }
+    Ok(total)
+}
+
+fn of_ended_children(pid: u32) -> Result<Duration> {
+    let fields = stat(pid).context("the server is gone")?;
+    let ticks = |field: usize| fields.get(field).and_then(|word| word.parse::<u64>().ok()).unwrap_or_default();
+    // cutime and cstime, counted from the state, which is field 3 of proc(5).
+    Ok(Duration::from_millis((ticks(13) + ticks(14)) * 1000 / TICKS_PER_S))
+}
+
+fn children(parent: u32) -> Result<Vec<u32>> {
+    let processes = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let parent = parent.to_string();
+    Ok(processes.filter(|pid| stat(*pid).is_some_and(|fields| fields.get(1) == Some(&parent))).collect())
+}
+
+/// The words of /proc/PID/stat after the program's name, which may hold spaces.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A process's own memory in bytes: what is resident without what it shares.
+pub fn private_bytes(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kilobytes = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).with_context(|| format!("no {name}"))?;
+        let word = line.split_whitespace().nth(1).context("no number")?;
+        Ok::<u64, anyhow::Error>(word.parse()?)
+    };
+    Ok((kilobytes("VmRSS:")?.saturating_sub(kilobytes("RssShmem:")?)) * 1024)
+}

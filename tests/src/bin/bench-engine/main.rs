@@ -1,0 +1,80 @@
+//! `cargo xtask bench engine`: what staging and processing a poll costs, beside the least it could and the same in plain SQL.
+//!
+//! See README.md beside this file.
+
+mod compare;
+mod cpu;
+mod database;
+mod feed;
+mod figures;
+mod history;
+mod measure;
+mod memory;
+mod report;
+mod session;
+mod statements;
+mod unchanged;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use chrono::DateTime;
+use clap::Parser;
+
+use database::Server;
+use feed::Feed;
+use figures::Figures;
+use unchanged::Unchanged;
+
+/// The database that everything but the history is measured on.
+const DATABASE: &str = "raceday";
+
+/// Measures staging and processing of polls.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench engine")]
+struct Options {
+    /// Also write the figures to this file, as a JSON array
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Races polled; each is handled once a round
+    #[arg(long, default_value_t = 100)]
+    races: u32,
+    /// Rounds a figure
+    #[arg(long, default_value_t = 6)]
+    rounds: u32,
+    /// Calls on one connection over which a backend's memory may not grow; 0: not measured
+    #[arg(long, default_value_t = 10_000)]
+    memory_calls: usize,
+    /// History rows to fill 30 days with, in a second database, for its effect on a poll (10000000 is the aim's); 0: not measured
+    #[arg(long, default_value_t = 0)]
+    history: i64,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let mut feed = Feed::make(options.races, 40)?;
+    println!("{} races, polls of {} bytes", options.races, feed.mean_bytes());
+    let polls = feed.round();
+    let day = polls.first().map(|poll| poll.fetched_at.date_naive());
+    let server = Server::start(day.map_or(DateTime::UNIX_EPOCH, |day| day.and_time(chrono::NaiveTime::MIN).and_utc()))?;
+    server.create_database(DATABASE).await?;
+    let figures = Figures::measure(&server, &mut feed, polls, options.rounds).await?;
+    figures.print();
+    if let Some(path) = &options.json {
+        report::write_json(path, &figures.all)?;
+    }
+    let mut aims = figures.aims();
+    let unchanged = Unchanged::measure(&server, &mut feed, options.rounds).await?;
+    unchanged.print(options.races);
+    aims.extend(unchanged.aims());
+    aims.extend(statements::measure(&server, &mut feed).await?);
+    if options.memory_calls > 0 {
+        aims.push(memory::measure(&server, &mut feed, options.memory_calls).await?);
+    }
+    if options.history > 0 {
+        aims.push(history::measure(&server, &mut feed, options.history, options.rounds).await?);
+    }
+    report::print_aims(&aims);
+    Ok(())
+}

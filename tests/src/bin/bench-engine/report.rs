@@ -1,0 +1,109 @@
+//! Tables and JSON.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::measure::Measured;
+use crate::session::Way;
+
+/// A figure as `--json` writes it.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    /// `floor`, `engine` or `reference`.
+    pub name: String,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Half of the races take no longer, ms.
+    pub p50_ms: f64,
+    /// 95 of 100 take no longer, ms.
+    pub p95_ms: f64,
+    /// None takes longer, ms.
+    pub max_ms: f64,
+    /// Client and server together, ms.
+    pub cpu_ms_per_race: f64,
+    /// Races handled a second.
+    pub races_per_s: f64,
+    #[serde(skip)]
+    races: usize,
+}
+
+impl Figure {
+    /// Of what was measured.
+    pub fn of(way: Way, connections: usize, measured: &Measured) -> Self {
+        let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
+        Self {
+            name: way.to_string(),
+            connections,
+            p50_ms: rounded(measured.p50_ms()),
+            p95_ms: rounded(measured.percentile_ms(0.95)),
+            max_ms: rounded(measured.percentile_ms(1.0)),
+            cpu_ms_per_race: rounded(measured.cpu_ms_per_race()),
+            races_per_s: rounded(measured.races_per_s()),
+            races: measured.count(),
+        }
+    }
+}
+
+/// Prints the figures.
+pub fn print_figures(figures: &[Figure]) {
+    println!("\n| what | connections | p50 ms | p95 ms | max ms | CPU ms/race | races/s | races |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for figure in figures {
+        println!(
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {} |",
+            figure.name,
+            figure.connections,
+            figure.p50_ms,
+            figure.p95_ms,
+            figure.max_ms,
+            figure.cpu_ms_per_race,
+            figure.races_per_s,
+            figure.races
+        );
+    }
+}
+
+/// Writes the figures as a JSON array.
+pub fn write_json(path: &Path, figures: &[Figure]) -> Result<()> {
+    std::fs::write(path, serde_json::to_string_pretty(figures)? + "\n")
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// One of the aims and what was measured.
+#[derive(Debug)]
+pub struct Aim {
+    /// In words.
+    pub what: String,
+    /// What it should be.
+    pub aim: String,
+    /// What it is.
+    pub is: String,
+    /// Whether it is met.
+    pub met: bool,
+}
+
+impl Aim {
+    /// A number that should not exceed `most`.
+    pub fn at_most(what: &str, value: f64, most: f64, unit: &str) -> Self {
+        let what = what.to_owned();
+        Self { what, aim: format!("<= {most}{unit}"), is: format!("{value:.3}{unit}"), met: value <= most }
+    }
+
+    /// A number that should reach `least`.
+    pub fn at_least(what: &str, value: f64, least: f64, unit: &str) -> Self {
+        let what = what.to_owned();
+        Self { what, aim: format!(">= {least}{unit}"), is: format!("{value:.2}{unit}"), met: value >= least }
+    }
+}
+
+/// Prints the aims; tells whether all are met.
+pub fn print_aims(aims: &[Aim]) -> bool {
+    println!("\n| aim | should be | is | met |");
+    println!("|---|---|---|---|");
+    for aim in aims {
+        println!("| {} | {} | {} | {} |", aim.what, aim.aim, aim.is, if aim.met { "yes" } else { "NO" });
+    }
+    aims.iter().all(|aim| aim.met)
+}
