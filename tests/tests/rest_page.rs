@@ -7,14 +7,16 @@ use std::process::{Command, Stdio};
 
 use rest::Stack;
 use tempfile::TempDir;
+use xtask::layout::Layout;
 
-/// Chromium; fails the test with what installs it.
+/// Chromium, on PATH or where `cargo xtask test` unpacked it; fails the test with what installs it.
 fn chromium() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let places = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
-    let found = places.into_iter().find(|file| file.is_file());
-    found.expect("there is no Chromium: as root `apt-get install --no-install-recommends chromium`")
+    let mut places = std::env::split_paths(&path).chain([Layout::of_workspace().local("bin")]);
+    places.find_map(|folder| Some(folder.join("chromium")).filter(|file| file.is_file())).expect(
+        "there is no Chromium: run `cargo xtask test`, which provides it, or as root \
+         `apt-get install --no-install-recommends chromium`",
+    )
 }
 
 /// Runs Chromium on a page of the stack until its scripts have settled, and returns what it printed.
