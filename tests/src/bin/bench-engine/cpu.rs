@@ -1,6 +1,7 @@
 //! CPU time of this program and of the server, and a backend's memory, from /proc.
 
 use std::fs;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,24 +9,37 @@ use anyhow::{Context, Result};
 /// Ticks of /proc's times in a second: the same on every Linux.
 const TICKS_PER_S: u64 = 100;
 
-/// CPU time used so far by this program and by all processes of a server.
-#[derive(Debug, Clone, Copy)]
-pub struct Reading(Duration);
+/// CPU time of this program and of all processes of a server.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Cpu {
+    /// This program.
+    pub client: Duration,
+    /// Backends, workers and the postmaster.
+    pub server: Duration,
+}
 
-impl Reading {
-    /// Reads it. `postmaster` is the server's first process.
-    pub fn take(postmaster: u32) -> Result<Self> {
-        let mut total = of_process(std::process::id())? + of_process(postmaster)? + of_ended_children(postmaster)?;
+impl Cpu {
+    /// Used so far. `postmaster` is the server's first process.
+    pub fn used(postmaster: u32) -> Result<Self> {
+        let mut server = of_process(postmaster)? + of_ended_children(postmaster)?;
         for pid in children(postmaster)? {
             // One that ends meanwhile is counted among the ended.
-            total += of_process(pid).unwrap_or_default();
+            server += of_process(pid).unwrap_or_default();
         }
-        Ok(Self(total))
+        Ok(Self { client: of_process(std::process::id())?, server })
     }
 
-    /// CPU time used since an earlier reading.
-    pub fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+    /// Used since an earlier reading.
+    pub fn since(self, earlier: Self) -> Self {
+        let (client, server) = (self.client, self.server);
+        Self { client: client.saturating_sub(earlier.client), server: server.saturating_sub(earlier.server) }
+    }
+}
+
+impl AddAssign for Cpu {
+    fn add_assign(&mut self, other: Self) {
+        self.client += other.client;
+        self.server += other.server;
     }
 }
 

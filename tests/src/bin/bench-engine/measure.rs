@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::future;
 
-use crate::cpu;
+use crate::cpu::Cpu;
 use crate::feed::Poll;
 use crate::session::Session;
 
@@ -15,7 +15,7 @@ use crate::session::Session;
 pub struct Measured {
     latencies: Vec<Duration>,
     wall: Duration,
-    cpu: Duration,
+    cpu: Cpu,
 }
 
 impl Measured {
@@ -47,7 +47,12 @@ impl Measured {
 
     /// CPU time a race, client and server together, ms.
     pub fn cpu_ms_per_race(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e3 / self.count() as f64
+        (self.cpu.client + self.cpu.server).as_secs_f64() * 1e3 / self.count() as f64
+    }
+
+    /// The client's part of it, ms.
+    pub fn client_cpu_ms_per_race(&self) -> f64 {
+        self.cpu.client.as_secs_f64() * 1e3 / self.count() as f64
     }
 
     /// Races handled a second.
@@ -70,7 +75,7 @@ impl Crew {
         let shares: Vec<Vec<Poll>> = (0..self.sessions.len())
             .map(|nth| polls.iter().skip(nth).step_by(self.sessions.len()).cloned().collect())
             .collect();
-        let cpu_before = cpu::Reading::take(self.postmaster)?;
+        let cpu_before = Cpu::used(self.postmaster)?;
         let began = Instant::now();
         let mut tasks = Vec::new();
         for (session, share) in self.sessions.iter().cloned().zip(shares) {
@@ -81,14 +86,14 @@ impl Crew {
             latencies.extend(task.await??);
         }
         let wall = began.elapsed();
-        let cpu = cpu::Reading::take(self.postmaster)?.since(cpu_before);
+        let cpu = Cpu::used(self.postmaster)?.since(cpu_before);
         Ok(Measured { latencies, wall, cpu })
     }
 
     /// Handles the polls in batches of one a session, all at once; a latency is a batch's.
     pub async fn batches(&self, polls: &[Poll]) -> Result<Measured> {
         let began = Instant::now();
-        let cpu_before = cpu::Reading::take(self.postmaster)?;
+        let cpu_before = Cpu::used(self.postmaster)?;
         let mut latencies = Vec::new();
         for batch in polls.chunks_exact(self.sessions.len()) {
             let batch_began = Instant::now();
@@ -96,7 +101,7 @@ impl Crew {
             future::try_join_all(handling).await?;
             latencies.push(batch_began.elapsed());
         }
-        let cpu = cpu::Reading::take(self.postmaster)?.since(cpu_before);
+        let cpu = Cpu::used(self.postmaster)?.since(cpu_before);
         Ok(Measured { latencies, wall: began.elapsed(), cpu })
     }
 }

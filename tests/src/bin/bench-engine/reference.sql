@@ -47,7 +47,6 @@ create type reference.odds as (
     fixed_win numeric(10,2), fixed_place numeric(10,2), pool_win numeric(10,2), pool_place numeric(10,2)
 );
 
--- Some PostgreSQL planning of a partitioned table is spared when a plan is kept; measured best with the default, auto.
 create function reference.process(p_race_id text, p_fetched_at timestamptz, p_payload text) returns bigint
     language plpgsql volatile parallel unsafe
     set search_path = ''

@@ -26,6 +26,8 @@ pub struct Figure {
     /// Races handled a second.
     pub races_per_s: f64,
     #[serde(skip)]
+    client_cpu_ms_per_race: f64,
+    #[serde(skip)]
     races: usize,
 }
 
@@ -41,6 +43,7 @@ impl Figure {
             max_ms: rounded(measured.percentile_ms(1.0)),
             cpu_ms_per_race: rounded(measured.cpu_ms_per_race()),
             races_per_s: rounded(measured.races_per_s()),
+            client_cpu_ms_per_race: measured.client_cpu_ms_per_race(),
             races: measured.count(),
         }
     }
@@ -48,17 +51,18 @@ impl Figure {
 
 /// Prints the figures.
 pub fn print_figures(figures: &[Figure]) {
-    println!("\n| what | connections | p50 ms | p95 ms | max ms | CPU ms/race | races/s | races |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("\n| what | connections | p50 ms | p95 ms | max ms | CPU ms/race | of it client | races/s | races |");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for figure in figures {
         println!(
-            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {} |",
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {} |",
             figure.name,
             figure.connections,
             figure.p50_ms,
             figure.p95_ms,
             figure.max_ms,
             figure.cpu_ms_per_race,
+            figure.client_cpu_ms_per_race,
             figure.races_per_s,
             figure.races
         );
