@@ -21,7 +21,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// How often the plan for a database that goes away is renewed.
 const PLAN_EVERY: Duration = Duration::from_secs(15);
 /// And how often when races turn up that it does not have.
-const PLAN_AGAIN: Duration = Duration::from_secs(1);
+const PLAN_AGAIN: Duration = Duration::from_millis(100);
 /// How far it reaches, in database time.
 const PLAN_AHEAD_S: f64 = 3600.0;
 /// Longest that the database may take for an answer.

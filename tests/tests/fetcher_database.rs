@@ -17,8 +17,15 @@ const SPOOLED: &str = "raceday_polls_total{result=\"spooled\"}";
 fn running(seed: u64) -> (Scene, Fetcher) {
     let scene = Scene::start(SPEED, seed);
     let fetcher = scene.fetcher("one");
-    wait_metric(&fetcher, PROCESSED, |polls| polls > 20.0);
+    wait_for_rush(&scene, &fetcher);
     (scene, fetcher)
+}
+
+/// Past the rush in which a day's races become known: each is polled once, and in the fetcher's plan.
+fn wait_for_rush(scene: &Scene, fetcher: &Fetcher) {
+    wait_metric(fetcher, PROCESSED, |polls| polls > 20.0);
+    let unpolled = "select count(*) from raceday.due_races where slot_at is null and due_at <= raceday.now()";
+    wait_until("every race to be polled", PATIENCE, || Ok(scene.count(unpolled) == 0)).unwrap();
 }
 
 /// Polls go on, into the spool.
@@ -124,7 +131,7 @@ fn the_fetcher_follows_a_failover_to_the_second_host() {
         standby.port(),
     );
     let fetcher = scene.fetcher_with("one", &[("DATABASE_URL", both)]);
-    wait_metric(&fetcher, PROCESSED, |polls| polls > 20.0);
+    wait_for_rush(&scene, &fetcher);
     scene.postgres.kill().unwrap();
     wait_for_spool(&fetcher);
     standby.execute("raceday", "select pg_promote()").unwrap();
