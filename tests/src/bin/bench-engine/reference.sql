@@ -49,6 +49,8 @@ create type reference.odds as (
 
 create function reference.process(p_race_id text, p_fetched_at timestamptz, p_payload text) returns bigint
     language plpgsql volatile parallel unsafe
+    -- Left alone, the history's INSERT is planned anew every time: 5.0 ms of CPU a race instead of 3.7.
+    set plan_cache_mode = 'force_generic_plan'
     set search_path = ''
 as $$
 declare
