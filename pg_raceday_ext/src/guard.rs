@@ -5,25 +5,23 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, Spi};
 use std::panic::AssertUnwindSafe;
 
-use crate::plan::{Plan, arg};
-
-static LOCK: Plan =
-    Plan::new("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 7262633))", &[pg_sys::TEXTOID]);
-static TRY_LOCK: Plan = Plan::new(
-    "select pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 7262633))",
-    &[pg_sys::TEXTOID],
-);
+use crate::plan::arg;
 
 /// Waits until no other call is at the race; held to the end of the transaction.
 pub fn lock(race_id: &str) {
-    Spi::connect(|_| {
-        LOCK.run(&[arg(race_id)]);
-    });
+    // SAFETY: the function takes one bigint and returns nothing.
+    unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[lock_key(race_id)]) };
 }
 
 /// Takes the race if no other call is at it.
 pub fn try_lock(race_id: &str) -> bool {
-    Spi::connect(|_| TRY_LOCK.run(&[arg(race_id)]).get(0, 1).unwrap_or(false))
+    // SAFETY: the function takes one bigint and returns a boolean.
+    unsafe { pgrx::direct_function_call(pg_sys::pg_try_advisory_xact_lock_int8, &[lock_key(race_id)]) }.unwrap_or(false)
+}
+
+/// The advisory lock of a race. Two races of one key would only wait for each other.
+fn lock_key(race_id: &str) -> Option<pg_sys::Datum> {
+    arg(raceday_core::payload_hash(race_id))
 }
 
 /// An error that was caught; what led to it is undone.

@@ -118,6 +118,14 @@ static WRITE_PROGRESS: Plan = Plan::new(
     ],
 );
 
+static NOTE_REPEATED: Plan =
+    Plan::new("update raceday.race_progress set processed_through = $2 where race_id = $1", &[TEXTOID, TIMESTAMPTZOID]);
+
+/// Notes that a race was polled and had nothing new.
+pub fn note_repeated(race_id: &str, fetched_us: i64) {
+    NOTE_REPEATED.run(&[arg(race_id), arg(Moment(fetched_us))]);
+}
+
 /// Notes where the race's history stands.
 pub fn write_progress(race_id: &str, state: &RaceState, created_us: i64) {
     let Some(progress) = &state.progress else { return };

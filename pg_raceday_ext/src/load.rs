@@ -69,6 +69,27 @@ pub fn load(race_id: &str) -> Loaded {
     }
 }
 
+static LOAD_NEWEST: Plan = Plan::new(
+    "select processed_through, payload_hash, generated_at, event_timestamp from raceday.race_progress where race_id = $1",
+    &[TEXTOID],
+);
+
+/// The newest processed poll of a race, as far as it takes to know a repetition of it.
+pub fn newest(race_id: &str) -> Option<Progress> {
+    let rows = LOAD_NEWEST.run(&[arg(race_id)]);
+    if rows.count() == 0 {
+        return None;
+    }
+    let mut columns = Columns { rows: &rows, row: 0, next: 1 };
+    Some(Progress {
+        processed_through_us: columns.moment()?,
+        payload_hash: columns.take()?,
+        generated_us: columns.moment(),
+        event_us: columns.moment()?,
+        ..Progress::default()
+    })
+}
+
 /// Reads a row's columns one after the other.
 struct Columns<'a> {
     rows: &'a Rows,

@@ -1,6 +1,7 @@
 //! One call a race: its pending payloads become rows, in one transaction, whatever they contain.
 
 use crate::guard;
+use crate::history;
 use crate::load::{self, Loaded};
 use crate::staging::{self, Key, Staged};
 use crate::write::{self, Written};
@@ -121,6 +122,16 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
         lists::process(&mut call, &payloads);
         return call;
     }
+    if let [payload] = payloads.as_slice()
+        && is_repeated(payload, race_id)
+    {
+        // Nothing to read, nothing to write but that it came.
+        staging::mark(race_id, payload.key, "unchanged", None, None);
+        history::note_repeated(race_id, payload.key.fetched_us);
+        call.processed = 1;
+        call.transform = began.elapsed();
+        return call;
+    }
     let before = load::load(race_id);
     let mut now = before.state.clone();
     let oldest = payloads.iter().find(|payload| is_older(payload, &before)).map(|payload| payload.key.fetched_us);
@@ -136,6 +147,14 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
     call
 }
 
+/// Whether a payload says what the newest processed one said, and was fetched no earlier.
+fn is_repeated(payload: &Staged, race_id: &str) -> bool {
+    load::newest(race_id).is_some_and(|newest| {
+        newest.is_repeated_by(payload.hash, payload.key.fetched_us)
+            && payload.key.fetched_us >= newest.processed_through_us
+    })
+}
+
 /// Whether a payload belongs before one that is already processed.
 fn is_older(payload: &Staged, before: &Loaded) -> bool {
     before.state.progress.as_ref().is_some_and(|progress| {
@@ -149,8 +168,8 @@ pub fn apply(call: &mut Call, state: &mut RaceState, payload: &Staged) -> Option
         Ok(Outcome::Processed(poll)) => {
             call.processed += 1;
             if let Some(report) = poll.report.line() {
-                // The share of unknown runners is there in nearly every poll: worth a word to the caller, not a second write.
-                if poll.report.bad_values > 0 || poll.report.negative_increments > 0 {
+                // Unknown runners and falling holds are everyday: worth a word to the caller, not a second write.
+                if poll.report.bad_values > 0 {
                     staging::mark(&call.race_id, payload.key, "processed", None, Some(&report));
                 }
                 if call.reports.last() != Some(&report) {

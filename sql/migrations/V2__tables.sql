@@ -263,7 +263,7 @@ comment on table raceday.staged_payloads is 'Every answer of the TAB exactly as 
 comment on column raceday.staged_payloads.race_id is 'The race; for a meetings list ''meetings:'' and its New Zealand date';
 comment on column raceday.staged_payloads.payload_raw is 'The body when it is no text that PostgreSQL can hold (not UTF-8, or with NUL bytes)';
 comment on column raceday.staged_payloads.status is 'pending, processed, unchanged (says what the payload before it said), failed (see error)';
-comment on column raceday.staged_payloads.report is 'What processing noticed without failing: bad values, shares of unknown runners, falling pools';
+comment on column raceday.staged_payloads.report is 'What processing noticed without failing, where values could not be used';
 
 -- The queue: without it, finding a race's pending payloads would look into every partition of staged_payloads.
 create table raceday.pending_payloads (
@@ -279,14 +279,17 @@ create function raceday.queue_staged_payload() returns trigger
     set search_path = ''
 as $$
 begin
-    insert into raceday.pending_payloads (race_id, fetched_at, payload_id)
-    values (new.race_id, new.fetched_at, new.payload_id);
+    -- Asked here and not in a WHEN clause: that would be parsed anew at every insert.
+    if new.status = 'pending' then
+        insert into raceday.pending_payloads (race_id, fetched_at, payload_id)
+        values (new.race_id, new.fetched_at, new.payload_id);
+    end if;
     return null;
 end
 $$;
 comment on function raceday.queue_staged_payload() is 'Trigger: a payload staged by anyone in any way is queued for processing';
 create trigger staged_payloads_queue after insert on raceday.staged_payloads
-    for each row when (new.status = 'pending') execute function raceday.queue_staged_payload();
+    for each row execute function raceday.queue_staged_payload();
 
 create table raceday.user_alert_configs (
     indicator_id text not null default substr(md5(gen_random_uuid()::text), 1, 20),

@@ -1,6 +1,7 @@
 //! What is known of a race after a poll: the rows of the current-state tables, and where its history stands.
 
 use crate::flow::PoolFlow;
+use crate::time;
 use std::collections::BTreeMap;
 
 /// Everything known of one race.
@@ -305,5 +306,12 @@ impl Results {
     /// One of the statuses that a result can have; `None` for any other word.
     pub fn known_status(word: &str) -> Option<&'static str> {
         ["interim", "final", "protest"].into_iter().find(|known| *known == word)
+    }
+}
+
+impl Progress {
+    /// Whether a payload is word for word the newest processed one, and about the same moment.
+    pub fn is_repeated_by(&self, payload_hash: i64, fetched_us: i64) -> bool {
+        self.payload_hash == payload_hash && time::event_timestamp_us(self.generated_us, fetched_us) == self.event_us
     }
 }

@@ -85,14 +85,11 @@ impl RaceState {
         Ok(Outcome::Processed(Box::new(self.advance(event, pools, hash, fetched_us))))
     }
 
-    /// Whether a payload is word for word the one before and speaks of the same moment; it is then noted as seen.
+    /// Whether a payload says what the one before said; it is then noted as seen.
     fn says_the_same(&mut self, hash: i64, fetched_us: i64) -> bool {
-        let Some(progress) = self.progress.as_mut().filter(|progress| progress.payload_hash == hash) else {
+        let Some(progress) = self.progress.as_mut().filter(|progress| progress.is_repeated_by(hash, fetched_us)) else {
             return false;
         };
-        if time::event_timestamp_us(progress.generated_us, fetched_us) != progress.event_us {
-            return false;
-        }
         progress.processed_through_us = fetched_us;
         true
     }
