@@ -9,13 +9,17 @@ use crate::write;
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are.
 pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) {
+    // In this order: a payload that is staged between the two looks stays queued, for the next call.
+    let taken = staging::take_pending(&call.race_id);
     let keys = staging::all_keys(&call.race_id);
     if let Some(lost) = first_payloads_lost(before, &keys) {
-        for key in staging::take_pending(&call.race_id).into_iter().chain(late_keys(&keys, before)) {
+        let late: BTreeSet<Key> = taken.into_iter().chain(late_keys(&keys, before)).collect();
+        for key in late {
             call.fail(key, &format!("older than what is processed, and the race cannot be redone: {lost}"));
         }
         return;
@@ -29,6 +33,7 @@ pub fn rebuild(race_id: &str) -> Call {
     Spi::connect(|_| {
         let mut call = Call::new(race_id);
         let before = load::load(race_id);
+        staging::take_pending(race_id);
         let keys = staging::all_keys(race_id);
         if let Some(lost) = first_payloads_lost(&before, &keys) {
             guard::raise(
@@ -73,7 +78,6 @@ pub fn polls(race_id: &str) -> Vec<PollRows> {
 
 fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: i64) {
     let race_id = call.race_id.clone();
-    staging::forget_pending(&race_id);
     let began = Instant::now();
     let mut state = RaceState::default();
     let mut polls: Vec<PollRows> = Vec::new();

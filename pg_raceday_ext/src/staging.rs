@@ -91,13 +91,6 @@ pub fn all_keys(race_id: &str) -> Vec<Key> {
     keys(&KEYS.run(&[arg(race_id)]))
 }
 
-static FORGET_PENDING: Plan = Plan::new("delete from raceday.pending_payloads where race_id = $1", &[TEXTOID]);
-
-/// Takes all of a race's payloads off the queue.
-pub fn forget_pending(race_id: &str) {
-    FORGET_PENDING.run(&[arg(race_id)]);
-}
-
 static PENDING_RACES: Plan = Plan::new(
     "select race_id from raceday.pending_payloads group by race_id order by min(fetched_at), race_id limit $1",
     &[INT8OID],

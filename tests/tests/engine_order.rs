@@ -31,15 +31,22 @@ fn any_delivery_gives_the_tables_of_one_ordered_run() {
         deliver(&server, &race_id, &polls, &deliveries);
         let ordered = fingerprint(&mut server.connect("ordered"), &race_id);
         let mut delivered = server.connect("delivered");
-        prop_assert_eq!(&fingerprint(&mut delivered, &race_id), &ordered);
+        prop_assert_eq!(differences(&fingerprint(&mut delivered, &race_id), &ordered), Vec::<String>::new());
         let check = "select coalesce(string_agg(violation || ': ' || detail, '; '), '') from raceday.raceday_check($1)";
         let violations: String = delivered.query_one(check, &[&race_id]).unwrap().get(0);
         prop_assert_eq!(violations, "");
         delivered.execute("select raceday.raceday_rebuild($1)", &[&race_id]).unwrap();
-        prop_assert_eq!(&fingerprint(&mut delivered, &race_id), &ordered);
+        prop_assert_eq!(differences(&fingerprint(&mut delivered, &race_id), &ordered), Vec::<String>::new());
         Ok(())
     });
     result.unwrap();
+}
+
+/// The rows that only one of the two has.
+fn differences(found: &[String], expected: &[String]) -> Vec<String> {
+    let surplus = found.iter().filter(|row| !expected.contains(row)).map(|row| format!("surplus {row}"));
+    let missing = expected.iter().filter(|row| !found.contains(row)).map(|row| format!("missing {row}"));
+    surplus.chain(missing).collect()
 }
 
 fn run_in_order(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveries) {
