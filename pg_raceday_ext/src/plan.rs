@@ -21,9 +21,10 @@ unsafe impl Send for Kept {}
 unsafe impl Sync for Kept {}
 
 impl Plan {
-    /// A statement whose plan does not depend on its arguments.
+    /// A statement whose plan does not depend on its arguments. Said outright: left to itself PostgreSQL plans some of these
+    /// anew at each call, because it takes a plan for known arguments to be a little cheaper.
     pub const fn new(sql: &'static str, arg_types: &'static [pg_sys::Oid]) -> Self {
-        Self { sql, arg_types, options: 0, kept: OnceLock::new() }
+        Self { sql, arg_types, options: pg_sys::CURSOR_OPT_GENERIC_PLAN.cast_signed(), kept: OnceLock::new() }
     }
 
     /// A statement that reads a partitioned table: planned anew each time, so that it opens the partition its arguments name

@@ -48,6 +48,9 @@ struct Options {
     /// History rows to fill 30 days with, in a second database, for its effect on a poll (10000000 is the aim's); 0: not measured
     #[arg(long, default_value_t = 0)]
     history: i64,
+    /// SQL to run on the database first, to measure a choice against the usual: only the three ways are measured then
+    #[arg(long, value_name = "SQL")]
+    variant: Option<String>,
 }
 
 #[tokio::main]
@@ -59,10 +62,16 @@ async fn main() -> Result<()> {
     let day = polls.first().map(|poll| poll.fetched_at.date_naive());
     let server = Server::start(day.map_or(DateTime::UNIX_EPOCH, |day| day.and_time(chrono::NaiveTime::MIN).and_utc()))?;
     server.create_database(DATABASE).await?;
+    if let Some(sql) = &options.variant {
+        server.connect(DATABASE).await?.batch_execute(sql).await?;
+    }
     let figures = Figures::measure(&server, &mut feed, polls, options.rounds).await?;
     figures.print();
     if let Some(path) = &options.json {
         report::write_json(path, &figures.all)?;
+    }
+    if options.variant.is_some() {
+        return Ok(());
     }
     let mut aims = figures.aims();
     let unchanged = Unchanged::measure(&server, &mut feed, options.rounds).await?;
