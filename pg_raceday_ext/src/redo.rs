@@ -16,6 +16,8 @@ use std::time::Instant;
 pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) {
     // In this order: a payload that is staged between the two looks stays queued, for the next call.
     let taken = staging::take_pending(&call.race_id);
+    // What came meanwhile may be older still.
+    let from_us = taken.first().map_or(from_us, |oldest| oldest.fetched_us.min(from_us));
     let keys = staging::all_keys(&call.race_id);
     if let Some(lost) = first_payloads_lost(before, &keys) {
         let late: BTreeSet<Key> = taken.into_iter().chain(late_keys(&keys, before)).collect();
