@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use futures_util::future;
 use metrics::{counter, gauge};
 use tokio_postgres::types::ToSql;
@@ -20,10 +19,10 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
 /// On every new connection: nothing of ours waits for ever, and a commit answered is a commit kept.
 const SESSION: &str = "set statement_timeout = '9s'; set lock_timeout = '5s'; set synchronous_commit = on";
 
-const STAGE: &str = "insert into raceday.staged_payloads (kind, race_id, fetched_at, payload, payload_raw) \
-                     values ($1, $2, $3, $4, $5)";
-const STAGE_SPOOLED: &str = "select raceday.raceday_stage_spooled($1, $2, $3, $4, $5)";
-const PROCESS: &str = "select * from raceday.raceday_process($1)";
+/// Stages, processes and ends the worker's lease; a spooled payload has no lease (its worker is null).
+const INGEST: &str = "select i.*, raceday.raceday_poll_done($2, $6) \
+                      from raceday.raceday_ingest($1, $2, $3, $4, $5) i";
+const STAGE: &str = "select raceday.raceday_stage($1, $2, $3, $4, $5), raceday.raceday_poll_done($2, $6)";
 const DONE: &str = "select raceday.raceday_poll_done($1, $2)";
 
 /// Why the database did not do what was asked.
@@ -50,7 +49,7 @@ impl StoreError {
     }
 }
 
-/// What `raceday_process` reports of one race.
+/// What `raceday_ingest` reports of one race.
 #[derive(Debug, Clone, Default)]
 pub struct Processed {
     /// Payloads handled.
@@ -179,9 +178,8 @@ impl Drop for InUse {
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
+    ingest: Statement,
     stage: Statement,
-    stage_spooled: Statement,
-    process: Statement,
     done: Statement,
 }
 
@@ -189,6 +187,14 @@ impl Session {
     /// The connection's client.
     pub fn client(&self) -> &Client {
         &self.connection.client
+    }
+
+    /// The row of a statement that takes a payload and the worker whose lease it ends.
+    async fn call(&self, statement: &Statement, payload: &Payload, worker: Option<&str>) -> Result<Row, StoreError> {
+        let (text, raw) = columns(payload);
+        let kind = payload.kind.as_str();
+        let parameters: [&(dyn ToSql + Sync); 6] = [&kind, &payload.race_id, &payload.fetched_at, &text, &raw, &worker];
+        Ok(self.connection.client.query_one(statement, &parameters).await?)
     }
 }
 
@@ -224,25 +230,23 @@ impl Store {
     ///
     /// When only the processing fails, it stages alone.
     pub async fn store(&mut self, payload: &Payload) -> Result<Stored, StoreError> {
-        let (session, worker) = (self.session().await?, self.worker.clone());
-        match self.round_trip(stage_and_process(&session, payload, &worker)).await {
-            Ok(processed) => Ok(Stored::Processed(processed)),
-            Err(error) if error.trouble() == Trouble::Away => Err(error),
-            Err(error) => {
-                self.round_trip(stage_alone(&session, payload, &worker)).await?;
-                tracing::error!(race.id = %payload.race_id, error = %error, "process.failed");
-                Ok(Stored::Staged)
-            }
-        }
+        let worker = self.worker.clone();
+        self.put(payload, Some(&worker)).await
     }
 
-    /// Stages a payload from the spool unless it is there already, and processes it.
+    /// The same with a payload from the spool, whose lease ended long ago. One that is staged already is not staged again: its
+    /// commit's answer may have been lost.
     pub async fn store_spooled(&mut self, payload: &Payload) -> Result<Stored, StoreError> {
+        self.put(payload, None).await
+    }
+
+    async fn put(&mut self, payload: &Payload, worker: Option<&str>) -> Result<Stored, StoreError> {
         let session = self.session().await?;
-        self.round_trip(stage_spooled(&session, payload)).await?;
-        match self.round_trip(process(&session, &payload.race_id)).await {
-            Ok(processed) => Ok(Stored::Processed(processed)),
+        match self.round_trip(session.call(&session.ingest, payload, worker)).await {
+            Ok(row) => Ok(Stored::Processed(Processed::of(&row)?)),
+            Err(error) if error.trouble() == Trouble::Away => Err(error),
             Err(error) => {
+                self.round_trip(session.call(&session.stage, payload, worker)).await?;
                 tracing::error!(race.id = %payload.race_id, error = %error, "process.failed");
                 Ok(Stored::Staged)
             }
@@ -300,15 +304,10 @@ impl Store {
         }
         let connection = self.access.connect().await?;
         let client = &connection.client;
-        let (stage, stage_spooled, process, done) = future::try_join4(
-            client.prepare(STAGE),
-            client.prepare(STAGE_SPOOLED),
-            client.prepare(PROCESS),
-            client.prepare(DONE),
-        )
-        .await?;
+        let (ingest, stage, done) =
+            future::try_join3(client.prepare(INGEST), client.prepare(STAGE), client.prepare(DONE)).await?;
         self.connected_before = true;
-        Ok(Session { connection, stage, stage_spooled, process, done })
+        Ok(Session { connection, ingest, stage, done })
     }
 }
 
@@ -320,54 +319,11 @@ fn columns(payload: &Payload) -> (Option<&str>, Option<&[u8]>) {
     }
 }
 
-/// The futures are polled in this order, so the statements are sent in it, without waiting for an answer in between.
-async fn stage_and_process(session: &Session, payload: &Payload, worker: &str) -> Result<Processed, StoreError> {
-    let client = &session.connection.client;
-    let (text, raw) = columns(payload);
-    let (kind, race_id, at) = (payload.kind.as_str(), &payload.race_id, payload.fetched_at);
-    let stage: [&(dyn ToSql + Sync); 5] = [&kind, race_id, &at, &text, &raw];
-    let (begun, staged, processed, done, committed) = future::join5(
-        client.batch_execute("begin"),
-        client.execute(&session.stage, &stage),
-        client.query_one(&session.process, &[race_id]),
-        client.execute(&session.done, &[race_id, &worker]),
-        client.batch_execute("commit"),
-    )
-    .await;
-    // The first error is the cause; after it `commit` rolls back and reports nothing.
-    begun?;
-    staged?;
-    let processed = Processed::of(&processed?)?;
-    done?;
-    committed?;
-    Ok(processed)
-}
-
-async fn stage_alone(session: &Session, payload: &Payload, worker: &str) -> Result<(), StoreError> {
-    let client = &session.connection.client;
-    let (text, raw) = columns(payload);
-    let (kind, race_id, at) = (payload.kind.as_str(), &payload.race_id, payload.fetched_at);
-    client.execute(&session.stage, &[&kind, race_id, &at, &text, &raw]).await?;
-    client.execute(&session.done, &[race_id, &worker]).await?;
-    Ok(())
-}
-
-async fn stage_spooled(session: &Session, payload: &Payload) -> Result<(), StoreError> {
-    let (text, raw) = columns(payload);
-    let (kind, race_id, at): (_, _, DateTime<Utc>) = (payload.kind.as_str(), &payload.race_id, payload.fetched_at);
-    session.connection.client.execute(&session.stage_spooled, &[&kind, race_id, &at, &text, &raw]).await?;
-    Ok(())
-}
-
-async fn process(session: &Session, race_id: &str) -> Result<Processed, StoreError> {
-    let row = session.connection.client.query_one(&session.process, &[&race_id]).await?;
-    Ok(Processed::of(&row)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::spool::Kind;
+    use chrono::Utc;
 
     fn payload(body: &[u8]) -> Payload {
         Payload { kind: Kind::Event, race_id: "r".into(), fetched_at: Utc::now(), body: Arc::new(body.to_vec()) }

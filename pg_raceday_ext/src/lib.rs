@@ -1,12 +1,13 @@
 //! `pg_raceday_ext`: the edge between PostgreSQL and `raceday-core`.
 //!
-//! `sql.rs` is what SQL users see; `process.rs` is one call; `staging.rs`, `load.rs` and `write.rs` are its statements.
+//! `sql.rs` is what SQL users see; `ingest.rs` and `process.rs` are one call; `staging.rs`, `load.rs` and `write.rs` are its statements.
 
 #![allow(unsafe_code)] // The only crate that may: plan.rs and guard.rs talk to PostgreSQL's C functions.
 
 mod current;
 mod guard;
 mod history;
+mod ingest;
 mod lists;
 mod load;
 mod plan;

@@ -1,8 +1,8 @@
 //! A day's meetings list into meetings and races.
 
 use crate::plan::{Moment, Plan, Rows, arg};
-use crate::process::Call;
-use crate::staging::{self, Staged};
+use crate::process::{Call, NO_TEXT};
+use crate::staging::{self, Mark, Staged};
 use crate::write::settle_meetings;
 use pgrx::pg_sys::{BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID};
 use raceday_core::{ListedMeeting, ListedRace, MeetingsList};
@@ -15,11 +15,11 @@ pub fn process(call: &mut Call, payloads: &[Staged]) {
     for payload in payloads {
         let began = Instant::now();
         let Some(date) = call.race_id.strip_prefix("meetings:").filter(|date| is_date(date)).map(str::to_owned) else {
-            call.fail(payload.key, "a meetings list is staged under race_id 'meetings:YYYY-MM-DD'");
+            call.fail(payload.key, "a meetings list is staged under race_id 'meetings:YYYY-MM-DD'".to_owned());
             continue;
         };
         let Some(text) = payload.text else {
-            call.fail(payload.key, "the body is no text: not UTF-8 or with NUL bytes (see payload_raw)");
+            call.fail(payload.key, NO_TEXT.to_owned());
             continue;
         };
         match MeetingsList::parse(text, &countries, &categories) {
@@ -29,7 +29,7 @@ pub fn process(call: &mut Call, payloads: &[Staged]) {
                 write_list(call, &date, payload, &list);
                 call.write += began.elapsed();
             }
-            Err(error) => call.fail(payload.key, &error.to_string()),
+            Err(error) => call.fail(payload.key, error.to_string()),
         }
     }
 }
@@ -44,7 +44,7 @@ fn write_list(call: &mut Call, date: &str, payload: &Staged, list: &MeetingsList
     call.written.meetings += settle_meetings(meeting_ids);
     call.processed += 1;
     if let Some(report) = list.report.line() {
-        staging::mark(&call.race_id, payload.key, "processed", None, Some(&report));
+        staging::mark(&call.race_id, payload.key, &Mark { report: Some(report.clone()), ..Mark::processed() });
         call.reports.push(report);
     }
 }

@@ -69,25 +69,36 @@ pub fn load(race_id: &str) -> Loaded {
     }
 }
 
+/// As much of a race as it takes to know whether a payload continues it or repeats it.
+#[derive(Debug)]
+pub struct Newest {
+    /// Its newest processed poll.
+    pub progress: Option<Progress>,
+    /// Whether payloads of it wait on the queue.
+    pub has_pending: bool,
+}
+
 static LOAD_NEWEST: Plan = Plan::new(
-    "select processed_through, payload_hash, generated_at, event_timestamp from raceday.race_progress where race_id = $1",
+    "select exists (select from raceday.pending_payloads q where q.race_id = $1),
+        g.processed_through, g.payload_hash, g.generated_at, g.event_timestamp
+     from (values (0)) one left join raceday.race_progress g on g.race_id = $1",
     &[TEXTOID],
 );
 
-/// The newest processed poll of a race, as far as it takes to know a repetition of it.
-pub fn newest(race_id: &str) -> Option<Progress> {
+/// Loads the newest poll of a race.
+pub fn newest(race_id: &str) -> Newest {
     let rows = LOAD_NEWEST.run(&[arg(race_id)]);
-    if rows.count() == 0 {
-        return None;
-    }
     let mut columns = Columns { rows: &rows, row: 0, next: 1 };
-    Some(Progress {
-        processed_through_us: columns.moment()?,
-        payload_hash: columns.take()?,
+    let has_pending = columns.take().unwrap_or_default();
+    let processed_through = columns.moment();
+    let progress = processed_through.map(|processed_through_us| Progress {
+        processed_through_us,
+        payload_hash: columns.take().unwrap_or_default(),
         generated_us: columns.moment(),
-        event_us: columns.moment()?,
+        event_us: columns.moment().unwrap_or_default(),
         ..Progress::default()
-    })
+    });
+    Newest { progress, has_pending }
 }
 
 /// Reads a row's columns one after the other.

@@ -2,12 +2,16 @@
 
 use crate::guard;
 use crate::history;
-use crate::load::{self, Loaded};
-use crate::staging::{self, Key, Staged};
+use crate::ingest::Incoming;
+use crate::load::{self, Loaded, Newest};
+use crate::staging::{self, Key, Mark, Staged};
 use crate::write::{self, Written};
 use crate::{lists, redo};
 use raceday_core::{Outcome, PayloadError, PollRows, RaceState};
 use std::time::{Duration, Instant};
+
+/// Why a payload fails that PostgreSQL cannot hold as text.
+pub const NO_TEXT: &str = "the body is no text: not UTF-8 or with NUL bytes (see payload_raw)";
 
 /// What a call did, as `raceday_process` returns it.
 #[derive(Debug, Default)]
@@ -49,10 +53,15 @@ impl Call {
     }
 
     /// Notes a payload that cannot be used, here and on its row.
-    pub fn fail(&mut self, key: Key, reason: &str) {
-        staging::mark(&self.race_id, key, "failed", Some(reason), None);
+    pub fn fail(&mut self, key: Key, reason: String) {
+        let mark = self.failed(reason);
+        staging::mark(&self.race_id, key, &mark);
+    }
+
+    fn failed(&mut self, reason: String) -> Mark {
         self.failed += 1;
-        self.errors.push(reason.to_owned());
+        self.errors.push(reason.clone());
+        Mark::failed(reason)
     }
 
     fn add(&mut self, step: Self) {
@@ -77,7 +86,8 @@ pub fn try_process(race_id: &str) -> Option<Call> {
     guard::try_lock(race_id).then(|| process_locked(race_id))
 }
 
-fn process_locked(race_id: &str) -> Call {
+/// [`process`] for a caller that has the race's lock.
+pub fn process_locked(race_id: &str) -> Call {
     guard::attempt(|| process_keys(race_id, &staging::take_pending(race_id)))
         .unwrap_or_else(|_| process_one_by_one(race_id))
 }
@@ -105,7 +115,7 @@ fn process_one_by_one(race_id: &str) -> Call {
 
 fn fail_oldest(race_id: &str, reason: &str) {
     for key in staging::take_oldest_pending(race_id) {
-        staging::mark(race_id, key, "failed", Some(reason), None);
+        staging::mark(race_id, key, &Mark::failed(reason.to_owned()));
     }
 }
 
@@ -123,10 +133,10 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
         return call;
     }
     if let [payload] = payloads.as_slice()
-        && is_repeated(payload, race_id)
+        && is_repeated(payload, &load::newest(race_id))
     {
         // Nothing to read, nothing to write but that it came.
-        staging::mark(race_id, payload.key, "unchanged", None, None);
+        staging::mark(race_id, payload.key, &Mark::unchanged());
         history::note_repeated(race_id, payload.key.fetched_us);
         call.processed = 1;
         call.transform = began.elapsed();
@@ -139,7 +149,8 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
         redo::redo_from(&mut call, &before, from_us);
         return call;
     }
-    let polls: Vec<PollRows> = payloads.iter().filter_map(|payload| apply(&mut call, &mut now, payload)).collect();
+    let polls: Vec<PollRows> =
+        payloads.iter().filter_map(|payload| apply_staged(&mut call, &mut now, payload)).collect();
     call.transform = began.elapsed();
     let began = Instant::now();
     call.written = write::write(race_id, &before, &now, &polls);
@@ -147,9 +158,40 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
     call
 }
 
+/// Processes a payload that is not staged yet, and stages it with what became of it: the way of nearly every poll. Does nothing
+/// and returns `None` when it is not the newest of its race, or others of the race are pending.
+pub fn process_newest(race_id: &str, incoming: &Incoming) -> Option<Call> {
+    let mut call = Call::new(race_id);
+    let began = Instant::now();
+    let payload = incoming.as_staged();
+    let newest = load::newest(race_id);
+    if newest.has_pending {
+        return None;
+    }
+    if is_repeated(&payload, &newest) {
+        call.processed = 1;
+        call.transform = began.elapsed();
+        incoming.insert(race_id, &Mark::unchanged());
+        history::note_repeated(race_id, payload.key.fetched_us);
+        return Some(call);
+    }
+    let before = load::load(race_id);
+    if is_older(&payload, &before) {
+        return None;
+    }
+    let mut now = before.state.clone();
+    let (mark, poll) = apply(&mut call, &mut now, &payload);
+    call.transform = began.elapsed();
+    let began = Instant::now();
+    call.written = write::write(race_id, &before, &now, poll.as_slice());
+    incoming.insert(race_id, &mark);
+    call.write = began.elapsed();
+    Some(call)
+}
+
 /// Whether a payload says what the newest processed one said, and was fetched no earlier.
-fn is_repeated(payload: &Staged, race_id: &str) -> bool {
-    load::newest(race_id).is_some_and(|newest| {
+fn is_repeated(payload: &Staged, newest: &Newest) -> bool {
+    newest.progress.as_ref().is_some_and(|newest| {
         newest.is_repeated_by(payload.hash, payload.key.fetched_us)
             && payload.key.fetched_us >= newest.processed_through_us
     })
@@ -162,36 +204,40 @@ fn is_older(payload: &Staged, before: &Loaded) -> bool {
     })
 }
 
-/// Applies a payload to the state; `None` when it gives no rows.
-pub fn apply(call: &mut Call, state: &mut RaceState, payload: &Staged) -> Option<PollRows> {
+/// Applies a staged payload to the state and marks it; `None` when it gives no rows.
+pub fn apply_staged(call: &mut Call, state: &mut RaceState, payload: &Staged) -> Option<PollRows> {
+    let (mark, poll) = apply(call, state, payload);
+    if !mark.is_plain() {
+        // Opening it marked it as processed already.
+        staging::mark(&call.race_id, payload.key, &mark);
+    }
+    poll
+}
+
+/// Applies a payload to the state: what becomes of it, and its rows if it gives any.
+fn apply(call: &mut Call, state: &mut RaceState, payload: &Staged) -> (Mark, Option<PollRows>) {
     match read(state, &call.race_id, payload) {
         Ok(Outcome::Processed(poll)) => {
             call.processed += 1;
+            let mut mark = Mark::processed();
             if let Some(report) = poll.report.line() {
-                // Unknown runners and falling holds are everyday: worth a word to the caller, not a second write.
-                if poll.report.bad_values > 0 {
-                    staging::mark(&call.race_id, payload.key, "processed", None, Some(&report));
-                }
+                // Unknown runners and falling holds are everyday: worth a word to the caller, not to the table.
+                mark.report = (poll.report.bad_values > 0).then(|| report.clone());
                 if call.reports.last() != Some(&report) {
                     call.reports.push(report);
                 }
             }
-            Some(*poll)
+            (mark, Some(*poll))
         }
         Ok(Outcome::Unchanged) => {
             call.processed += 1;
-            staging::mark(&call.race_id, payload.key, "unchanged", None, None);
-            None
+            (Mark::unchanged(), None)
         }
-        Err(reason) => {
-            call.fail(payload.key, &reason);
-            None
-        }
+        Err(reason) => (call.failed(reason), None),
     }
 }
 
 fn read(state: &mut RaceState, race_id: &str, payload: &Staged) -> Result<Outcome, String> {
-    let text =
-        payload.text.ok_or_else(|| "the body is no text: not UTF-8 or with NUL bytes (see payload_raw)".to_owned())?;
+    let text = payload.text.ok_or_else(|| NO_TEXT.to_owned())?;
     state.apply(race_id, text, payload.hash, payload.key.fetched_us).map_err(|error: PayloadError| error.to_string())
 }

@@ -3,7 +3,7 @@
 use crate::guard;
 use crate::load::{self, Loaded};
 use crate::plan::{Moment, Plan, arg};
-use crate::process::{Call, apply};
+use crate::process::{Call, apply_staged};
 use crate::staging::{self, Key};
 use crate::write;
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
@@ -22,7 +22,7 @@ pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) {
     if let Some(lost) = first_payloads_lost(before, &keys) {
         let late: BTreeSet<Key> = taken.into_iter().chain(late_keys(&keys, before)).collect();
         for key in late {
-            call.fail(key, &format!("older than what is processed, and the race cannot be redone: {lost}"));
+            call.fail(key, format!("older than what is processed, and the race cannot be redone: {lost}"));
         }
         return;
     }
@@ -87,7 +87,7 @@ fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: i64) {
         let mut payloads: Vec<_> = moment.iter().filter_map(|key| staging::open(&race_id, *key)).collect();
         payloads.sort_by_key(|payload| (payload.hash, payload.key.payload_id));
         for payload in &payloads {
-            polls.extend(apply(call, &mut state, payload).filter(|poll| poll.polling_us >= from_us));
+            polls.extend(apply_staged(call, &mut state, payload).filter(|poll| poll.polling_us >= from_us));
         }
     }
     call.transform = began.elapsed();

@@ -1,6 +1,7 @@
 //! The SQL surface.
 
 use crate::guard;
+use crate::ingest::{self, Incoming};
 use crate::plan::Moment;
 use crate::process::{self, Call};
 use crate::redo;
@@ -11,13 +12,12 @@ use std::time::Duration;
 
 /// Declares functions that return calls, a row each, with the columns in one place.
 macro_rules! call_functions {
-    ($($(#[$attribute:meta])* fn $name:ident($($parameter:ident: $type:ty),*) $body:block)+) => {
+    ($($(#[$attribute:meta])* fn $name:ident $parameters:tt $body:block)+) => {
         $(
             $(#[$attribute])*
-            #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
             #[search_path(pg_catalog, pg_temp)]
             #[allow(clippy::type_complexity)]
-            fn $name($($parameter: $type),*) -> TableIterator<
+            fn $name $parameters -> TableIterator<
                 'static,
                 (
                     name!(race_id, String),
@@ -55,11 +55,23 @@ macro_rules! call_functions {
 
 call_functions! {
     /// Handles all pending payloads of a race (or of a day's list, `meetings:YYYY-MM-DD`) and says what it did.
+    #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_process(race_id: &str) {
         vec![process::process(race_id)]
     }
 
+    /// Stages a payload, as text or as bytes, and handles all pending ones of its race: what a fetcher does with every answer. One that
+    /// is staged already is not staged again.
+    #[pg_extern(volatile, parallel_unsafe, security_definer)]
+    fn raceday_ingest(
+        kind: &str, race_id: &str, fetched_at: TimestampWithTimeZone, payload: Option<&str>, payload_raw: Option<&[u8]>,
+        arguments: pg_sys::FunctionCallInfo
+    ) {
+        vec![ingest::ingest(race_id, &incoming(kind, fetched_at, payload, payload_raw, arguments))]
+    }
+
     /// Handles the pending payloads of up to `max_races` races, the longest waiting first; races that another call is at are left out.
+    #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_process_pending(max_races: i32) {
         let mut race_ids = Spi::connect(|_| staging::pending_races(i64::from(max_races.max(0))));
         // One order for all callers: two calls then never wait for each other's races.
@@ -68,11 +80,13 @@ call_functions! {
     }
 
     /// Recomputes a race's derived rows from its staged payloads; readers see the old rows until it commits.
+    #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_rebuild(race_id: &str) {
         vec![redo::rebuild(race_id)]
     }
 
     /// [`raceday_rebuild`] for every race of a New Zealand day, with a NOTICE a race.
+    #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_rebuild_day(day: pgrx::datum::Date) {
         let race_ids = Spi::connect(|_| redo::races_of_day(day));
         let count = race_ids.len();
@@ -86,6 +100,33 @@ call_functions! {
             })
             .collect()
     }
+}
+
+/// Stages a payload for a later `raceday_process`; whether it was not staged already.
+#[pg_extern(volatile, parallel_unsafe, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn raceday_stage(
+    kind: &str,
+    race_id: &str,
+    fetched_at: TimestampWithTimeZone,
+    payload: Option<&str>,
+    payload_raw: Option<&[u8]>,
+    arguments: pg_sys::FunctionCallInfo,
+) -> bool {
+    ingest::stage(race_id, &incoming(kind, fetched_at, payload, payload_raw, arguments))
+}
+
+/// The payload with the data that the fourth and fifth argument are borrowed from: inserting those saves a copy.
+fn incoming<'a>(
+    kind: &'a str,
+    fetched_at: TimestampWithTimeZone,
+    payload: Option<&'a str>,
+    payload_raw: Option<&'a [u8]>,
+    arguments: pg_sys::FunctionCallInfo,
+) -> Incoming<'a> {
+    // SAFETY: both functions that call this have five arguments.
+    let datum = |at| unsafe { pgrx::fcinfo::pg_getarg_datum(arguments, at) };
+    Incoming::new(kind, Moment::of(fetched_at), payload.zip(datum(3)), payload_raw.zip(datum(4)))
 }
 
 /// The bucket of a moment in minutes: 60, 55, ..., 10, 5, 4, 3, 2, 1, 0, then -1, -2, ... after the start.

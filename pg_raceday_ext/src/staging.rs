@@ -1,6 +1,6 @@
 //! Staged payloads: what is pending, their text, and the mark each gets.
 
-use crate::plan::{Moment, Plan, Rows, arg};
+use crate::plan::{Moment, Plan, Rows, arg, text};
 use pgrx::pg_sys::{INT8OID, TEXTOID, TIMESTAMPTZOID};
 
 /// The key of a staged payload.
@@ -64,9 +64,41 @@ fn read_with<'a>(plan: &Plan, race_id: &str, key: Key) -> Option<Staged<'a>> {
         return None;
     }
     // Borrowed from SPI's memory: a copy would live to the end of the transaction.
-    let text = rows.get::<&'a str>(0, 2);
-    let hash = text.map_or(0, raceday_core::payload_hash);
-    Some(Staged { key, is_list: rows.get(0, 1).unwrap_or(false), text, hash })
+    let body = rows.get::<&'a str>(0, 2);
+    let hash = body.map_or(0, raceday_core::payload_hash);
+    Some(Staged { key, is_list: rows.get(0, 1).unwrap_or(false), text: body, hash })
+}
+
+/// What became of a payload, as its row says.
+pub struct Mark {
+    /// `processed`, `unchanged` or `failed`.
+    pub status: &'static str,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What could not be used of it.
+    pub report: Option<String>,
+}
+
+impl Mark {
+    /// It gave rows.
+    pub const fn processed() -> Self {
+        Self { status: "processed", error: None, report: None }
+    }
+
+    /// It says what the payload before it said.
+    pub const fn unchanged() -> Self {
+        Self { status: "unchanged", error: None, report: None }
+    }
+
+    /// It cannot be used.
+    pub const fn failed(reason: String) -> Self {
+        Self { status: "failed", error: Some(reason), report: None }
+    }
+
+    /// Whether it gave rows and nothing is to be said about it.
+    pub fn is_plain(&self) -> bool {
+        self.status == "processed" && self.report.is_none()
+    }
 }
 
 static MARK: Plan = Plan::pruned(
@@ -75,10 +107,16 @@ static MARK: Plan = Plan::pruned(
     &[TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID, TEXTOID, TEXTOID],
 );
 
-/// Says what became of a payload.
-pub fn mark(race_id: &str, key: Key, status: &str, error: Option<&str>, report: Option<&str>) {
-    let key_args = [arg(race_id), arg(Moment(key.fetched_us)), arg(key.payload_id)];
-    MARK.run(&[key_args[0], key_args[1], key_args[2], arg(status), error.and_then(arg), report.and_then(arg)]);
+/// Says what became of a staged payload.
+pub fn mark(race_id: &str, key: Key, mark: &Mark) {
+    MARK.run(&[
+        arg(race_id),
+        arg(Moment(key.fetched_us)),
+        arg(key.payload_id),
+        arg(mark.status),
+        text(mark.error.as_ref()),
+        text(mark.report.as_ref()),
+    ]);
 }
 
 static KEYS: Plan = Plan::new(

@@ -256,31 +256,9 @@ as $$
 $$;
 comment on function raceday.raceday_poll_scope() is 'What the fetcher asks the TAB for';
 
-create or replace function raceday.raceday_stage_spooled(
-    p_kind text, p_race_id text, p_fetched_at timestamptz, p_payload text, p_payload_raw bytea
-) returns boolean
-    language plpgsql volatile parallel unsafe security definer
-    set search_path = ''
-    -- A generic plan would lock every partition.
-    set plan_cache_mode = force_custom_plan
-as $$
-begin
-    insert into raceday.staged_payloads (kind, race_id, fetched_at, payload, payload_raw)
-    select p_kind, p_race_id, p_fetched_at, p_payload, p_payload_raw
-    where not exists (
-        select from raceday.staged_payloads s
-        where s.race_id = p_race_id
-          and s.fetched_at = p_fetched_at
-          and s.payload is not distinct from p_payload
-          and s.payload_raw is not distinct from p_payload_raw
-    );
-    return found;
-end
-$$;
-comment on function raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea) is
-    'Stages a payload that waited in a fetcher''s spool, unless it is there: its commit''s answer may have been lost. Tells whether it was staged';
+-- Its place was taken by raceday_stage.
+drop function if exists raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea);
 
-alter function raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea) owner to raceday_owner;
 alter function raceday.raceday_release_leases(text) owner to raceday_owner;
 alter function raceday.raceday_poll_plan(interval) owner to raceday_owner;
 alter function raceday.raceday_polls_noted(text, text[], timestamptz[]) owner to raceday_owner;
@@ -300,6 +278,5 @@ revoke all on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz
 grant execute on function
     raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_next_due(),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
-    raceday.raceday_release_leases(text), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
-    raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea)
+    raceday.raceday_release_leases(text), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[])
     to raceday_fetcher;

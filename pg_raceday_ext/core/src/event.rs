@@ -40,7 +40,12 @@ pub enum PayloadError {
 
 /// The 64-bit fingerprint by which two payloads are told apart.
 pub fn payload_hash(payload: &str) -> i64 {
-    xxhash_rust::xxh3::xxh3_64(payload.as_bytes()).cast_signed()
+    body_hash(payload.as_bytes())
+}
+
+/// [`payload_hash`] of a body that need not be text.
+pub fn body_hash(body: &[u8]) -> i64 {
+    xxhash_rust::xxh3::xxh3_64(body).cast_signed()
 }
 
 /// One event payload, read: what a poll says of its race.

@@ -25,7 +25,7 @@ mod transform;
 mod update;
 
 pub use decimal::{div_round, format_hundredths};
-pub use event::{Event, PayloadError, payload_hash};
+pub use event::{Event, PayloadError, body_hash, payload_hash};
 pub use flow::PoolFlow;
 pub use meetings::{ListedMeeting, ListedRace, MeetingsList};
 pub use report::Report;

@@ -29,6 +29,10 @@ mod tests {
         );
         assert_eq!(as_role("raceday_fetcher", &stage), None);
         assert_eq!(as_role("raceday_fetcher", "select * from raceday.raceday_process('race-1')"), None);
+        for function in ["raceday_ingest", "raceday_stage"] {
+            let call = format!("select * from raceday.{function}('event', 'race-1', {}, '{{}}', null)", moment(280));
+            assert_eq!(as_role("raceday_fetcher", &call), None, "{function}");
+        }
         assert_eq!(number("select count(*) from raceday.money_flow_history"), 3);
         assert_eq!(as_role("raceday_fetcher", "select * from raceday.raceday_claim_races('w', 5)"), None);
         assert_eq!(as_role("raceday_fetcher", "select raceday.raceday_poll_done('race-1', 'w')"), None);

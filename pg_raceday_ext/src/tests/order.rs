@@ -19,29 +19,6 @@ mod tests {
         stage(RACE, seconds, &Poll { status, win, holds, ..Poll::default() }.payload());
     }
 
-    /// Everything derived of the race, without ids and times of writing.
-    fn fingerprint() -> String {
-        text(
-        "select jsonb_build_object(
-            'flow', (select jsonb_agg(to_jsonb(h) - 'id' - 'created_at' order by polling_timestamp, entrant_id) from raceday.money_flow_history h),
-            'odds', (select jsonb_agg(to_jsonb(o) - 'id' - 'created_at' order by polling_timestamp, entrant_id, type) from raceday.odds_history o),
-            'entrants', (select jsonb_agg(to_jsonb(e) - 'created_at' - 'updated_at' order by entrant_id) from raceday.entrants e),
-            'race', (select jsonb_agg(to_jsonb(r) - 'created_at' - 'updated_at') from raceday.races r),
-            'meeting', (select jsonb_agg(to_jsonb(m) - 'created_at' - 'updated_at') from raceday.meetings m),
-            'pools', (select jsonb_agg(to_jsonb(p)) from raceday.race_pools p),
-            'progress', (select jsonb_agg(to_jsonb(g) - 'rows_created_at') from raceday.race_progress g))",
-    )
-    .expect("a document")
-    }
-
-    /// Compares two fingerprints part by part, so that a failure names the part.
-    fn assert_same(found: &str, expected: &str, what: &str) {
-        let parts = "select string_agg(format('%s: %s <> %s', coalesce(f.key, e.key), f.value, e.value), '; ')
-                     from jsonb_each($1::jsonb) f full join jsonb_each($2::jsonb) e using (key) where f.value is distinct from e.value";
-        let different = Spi::get_one_with_args::<String>(parts, &[found.into(), expected.into()]).expect("runs");
-        assert_eq!(different, None, "{what}");
-    }
-
     /// The fingerprint after the polls are processed one by one in this order.
     fn processed_in(order: &[usize]) -> String {
         run(

@@ -3,8 +3,6 @@
 use std::fmt;
 
 use anyhow::{Context, Result, ensure};
-use chrono::{DateTime, Utc};
-use futures_util::future;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
 
@@ -14,9 +12,7 @@ use crate::feed::Poll;
 const SESSION: &str = "set statement_timeout = '9s'; set lock_timeout = '5s'; set synchronous_commit = on";
 
 const FLOOR: &str = "insert into reference.floor (race_id, fetched_at, payload) values ($1, $2, $3)";
-const STAGE: &str = "insert into raceday.staged_payloads (kind, race_id, fetched_at, payload, payload_raw) \
-                     values ($1, $2, $3, $4, $5)";
-const PROCESS: &str = "select * from raceday.raceday_process($1)";
+const INGEST: &str = "select * from raceday.raceday_ingest($1, $2, $3, $4, $5)";
 const REFERENCE: &str = "select reference.process($1, $2, $3)";
 
 /// What is measured.
@@ -24,7 +20,7 @@ const REFERENCE: &str = "select reference.process($1, $2, $3)";
 pub enum Way {
     /// The text inserted and committed.
     Floor,
-    /// Staged, processed and committed, as the fetcher does it.
+    /// Staged, processed and committed in one call, as the fetcher does it.
     Engine,
     /// The same job in plain SQL.
     Reference,
@@ -53,13 +49,11 @@ impl fmt::Display for Way {
     }
 }
 
-/// A connection with the prepared statements of one way.
+/// A connection with the prepared statement of one way.
 pub struct Session {
     client: Client,
     way: Way,
-    /// Inserts the payload, or does all of it.
-    first: Statement,
-    process: Option<Statement>,
+    statement: Statement,
     /// The backend's process.
     pub backend_pid: u32,
 }
@@ -70,66 +64,51 @@ impl Session {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("cannot connect")?;
         tokio::spawn(connection);
         client.batch_execute(SESSION).await?;
-        let first = client.prepare(match way {
+        let statement = client.prepare(match way {
             Way::Floor => FLOOR,
-            Way::Engine => STAGE,
+            Way::Engine => INGEST,
             Way::Reference => REFERENCE,
         });
-        let first = first.await?;
-        let process = if way == Way::Engine { Some(client.prepare(PROCESS).await?) } else { None };
+        let statement = statement.await?;
         let pid: i32 = client.query_one("select pg_backend_pid()", &[]).await?.get(0);
-        Ok(Self { client, way, first, process, backend_pid: pid.try_into()? })
+        Ok(Self { client, way, statement, backend_pid: pid.try_into()? })
     }
 
     /// Handles a poll; returns when it is committed.
     pub async fn handle(&self, poll: &Poll) -> Result<()> {
         let (race_id, text): (&str, &str) = (&poll.race_id, &poll.text);
-        match (self.way, &self.process) {
-            (Way::Engine, Some(process)) => {
-                let commit = self.client.batch_execute("commit");
-                let (done, committed) = future::join(self.stage_and_process(process, poll), commit).await;
-                done?;
-                committed?;
+        let plain: [&(dyn ToSql + Sync); 3] = [&race_id, &poll.fetched_at, &text];
+        match self.way {
+            Way::Engine => self.ingest(poll).await?,
+            Way::Floor => {
+                self.client.execute(&self.statement, &plain).await?;
             }
-            (Way::Floor, _) => {
-                self.client.execute(&self.first, &[&race_id, &poll.fetched_at, &text]).await?;
-            }
-            _ => {
-                let rows: i64 = self.client.query_one(&self.first, &[&race_id, &poll.fetched_at, &text]).await?.get(0);
+            Way::Reference => {
+                let rows: i64 = self.client.query_one(&self.statement, &plain).await?.get(0);
                 ensure!(rows > 0, "the reference wrote no row of race {race_id}");
             }
         }
         Ok(())
     }
 
+    async fn ingest(&self, poll: &Poll) -> Result<()> {
+        let (kind, race_id, text, raw) = ("event", &*poll.race_id, Some(&*poll.text), None::<&[u8]>);
+        let parameters: [&(dyn ToSql + Sync); 5] = [&kind, &race_id, &poll.fetched_at, &text, &raw];
+        let row = self.client.query_one(&self.statement, &parameters).await?;
+        let (status, error): (&str, Option<&str>) = (row.try_get("status")?, row.try_get("error")?);
+        ensure!(status == "ok", "raceday_ingest says {status}: {}", error.unwrap_or_default());
+        Ok(())
+    }
+
     /// Stages and processes within a transaction left open, and returns the names of the partitions it holds locks on.
     pub async fn locked_partitions(&self, poll: &Poll) -> Result<Vec<String>> {
-        let process = self.process.as_ref().context("only the engine's session can tell")?;
-        self.stage_and_process(process, poll).await?;
+        self.client.batch_execute("begin").await?;
+        self.ingest(poll).await?;
         let sql = "select c.relname::text from pg_catalog.pg_locks l join pg_catalog.pg_class c on c.oid = l.relation \
                    where l.pid = pg_catalog.pg_backend_pid() and c.relispartition and c.relkind = 'r' group by 1 order by 1";
         let rows = self.client.query(sql, &[]).await?;
         self.client.batch_execute("commit").await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
-    }
-
-    /// The futures are polled in this order, so the statements are sent in it, without waiting for an answer in between.
-    async fn stage_and_process(&self, process: &Statement, poll: &Poll) -> Result<()> {
-        let (kind, race_id, text, raw) = ("event", &*poll.race_id, Some(&*poll.text), None::<&[u8]>);
-        let fetched_at: DateTime<Utc> = poll.fetched_at;
-        let stage: [&(dyn ToSql + Sync); 5] = [&kind, &race_id, &fetched_at, &text, &raw];
-        let (begun, staged, row) = future::join3(
-            self.client.batch_execute("begin"),
-            self.client.execute(&self.first, &stage),
-            self.client.query_one(process, &[&race_id]),
-        )
-        .await;
-        begun?;
-        staged?;
-        let row = row?;
-        let (status, error): (&str, Option<&str>) = (row.try_get("status")?, row.try_get("error")?);
-        ensure!(status == "ok", "raceday_process says {status}: {}", error.unwrap_or_default());
-        Ok(())
     }
 
     /// Makes the server count what this session did so far.
