@@ -1,0 +1,74 @@
+//! A payload is staged once, however many hand it over at the same time: a fetcher that takes over from a killed one may still
+//! meet that one's transaction.
+
+mod engine;
+
+use engine::{Poll, Server, fingerprint, polls_of};
+use postgres::Client;
+use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant};
+
+const INGEST: &str = "select status = 'ok' from raceday.raceday_ingest('event', $1, $2, $3, null)";
+const STAGE: &str = "select raceday.raceday_stage('event', $1, $2, $3, null)";
+
+/// Whether the call took the payload in, and not found it there.
+fn take(client: &mut Client, sql: &str, race_id: &str, poll: &Poll) -> bool {
+    client.query_one(sql, &[&race_id, &poll.fetched_at, &poll.payload]).unwrap().get(0)
+}
+
+/// Waits until the other call waits for a lock.
+fn wait_until_blocked(server: &Server) {
+    let mut client = server.connect("ingest");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let sql = "select count(*) from pg_stat_activity where datname = 'ingest' and wait_event_type = 'Lock'";
+    while client.query_one(sql, &[]).unwrap().get::<_, i64>(0) == 0 {
+        assert!(Instant::now() < deadline, "the second call does not wait for the first");
+    }
+}
+
+/// Two connections hand the same poll over; `first_ends` ends the first transaction once the second call waits for it.
+/// Returns what the second call says.
+fn race_for(server: &Server, sql: [&str; 2], race_id: &str, poll: &Poll, first_ends: impl FnOnce(Client)) -> bool {
+    let mut first = server.connect("ingest");
+    let mut second = server.connect("ingest");
+    first.batch_execute("begin").unwrap();
+    assert!(take(&mut first, sql[0], race_id, poll));
+    std::thread::scope(|scope| {
+        let taken: ScopedJoinHandle<bool> = scope.spawn(move || take(&mut second, sql[1], race_id, poll));
+        wait_until_blocked(server);
+        first_ends(first);
+        taken.join().unwrap()
+    })
+}
+
+fn staged(server: &Server, race_id: &str) -> i64 {
+    let sql = "select count(*) from raceday.staged_payloads where race_id = $1";
+    server.connect("ingest").query_one(sql, &[&race_id]).unwrap().get(0)
+}
+
+#[test]
+fn of_two_at_once_one_is_staged() {
+    let server = Server::start(&["ingest"]);
+    for (index, sql) in [[INGEST, INGEST], [STAGE, STAGE], [INGEST, STAGE], [STAGE, INGEST]].into_iter().enumerate() {
+        let (race_id, polls) = polls_of(u32::try_from(index).unwrap(), 2);
+        let commit = |mut first: Client| first.batch_execute("commit").unwrap();
+        let second = race_for(&server, sql, &race_id, &polls[0], commit);
+        // A call that finds it staged but not processed processes it.
+        assert_eq!(second, sql == [STAGE, INGEST], "{sql:?}");
+        assert_eq!(staged(&server, &race_id), 1, "{sql:?}");
+    }
+}
+
+#[test]
+fn when_the_first_dies_the_second_takes_the_payload_in() {
+    let server = Server::start(&["ingest"]);
+    let (race_id, polls) = polls_of(0, 2);
+    let mut other = server.connect("ingest");
+    let kill = |mut first: Client| {
+        let pid: i32 = first.query_one("select pg_backend_pid()", &[]).unwrap().get(0);
+        other.execute("select pg_terminate_backend($1)", &[&pid]).unwrap();
+    };
+    assert!(race_for(&server, [INGEST, INGEST], &race_id, &polls[0], kill));
+    assert_eq!(staged(&server, &race_id), 1);
+    assert!(!fingerprint(&mut server.connect("ingest"), &race_id).is_empty());
+}
