@@ -193,11 +193,12 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 
     fn visit_borrowed_bytes<E: Error>(self, key: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(Key(String::from_utf8_lossy(key)))
+        // One that is no text is none that is wanted.
+        Ok(Key(Cow::Borrowed(std::str::from_utf8(key).unwrap_or_default())))
     }
 
     fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Self::Value, E> {
-        Ok(Key(Cow::Owned(String::from_utf8_lossy(key).into_owned())))
+        Ok(Key(Cow::Owned(std::str::from_utf8(key).unwrap_or_default().to_owned())))
     }
 
     fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Self::Value, E> {
