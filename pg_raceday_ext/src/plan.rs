@@ -152,7 +152,8 @@ pub fn hundredths(values: &[Option<i64>]) -> Option<pg_sys::Datum> {
 impl Moment {
     /// Microseconds since 1970 of a timestamp.
     pub fn of(timestamp: pgrx::datum::TimestampWithTimeZone) -> i64 {
-        i64::from(timestamp) + POSTGRES_EPOCH_US
+        // Infinity stays far away.
+        i64::from(timestamp).saturating_add(POSTGRES_EPOCH_US)
     }
 
     /// The timestamp.

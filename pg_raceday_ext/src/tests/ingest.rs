@@ -150,4 +150,15 @@ mod tests {
         run(&format!("do $do$ begin {call} raise 'taken'; exception when check_violation then null; end $do$"));
         assert_eq!(number("select count(*) from raceday.staged_payloads"), 0);
     }
+
+    #[pg_test]
+    fn a_moment_without_a_partition_is_an_error_and_nothing_is_written() {
+        migrate();
+        for moment in ["infinity", "-infinity", "1999-01-01"] {
+            let (moment, payload) = (spi::quote_literal(moment), spi::quote_literal(poll(290)));
+            let call = format!("perform raceday.raceday_ingest('event', 'race-1', {moment}, {payload}, null);");
+            run(&format!("do $do$ begin {call} raise 'taken'; exception when check_violation then null; end $do$"));
+        }
+        assert_eq!(number("select count(*) from raceday.races"), 0);
+    }
 }
