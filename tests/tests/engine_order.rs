@@ -3,11 +3,13 @@
 
 mod engine;
 
-use engine::{Poll, Server, fingerprint, polls_of, process, stage};
+use engine::{Poll, Server, fingerprint, polls_of, process, stage, violations};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use xtask::stack::wait_until;
 
 /// How the polls of a race reach the database: by connection, by call, the indices of what the call stages.
 type Deliveries = Vec<Vec<Vec<usize>>>;
@@ -27,14 +29,13 @@ fn any_delivery_gives_the_tables_of_one_ordered_run() {
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let result = runner.run(&deliveries(), |deliveries| {
         let (race_id, polls) = polls_of(race_index.fetch_add(1, Ordering::Relaxed), POLLS);
-        run_in_order(&server, &race_id, &polls, &deliveries);
+        let taken: BTreeSet<usize> = deliveries.iter().flatten().flatten().copied().collect();
+        run_in_order(&server, &race_id, taken.into_iter().map(|at| &polls[at]));
         deliver(&server, &race_id, &polls, &deliveries);
         let ordered = fingerprint(&mut server.connect("ordered"), &race_id);
         let mut delivered = server.connect("delivered");
         prop_assert_eq!(differences(&fingerprint(&mut delivered, &race_id), &ordered), Vec::<String>::new());
-        let check = "select coalesce(string_agg(violation || ': ' || detail, '; '), '') from raceday.raceday_check($1)";
-        let violations: String = delivered.query_one(check, &[&race_id]).unwrap().get(0);
-        prop_assert_eq!(violations, "");
+        prop_assert_eq!(violations(&mut delivered, &race_id), Vec::<String>::new());
         delivered.execute("select raceday.raceday_rebuild($1)", &[&race_id]).unwrap();
         prop_assert_eq!(differences(&fingerprint(&mut delivered, &race_id), &ordered), Vec::<String>::new());
         Ok(())
@@ -49,11 +50,10 @@ fn differences(found: &[String], expected: &[String]) -> Vec<String> {
     surplus.chain(missing).collect()
 }
 
-fn run_in_order(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveries) {
+fn run_in_order<'a>(server: &Server, race_id: &str, polls: impl Iterator<Item = &'a Poll>) {
     let mut client = server.connect("ordered");
-    let taken: BTreeSet<usize> = deliveries.iter().flatten().flatten().copied().collect();
-    for at in taken {
-        stage(&mut client, race_id, &polls[at]);
+    for poll in polls {
+        stage(&mut client, race_id, poll);
         assert_eq!(process(&mut client, race_id), "ok");
     }
 }
@@ -67,9 +67,7 @@ fn deliver(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveri
                 for call in calls {
                     let mut transaction = client.transaction().unwrap();
                     for at in call {
-                        let sql =
-                            "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ($1, $2, $3)";
-                        transaction.execute(sql, &[&race_id, &polls[*at].fetched_at, &polls[*at].payload]).unwrap();
+                        stage(&mut transaction, race_id, &polls[*at]);
                     }
                     transaction.commit().unwrap();
                     // Idle when another connection's call took these payloads along.
@@ -78,6 +76,50 @@ fn deliver(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveri
                 }
             });
         }
+    });
+}
+
+#[test]
+fn a_payload_that_comes_while_a_late_one_makes_its_race_be_redone_loses_no_rows() {
+    let server = Server::start(&["ordered", "delivered"]);
+    // Five polls: the last is processed, one comes late, another while that one is at work: older, the oldest, newer.
+    for (index, (late, meanwhile)) in (0..).zip([(3, 2), (2, 0), (1, 3)]) {
+        let (race_id, polls) = polls_of(index, 5);
+        let mut staged = [late, meanwhile, 4];
+        staged.sort_unstable();
+        run_in_order(&server, &race_id, staged.iter().map(|at| &polls[*at]));
+        let mut client = server.connect("delivered");
+        stage(&mut client, &race_id, &polls[4]);
+        assert_eq!(process(&mut client, &race_id), "ok");
+        stage(&mut client, &race_id, &polls[late]);
+        process_while_held(&server, &race_id, &polls[late], || stage(&mut client, &race_id, &polls[meanwhile]));
+        // Idle when the held call took it along.
+        process(&mut client, &race_id);
+        let ordered = fingerprint(&mut server.connect("ordered"), &race_id);
+        assert_eq!(differences(&fingerprint(&mut client, &race_id), &ordered), [""; 0], "{late}, then {meanwhile}");
+        assert_eq!(violations(&mut client, &race_id), [""; 0], "{late}, then {meanwhile}");
+    }
+}
+
+/// Processes a race whose only pending payload is `poll`, and does `meanwhile` when the call has taken that payload off the queue
+/// and comes to read it: reading marks the payload's row, and that row is locked until then.
+fn process_while_held(server: &Server, race_id: &str, poll: &Poll, meanwhile: impl FnOnce()) {
+    let (mut holder, mut client) = (server.connect("delivered"), server.connect("delivered"));
+    let backend: i32 = client.query_one("select pg_backend_pid()", &[]).unwrap().get(0);
+    std::thread::scope(|scope| {
+        // In here, so that a panic lets the call go before the scope waits for it.
+        let mut hold = holder.transaction().unwrap();
+        let sql = "select from raceday.staged_payloads where race_id = $1 and fetched_at = $2 for update";
+        assert_eq!(hold.query(sql, &[&race_id, &poll.fetched_at]).unwrap().len(), 1);
+        let call = scope.spawn(move || process(&mut client, race_id));
+        let is_held = "select pg_backend_pid() = any (pg_blocking_pids($1))";
+        wait_until("the call to come to the payload", Duration::from_secs(30), || {
+            Ok(hold.query_one(is_held, &[&backend])?.get(0))
+        })
+        .unwrap();
+        meanwhile();
+        hold.commit().unwrap();
+        assert_eq!(call.join().unwrap(), "ok");
     });
 }
 

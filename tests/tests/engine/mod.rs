@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use nztab_sim::Simulator;
-use postgres::{Client, NoTls};
+use postgres::{Client, GenericClient};
 use xtask::layout::Layout;
 use xtask::stack::{Fetcher, Postgres, PostgresOptions};
 
@@ -33,16 +33,14 @@ impl Server {
             postgres.create_database(database).unwrap();
             let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", database))];
             Fetcher::command(&layout.built("raceday-fetcher").unwrap(), &["migrate"], &variables).unwrap();
-            // The races are of a past day: pg_partman's worker would put their partitions into the archive.
+            // The races are of a past day, whose partitions retention would put into the archive: pg_partman's worker comes
+            // only to the database `raceday`, but nothing in a test should hang on what its database is called.
             postgres.execute(database, "update partman.part_config set retention = null").unwrap();
             let start = Simulator::with(SEED).bench_start(0);
-            let days = format!(
-                "array[{}]",
-                (-1..=1).map(|day| quoted(start + Duration::days(day))).collect::<Vec<_>>().join(", ")
-            );
-            for table in ["money_flow_history", "odds_history", "staged_payloads"] {
-                let sql = format!("select partman.create_partition_time('raceday.{table}', {days})");
-                postgres.execute(database, &sql).unwrap();
+            let mut client = postgres.connect(database).unwrap();
+            let days: Vec<_> = (-1..=1).map(|day| start + Duration::days(day)).collect();
+            for table in ["raceday.money_flow_history", "raceday.odds_history", "raceday.staged_payloads"] {
+                client.execute("select partman.create_partition_time($1, $2)", &[&table, &days]).unwrap();
             }
         }
         Self { postgres }
@@ -50,12 +48,8 @@ impl Server {
 
     /// A session of the superuser.
     pub fn connect(&self, database: &str) -> Client {
-        Client::connect(&self.postgres.url("postgres", database), NoTls).unwrap()
+        self.postgres.connect(database).unwrap()
     }
-}
-
-fn quoted(at: DateTime<Utc>) -> String {
-    format!("'{}'::timestamptz", at.to_rfc3339())
 }
 
 /// The id and `count` polls of a simulated race, the last of them after its start.
@@ -77,8 +71,8 @@ pub fn polls_of(index: u32, count: usize) -> (String, Vec<Poll>) {
     (race_id, polls)
 }
 
-/// Stages a poll.
-pub fn stage(client: &mut Client, race_id: &str, poll: &Poll) {
+/// Stages a poll, on a session or in a transaction.
+pub fn stage(client: &mut impl GenericClient, race_id: &str, poll: &Poll) {
     client
         .execute(
             "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ($1, $2, $3)",
@@ -90,6 +84,12 @@ pub fn stage(client: &mut Client, race_id: &str, poll: &Poll) {
 /// Processes a race; the status of the call.
 pub fn process(client: &mut Client, race_id: &str) -> String {
     client.query_one("select status from raceday.raceday_process($1)", &[&race_id]).unwrap().get(0)
+}
+
+/// What `raceday.raceday_check` finds wrong with a race's rows.
+pub fn violations(client: &mut Client, race_id: &str) -> Vec<String> {
+    let sql = "select violation || ': ' || detail from raceday.raceday_check($1) order by 1";
+    client.query(sql, &[&race_id]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// Everything derived of a race but ids and times of writing, a line a row.
