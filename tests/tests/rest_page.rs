@@ -1,53 +1,17 @@
-//! The page in headless Chromium: what it shows, in light and dark, wide and on a phone.
+//! The page in headless Chromium: what it shows of a day and of a race.
 
+mod page;
 mod rest;
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
+use page::Page;
 use rest::Stack;
-use tempfile::TempDir;
-use xtask::layout::Layout;
+use serde_json::json;
 
-/// Chromium, on PATH or where `cargo xtask test` unpacked it; fails the test with what installs it.
-fn chromium() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places = std::env::split_paths(&path).chain([Layout::of_workspace().local("bin")]);
-    places.find_map(|folder| Some(folder.join("chromium")).filter(|file| file.is_file())).expect(
-        "there is no Chromium: run `cargo xtask test`, which provides it, or as root \
-         `apt-get install --no-install-recommends chromium`",
-    )
-}
-
-/// Runs Chromium on a page of the stack until its scripts have settled, and returns what it printed.
-fn browse(stack: &Stack, path: &str, arguments: &[&str]) -> String {
-    let profile = TempDir::new().unwrap();
-    let output = Command::new(chromium())
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--hide-scrollbars",
-        ])
-        .args([
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-        ])
-        .args(["--virtual-time-budget=8000", "--enable-logging=stderr"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(arguments)
-        .arg(format!("{}{path}", stack.nginx.url()))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-    let complaints: Vec<&str> = messages.lines().filter(|line| line.contains("CONSOLE")).collect();
-    assert!(complaints.is_empty(), "the page complains: {complaints:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+/// Opens a page of the stack; returns when an element of the selector is there.
+fn open(stack: &Stack, path: &str, selector: &str) -> Page {
+    let page = Page::open(&format!("{}{path}", stack.nginx.url()));
+    page.wait(&format!("document.querySelector('{selector}')"));
+    page
 }
 
 fn seed_day(stack: &Stack) {
@@ -56,7 +20,7 @@ fn seed_day(stack: &Stack) {
          select seed.race('pg-1', 'pg', 1, now() - interval '20 minutes', 'Final'), seed.race('pg-2', 'pg', 2, now() + interval '3 minutes'),
                 seed.race('pg-3', 'pg', 3, now() + interval '40 minutes');
          select seed.runners(r, 14) from unnest('{pg-1,pg-2,pg-3}'::text[]) r;
-         select seed.polls('pg-1', 1, 120, 110); select seed.polls('pg-2', 1, 114, 120); select seed.pools('pg-2'); select seed.results('pg-1');
+         select seed.polls('pg-2', 1, 114, 120), seed.pools('pg-2');
          update raceday.entrants set name = '<b>Bold & Bolder</b>' where race_id = 'pg-2' and runner_number = 4",
     );
 }
@@ -70,12 +34,18 @@ fn count(dom: &str, start: &str) -> usize {
 fn the_page_shows_the_day_and_the_money_flow_of_a_race() {
     let stack = Stack::shared();
     seed_day(&stack);
-    let dom = browse(&stack, "/#race/pg-2", &["--dump-dom"]);
+    let page = open(&stack, "/#race/pg-2", "tbody tr");
+    page.wait("document.querySelectorAll('#meetings [data-race^=pg-]').length === 3");
+    let dom = page.dom();
     assert!(dom.contains("Ellerslie"), "{dom}");
-    assert_eq!(count(&dom, "<th scope=\"row\""), 14, "a row for each runner");
-    for interval in ["55", "30", "5", "4", "3"] {
-        assert!(dom.contains(&format!("title=\"minutes to the start\">{interval}</th>")), "column {interval}");
-    }
+    assert_eq!(page.value("document.querySelectorAll('tbody th[scope=row]').length"), 14, "a row for each runner");
+    let intervals =
+        page.value("[...document.querySelectorAll('thead th[data-minutes]')].map((th) => +th.dataset.minutes)");
+    assert_eq!(
+        intervals,
+        json!([55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 4, 3, 2, 1, 0]),
+        "those polled, and the last minutes"
+    );
     assert!(dom.contains(">$140<"), "runner 14's increment in dollars");
     assert!(count(&dom, "class=\"lit\"") > 50, "cells in the colours of the alerts");
     assert!(dom.contains("background-color: rgb(191, 219, 254)"), "10 to 15 per cent are #BFDBFE");
@@ -83,13 +53,30 @@ fn the_page_shows_the_day_and_the_money_flow_of_a_race() {
     assert!(dom.contains(">$9,151<") && dom.contains(">$14,386<"), "pool totals");
     assert!(dom.contains("&lt;b&gt;Bold &amp; Bolder&lt;/b&gt;"), "names are text");
     assert!(dom.contains("class=\"scratched\""));
-    assert_eq!(count(&dom, "data-race=\"pg-"), 3 + 2, "three races of the meeting, two of them next");
+    assert_eq!(page.value("document.querySelectorAll('#next [data-race^=pg-]').length"), 2, "one of three is over");
     assert!(dom.contains("data-start=") && dom.contains("aria-pressed=\"true\">Win<"));
-    let finished = browse(&stack, "/#race/pg-1", &["--dump-dom"]);
-    assert!(finished.contains("Result (final): 1. Runner 1 (1)"), "{finished}");
-    assert!(finished.contains(">−1</th>"), "intervals after the start");
-    let unknown = browse(&stack, "/#race/none", &["--dump-dom"]);
-    assert!(unknown.contains("There is no such race."));
+    page.assert_content();
+}
+
+#[test]
+fn a_race_that_is_over_has_its_result_and_the_intervals_after_the_start() {
+    let stack = Stack::shared();
+    stack.sql(
+        "select seed.meeting('po', 'Otaki', 'thoroughbred', current_date + 301);
+         select seed.race('po-1', 'po', 1, now() - interval '20 minutes', 'Final'); select seed.runners('po-1', 14);
+         select seed.polls('po-1', 1, 120, 110); select seed.results('po-1')",
+    );
+    let page = open(&stack, "/#race/po-1", ".results");
+    assert!(page.text("document.querySelector('.results').textContent").starts_with("Result (final): 1. Runner 1 (1)"));
+    assert!(page.dom().contains(">−1</th>"), "intervals after the start");
+    page.assert_content();
+}
+
+#[test]
+fn a_race_that_there_is_not_is_said_not_to_be() {
+    let page = open(&Stack::shared(), "/#race/none", "main .empty");
+    assert_eq!(page.text("document.querySelector('main').textContent"), "There is no such race.");
+    page.assert_content();
 }
 
 #[test]
@@ -99,36 +86,26 @@ fn without_a_race_named_the_next_one_is_shown() {
         "select seed.meeting('pn', 'Addington', 'harness', (now() at time zone 'Pacific/Auckland')::date);
          select seed.race('pn-1', 'pn', 1, now() - interval '4 minutes'); select seed.runners('pn-1', 8)",
     );
-    let dom = browse(&stack, "/", &["--dump-dom"]);
-    assert!(dom.contains("<h2>R1 Race 1 of Addington</h2>"), "{dom}");
-    assert!(dom.contains("No pools yet"));
+    let page = open(&stack, "/", "#main h2");
+    assert_eq!(page.text("document.querySelector('#main h2').textContent"), "R1 Race 1 of Addington");
+    assert!(page.dom().contains("No pools yet"));
+    page.assert_content();
 }
 
 #[test]
-fn it_can_be_photographed_wide_and_narrow_light_and_dark() {
+fn a_picture_of_it_in_dark_is_another() {
     let stack = Stack::shared();
     stack.sql("select seed.meeting('ph', 'Photo', 'harness', current_date + 300); select seed.race('ph-1', 'ph', 1, now() + interval '2 hours')");
-    let folder = TempDir::new().unwrap();
-    let mut pictures = Vec::new();
-    for (name, size, dark) in
-        [("wide", "1400,900", false), ("wide-dark", "1400,900", true), ("phone", "500,900", false)]
-    {
-        let file = folder.path().join(format!("{name}.png"));
-        let (size, shot) = (format!("--window-size={size}"), format!("--screenshot={}", file.display()));
-        let mut arguments = vec![size.as_str(), shot.as_str()];
-        if dark {
-            arguments.push("--blink-settings=preferredColorScheme=0");
-        }
-        browse(&stack, "/#race/ph-1", &arguments);
-        let picture = std::fs::read(&file).unwrap_or_else(|error| panic!("no picture {name}: {error}"));
-        assert!(picture.starts_with(b"\x89PNG"));
-        let size = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().unwrap());
-        assert_eq!((size(16), size(20)), if name == "phone" { (500, 900) } else { (1400, 900) });
-        pictures.push(picture);
-    }
-    assert_ne!(pictures[0], pictures[1], "dark is another picture");
-    let dark = browse(&stack, "/#race/ph-1", &["--dump-dom", "--blink-settings=preferredColorScheme=0"]);
-    assert!(dark.contains("data-theme=\"dark\""));
+    let page = open(&stack, "/#race/ph-1", "#main h2");
+    let light = page.photograph();
+    assert!(light.starts_with(b"\x89PNG"));
+    let size = |at: usize| u32::from_be_bytes(light[at..at + 4].try_into().unwrap());
+    assert_eq!((size(16), size(20)), (1400, 900));
+    page.prefer("dark");
+    page.reload();
+    page.wait("document.querySelector('#main h2')");
+    assert_eq!(page.text("document.documentElement.dataset.theme"), "dark");
+    assert_ne!(page.photograph(), light);
 }
 
 #[test]

@@ -3,8 +3,13 @@
 
 const $ = (id) => document.getElementById(id);
 const INTERVALS = [60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 4, 3, 2, 1, 0];
+const FAVOURITE = "★";
+const MOVER = "▲";
 const VIEWS = { win: "Win", place: "Place", odds: "Odds" };
-const state = { raceId: null, view: "win", documents: [], cursor: null, alerts: [], clock: null, navigation: null, race: null, timer: null };
+// What is known of the race that is open. A new object for each race opened: an answer that comes late fills one that is no longer shown.
+const nothingOf = (id) => ({ id, race: null, navigation: null, entrants: [], pools: null, results: null, documents: new Map(), cursor: null });
+const state = { opened: nothingOf(null), view: "win", alerts: [], clock: null, meetings: new Map(), day: "", dayAt: null, isBehind: false,
+  trouble: null, loadedAt: null, wantsMain: false, timer: null };
 
 // Elements by name, attributes and children; text goes in as text.
 function el(name, attributes, ...children) {
@@ -19,11 +24,23 @@ function el(name, attributes, ...children) {
   return node;
 }
 
+// Puts children in the place of those there are; the focus stays on what has the same key.
+function redraw(container, ...children) {
+  const focused = document.activeElement;
+  const hadFocus = focused !== container && container.contains(focused);
+  container.replaceChildren(...children);
+  if (!hadFocus) return;
+  const keyed = [...container.querySelectorAll("[data-key]:not(:disabled)")];
+  (keyed.find((node) => node.dataset.key === focused.dataset.key) || keyed[0] || $("main")).focus({ preventScroll: true });
+}
+
+// An answer of the API, null when there is no such thing; an error says why there is none and when to ask again.
 async function get(path) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" } });
-  if (answer.status === 404) return null;
-  if (!answer.ok) throw new Error(answer.status === 429 ? "Too many requests, slowing down" : "The server answers " + answer.status);
-  return answer.json();
+  const answer = await fetch(path, { headers: { Accept: "application/json" } }).catch(() => null);
+  if (answer && answer.status === 404) return null;
+  if (answer && answer.ok) return answer.json();
+  if (answer && answer.status === 429) throw Object.assign(new Error("Too many requests"), { againMs: 20000 });
+  throw Object.assign(new Error(answer ? "The server has no figures now (" + answer.status + ")" : "No connection to the server"), { againMs: 5000 });
 }
 
 // The server's clock, which a demo may run faster than ours.
@@ -40,7 +57,8 @@ function now() {
   return state.clock ? state.clock.server + (performance.now() - state.clock.local) * state.clock.rate : Date.now();
 }
 const nzDay = (at) => new Intl.DateTimeFormat("en-CA", { timeZone: "Pacific/Auckland" }).format(at);
-const nzTime = (text) => new Intl.DateTimeFormat("en-NZ", { timeZone: "Pacific/Auckland", hour: "2-digit", minute: "2-digit", hour12: false }).format(Date.parse(text));
+const nzTime = (text) => new Intl.DateTimeFormat("en-NZ", { timeZone: "Pacific/Auckland", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(Date.parse(text));
+const nzSecond = (at) => new Intl.DateTimeFormat("en-NZ", { timeZone: "Pacific/Auckland", timeStyle: "medium", hourCycle: "h23" }).format(at);
 
 function countdownText(startTime) {
   const seconds = Math.floor((Date.parse(startTime) - now()) / 1000);
@@ -61,7 +79,7 @@ function tick() {
   }
 }
 
-const dollars = (cents) => cents === null || cents === undefined ? "–" : (cents / 100).toLocaleString("en-NZ", { style: "currency", currency: "NZD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 0 });
+const dollars = (cents) => cents === null || cents === undefined ? "–" : (cents / 100).toLocaleString("en-NZ", { style: "currency", currency: "NZD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 0, signDisplay: "negative" });
 const odds = (value) => value === null || value === undefined ? "–" : value.toFixed(2);
 
 // Meetings and the next races.
@@ -78,95 +96,112 @@ async function loadDay() {
     get("/api/races/upcoming?windowMinutes=480&lookbackMinutes=5&limit=10"),
     ...meetings.map((meeting) => get("/api/races?meetingId=" + encodeURIComponent(meeting.meeting_id))),
   ]);
-  const names = new Map(meetings.map((meeting) => [meeting.meeting_id, meeting.meeting_name]));
-  $("next").replaceChildren(...upcoming.races.map((race) => el("li", null, raceLink(race,
-    el("span", null, race.name, el("small", null, (names.get(race.meeting_id) || "") + " " + nzTime(race.start_time))), countdown(race)))));
+  state.meetings = new Map(meetings.map((meeting) => [meeting.meeting_id, meeting]));
+  state.day = meetings.length ? meetings[0].date : "";
+  state.isBehind = health.workers === "degraded";
+  state.dayAt = performance.now();
+  redraw($("next"), ...upcoming.races.map(nextRace));
   if (!upcoming.races.length) $("next").append(el("li", { class: "empty" }, "No race in the next eight hours"));
-  $("meetings").replaceChildren(...meetings.map((meeting, i) => el("div", { class: "meeting" },
+  redraw($("meetings"), ...meetings.map((meeting, i) => el("div", { class: "meeting" },
     el("h3", null, meeting.meeting_name, el("small", null, [meeting.country, meeting.race_type, meeting.track_condition, meeting.weather].filter(Boolean).join(" · "))),
     el("div", { class: "numbers" }, races[i].map((race) => raceLink(race, String(race.race_number)))))));
   if (!meetings.length) $("meetings").append(el("p", { class: "empty" }, "No meetings yet"));
-  say(health.workers === "degraded" ? "Polling is behind" : (meetings[0] ? meetings[0].date : ""), health.workers === "degraded");
-  if (!state.raceId && upcoming.races.length && !location.hash) location.replace("#race/" + encodeURIComponent(upcoming.races[0].race_id));
+  if (!state.opened.id && upcoming.races.length && !location.hash) location.replace("#race/" + encodeURIComponent(upcoming.races[0].race_id));
+  if (state.opened.race) show();
   markCurrent();
 }
+const meetingName = (race) => state.meetings.has(race.meeting_id) ? state.meetings.get(race.meeting_id).meeting_name : "";
+function nextRace(race) {
+  return el("li", null, raceLink(race, el("span", null, (meetingName(race) + " R" + race.race_number).trim()), countdown(race),
+    el("small", null, nzTime(race.start_time) + " " + race.name)));
+}
 function raceLink(race, ...children) {
-  return el("a", { href: "#race/" + encodeURIComponent(race.race_id), class: race.phase, "data-race": race.race_id,
-    title: race.name + ", " + nzTime(race.start_time) + ", " + race.status }, ...children);
+  return el("a", { href: "#race/" + encodeURIComponent(race.race_id), class: race.phase, "data-race": race.race_id, "data-key": race.race_id,
+    title: race.name + ", " + nzTime(race.start_time) + ", " + race.status, onclick: () => follow(race) }, ...children);
+}
+// Who chooses a race in a list goes on in the race.
+function follow(race) {
+  if (race.race_id === state.opened.id) $("main").focus();
+  else state.wantsMain = true;
 }
 function markCurrent() {
   for (const link of document.querySelectorAll("[data-race]")) {
-    if (link.dataset.race === state.raceId) link.setAttribute("aria-current", "true");
+    if (link.dataset.race === state.opened.id) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
 }
-function say(text, bad) {
-  $("status").textContent = text;
-  $("status").classList.toggle("bad", Boolean(bad));
+// What is wrong comes first: figures that are not fresh must not be taken for fresh ones.
+function tellStatus() {
+  const trouble = state.trouble && state.trouble + ", trying again." + (state.loadedAt ? " What you see is of " + nzSecond(state.loadedAt) + "." : "");
+  const text = trouble || (state.isBehind ? "Polling is behind" : state.day);
+  const status = $("status");
+  // Screen readers read every change.
+  if (status.textContent !== text) status.textContent = text;
+  status.classList.toggle("bad", Boolean(trouble) || state.isBehind);
 }
 
 // One race.
-async function loadRace() {
-  const raceId = state.raceId;
-  const id = encodeURIComponent(raceId);
+async function loadRace(opened) {
+  const id = encodeURIComponent(opened.id);
   const [race, navigation, entrants, pools, alerts, health] = await Promise.all([
     get("/api/races/" + id), get("/api/races/navigation?raceId=" + id), get("/api/entrants?raceId=" + id),
     get("/api/race-pools?raceId=" + id), state.alerts.length ? null : get("/api/user-alert-configs"), get("/health"),
   ]);
   tellTime(health.timestamp);
   if (alerts) state.alerts = alerts.indicators.filter((indicator) => indicator.enabled);
-  if (raceId !== state.raceId) return;
-  if (!race) {
-    $("main").replaceChildren(el("p", { class: "empty" }, "There is no such race."));
-    return;
+  let results = null;
+  if (race) {
+    await loadTimeline(opened, entrants);
+    if (race.phase === "finished" || race.status === "Interim") results = await get("/api/race-results?raceId=" + id);
   }
-  await loadTimeline(id, entrants);
-  const results = race.phase === "finished" || race.status === "Interim" ? await get("/api/race-results?raceId=" + id) : null;
-  if (raceId !== state.raceId) return;
-  Object.assign(state, { race, navigation, entrants, pools, results });
-  show();
+  Object.assign(opened, { race, navigation, entrants, pools, results });
+  if (opened !== state.opened) return;
+  if (race) show();
+  else empty("There is no such race.");
 }
-// Only what was written since the last page.
-async function loadTimeline(id, entrants) {
+// Only what was written since the last page. A poll that was computed anew replaces what it was.
+async function loadTimeline(opened, entrants) {
   if (!entrants.length) return;
   const ids = entrants.map((entrant) => encodeURIComponent(entrant.entrant_id)).join(",");
   for (;;) {
-    const page = await get("/api/money-flow-timeline?limit=2000&raceId=" + id + "&entrants=" + ids + (state.cursor ? "&cursorAfter=" + state.cursor : ""));
-    state.documents.push(...page.documents);
+    const page = await get("/api/money-flow-timeline?limit=2000&raceId=" + encodeURIComponent(opened.id) + "&entrants=" + ids + (opened.cursor ? "&cursorAfter=" + opened.cursor : ""));
+    for (const d of page.documents) opened.documents.set(d.entrant_id + " " + d.polling_timestamp, d);
     if (page.next_cursor === null) return;
-    state.cursor = page.next_cursor;
+    opened.cursor = page.next_cursor;
     if (page.total < page.limit) return;
   }
 }
 // The last document of each runner in each interval, and each runner's odds in their order.
-function grid() {
+function figures() {
   const cells = new Map();
   const lines = new Map();
-  for (const d of state.documents.slice().sort((a, b) => a.id - b.id)) {
+  const documents = [...state.opened.documents.values()].sort((a, b) => a.id - b.id);
+  for (const d of documents) {
     cells.set(d.entrant_id + " " + d.time_interval, d);
     if (!lines.has(d.entrant_id)) lines.set(d.entrant_id, []);
     const value = state.view === "place" ? d.fixed_place_odds : d.fixed_win_odds;
     if (value !== null) lines.get(d.entrant_id).push(value);
   }
-  const seen = new Set(state.documents.map((d) => d.time_interval));
+  const seen = new Set(documents.map((d) => d.time_interval));
   const after = [...seen].filter((minutes) => minutes < 0).sort((a, b) => b - a);
   const columns = INTERVALS.filter((minutes) => minutes <= 5 || seen.has(minutes) || seen.size === 0).concat(after);
-  return { cells, lines, columns, newest: seen.size ? Math.min(...seen) : null };
+  const totals = new Map(columns.map((minutes) => [minutes, state.opened.entrants.reduce((sum, e) => sum + Math.max(0, moneyOf(cells.get(e.entrant_id + " " + minutes)) || 0), 0)]));
+  return { cells, lines, columns, totals, newest: seen.size ? Math.min(...seen) : null };
 }
 const moneyOf = (d) => d ? (state.view === "place" ? d.incremental_place_amount : d.incremental_win_amount) : null;
 function colour(share) {
   const found = state.alerts.find((range) => share >= range.percentage_range_min && (range.percentage_range_max === null || share < range.percentage_range_max));
   return found ? found.color : null;
 }
-function cell(entrant, minutes, columns, g, totals) {
+function cell(entrant, minutes, g) {
   const d = g.cells.get(entrant.entrant_id + " " + minutes);
   if (state.view === "odds") {
-    const before = columns.slice(0, columns.indexOf(minutes)).reverse().map((m) => g.cells.get(entrant.entrant_id + " " + m)).find(Boolean);
+    const before = g.columns.slice(0, g.columns.indexOf(minutes)).reverse().map((m) => g.cells.get(entrant.entrant_id + " " + m)).find(Boolean);
     const shortened = d && before && d.fixed_win_odds && before.fixed_win_odds ? (before.fixed_win_odds - d.fixed_win_odds) / before.fixed_win_odds * 100 : 0;
     return lit(el("td", null, d ? odds(d.fixed_win_odds) : ""), colour(shortened), d && before ? shortened.toFixed(1) + " % shorter" : null);
   }
   const cents = moneyOf(d);
-  const total = totals.get(minutes);
+  const total = g.totals.get(minutes);
   const share = cents > 0 && total > 0 ? cents / total * 100 : 0;
   const td = el("td", { class: cents < 0 ? "minus" : null }, cents === null || cents === undefined ? "" : cents === 0 ? "·" : dollars(cents));
   return lit(td, colour(share), share ? share.toFixed(1) + " % of the interval's money" : null);
@@ -183,79 +218,115 @@ function spark(values, name) {
   if (values.length < 2) return null;
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
-  const points = values.map((value, i) => (i / (values.length - 1) * 84).toFixed(1) + "," + (20 - (value - low) / span * 18).toFixed(1)).join(" ");
-  return el("svg", { class: "spark", viewBox: "0 0 84 22", role: "img" },
+  const points = values.map((value, i) => (i / (values.length - 1) * 64).toFixed(1) + "," + (20 - (value - low) / span * 18).toFixed(1)).join(" ");
+  return el("svg", { class: "spark", viewBox: "0 0 64 22", role: "img" },
     el("title", null, "Odds of " + name + " from " + odds(values[0]) + " to " + odds(values[values.length - 1])), el("polyline", { points }));
 }
-function row(entrant, g, totals) {
+function row(entrant, g) {
   const place = state.view === "place";
   return el("tr", { class: entrant.is_scratched ? "scratched" : null },
     el("th", { scope: "row", class: "runner", title: [entrant.name, entrant.jockey, entrant.trainer_name].filter(Boolean).join(", ") },
-      el("b", null, entrant.runner_number === null ? "" : String(entrant.runner_number)), " ", el("span", null, entrant.name || ""),
-      entrant.favourite ? el("span", { class: "mark" }, "fav") : null, entrant.mover ? el("span", { class: "mark" }, "mover") : null),
-    el("td", null, entrant.is_scratched ? "scr" : odds(place ? entrant.place_odds : entrant.win_odds)),
+      el("div", null, el("b", null, entrant.runner_number === null ? "" : String(entrant.runner_number)), el("span", null, entrant.name || ""),
+        entrant.favourite ? mark(FAVOURITE, "favourite") : null, entrant.mover ? mark(MOVER, "mover") : null)),
+    el("td", { class: "fixed" }, entrant.is_scratched ? "scr" : odds(place ? entrant.place_odds : entrant.win_odds)),
     el("td", null, odds(place ? entrant.pool_place_odds : entrant.pool_win_odds)),
     el("td", null, entrant.hold_percentage === null ? "–" : entrant.hold_percentage.toFixed(1) + "%"),
     el("td", null, spark(g.lines.get(entrant.entrant_id) || [], entrant.name)),
-    g.columns.map((minutes) => cell(entrant, minutes, g.columns, g, totals)));
+    g.columns.map((minutes) => cell(entrant, minutes, g)));
 }
+const mark = (sign, meaning) => el("i", { class: "mark", title: meaning, role: "img", "aria-label": meaning }, sign);
 function table() {
-  const g = grid();
-  const totals = new Map(g.columns.map((minutes) => [minutes, state.entrants.reduce((sum, e) => sum + Math.max(0, moneyOf(g.cells.get(e.entrant_id + " " + minutes)) || 0), 0)]));
-  const head = ["Fixed", "Tote", "Hold", "Trend"].map((text) => el("th", { scope: "col" }, text));
+  const g = figures();
+  const facts = ["Fixed", "Tote", "Hold", "Trend"];
+  const fact = (text) => el("th", { scope: "col", rowspan: 2, class: text === "Fixed" ? "fixed" : null }, text);
   return el("table", null,
-    el("thead", null, el("tr", null, el("th", { scope: "col", class: "runner" }, "Runner"), head,
-      g.columns.map((minutes) => el("th", { scope: "col", class: minutes === g.newest ? "now" : null, title: "minutes to the start" }, String(minutes).replace("-", "−"))))),
-    el("tbody", null, state.entrants.map((entrant) => row(entrant, g, totals))));
+    el("thead", null,
+      el("tr", null, el("th", { scope: "col", class: "runner", rowspan: 2 }, "Runner"), facts.map(fact),
+        el("th", { scope: "colgroup", class: "over", colspan: g.columns.length }, el("span", null, "Minutes to the start"))),
+      el("tr", null, g.columns.map((minutes) => el("th", { scope: "col", class: minutes === g.newest ? "now" : null, "data-minutes": minutes }, String(minutes).replace("-", "−"))))),
+    el("tbody", null, state.opened.entrants.map((entrant) => row(entrant, g))),
+    state.view === "odds" ? null : el("tfoot", null, el("tr", null, el("th", { scope: "row", class: "runner" }, "Money in"), el("td", { class: "fixed" }), el("td", { colspan: facts.length - 1 }),
+      g.columns.map((minutes) => el("td", null, g.totals.get(minutes) ? dollars(g.totals.get(minutes)) : "")))));
 }
 function poolTotals() {
-  const p = state.pools;
+  const p = state.opened.pools;
   if (!p) return el("p", { class: "empty" }, "No pools yet");
   return el("dl", { class: "pools" }, [["Win", "win"], ["Place", "place"], ["Quinella", "quinella"], ["Trifecta", "trifecta"], ["Exacta", "exacta"], ["First 4", "first4"]]
     .map(([name, key]) => el("div", null, el("dt", null, name), el("dd", null, dollars(p[key + "_pool_total"])))),
     el("div", null, el("dt", null, "All pools"), el("dd", null, dollars(p.total_race_pool))));
 }
 function resultLine() {
-  if (!state.results || !state.results.results_data || !state.results.results_data.length) return null;
-  const placed = state.results.results_data.map((r) => r.position + ". " + (r.name || "") + " (" + r.runner_number + ")").join("  ");
-  return el("p", { class: "results" }, "Result (" + (state.results.result_status || "interim") + "): " + placed);
+  const results = state.opened.results;
+  if (!results || !results.results_data || !results.results_data.length) return null;
+  const placed = results.results_data.map((r) => r.position + ". " + (r.name || "") + " (" + r.runner_number + ")").join("  ");
+  return el("p", { class: "results" }, "Result (" + (results.result_status || "interim") + "): " + placed);
 }
 function step(race, text, key) {
-  return el("button", { type: "button", disabled: !race, title: race ? race.name + ", " + race.meeting_name + " (" + key + ")" : null, onclick: () => open(race) }, text);
+  return el("button", { type: "button", "data-key": key, disabled: !race, title: race ? race.name + ", " + race.meeting_name + " (" + key + ")" : null, onclick: () => open(race) }, text);
+}
+function raceHead() {
+  const { race, documents } = state.opened;
+  const polled = Math.max(...[...documents.values()].map((d) => Date.parse(d.polling_timestamp)));
+  const facts = [meetingName(race), nzTime(race.start_time), race.distance ? race.distance + " m" : null, race.track_condition, race.weather, race.status];
+  return el("div", { class: "race-head" }, el("h2", null, "R" + race.race_number + " " + race.name),
+    el("p", null, facts.filter(Boolean).join(" · ")), documents.size ? el("p", { class: "polled" }, "polled " + nzSecond(polled)) : null, countdown(race));
+}
+function tools() {
+  const { previousRace, nextRace, nextScheduledRace } = state.opened.navigation;
+  return el("div", { class: "tools" },
+    el("div", { class: "group", role: "group", "aria-label": "What the grid shows" },
+      Object.entries(VIEWS).map(([view, name]) => el("button", { type: "button", "data-key": view, "aria-pressed": String(state.view === view), onclick: () => choose(view) }, name))),
+    el("div", { class: "group", role: "group", "aria-label": "Other races" },
+      step(previousRace, "← Before", "left arrow"), step(nextRace, "After →", "right arrow"), step(nextScheduledRace, "Next to start", "N")));
+}
+function legend() {
+  const ranges = state.alerts.map((range) => {
+    const swatch = el("i");
+    swatch.style.backgroundColor = range.color;
+    return el("li", null, swatch, range.percentage_range_min + (range.percentage_range_max === null ? " % and more" : "–" + range.percentage_range_max + " %"));
+  });
+  return el("ul", { class: "legend" }, el("li", null, state.view === "odds" ? "Shortened since the interval before:" : "Share of the interval's money:"), ranges,
+    el("li", null, el("b", { class: "mark" }, FAVOURITE), " favourite"), el("li", null, el("b", { class: "mark" }, MOVER), " mover"));
 }
 function show() {
-  const { race, navigation } = state;
+  const { race, entrants } = state.opened;
   const main = $("main");
-  const scroll = main.querySelector(".scroll");
-  const left = scroll ? scroll.scrollLeft : 0;
-  const focus = document.activeElement && main.contains(document.activeElement) ? document.activeElement.textContent : null;
-  main.replaceChildren(
-    el("div", { class: "race-head" }, el("h2", null, "R" + race.race_number + " " + race.name),
-      el("p", null, [nzTime(race.start_time), race.distance ? race.distance + " m" : null, race.track_condition, race.weather, race.status].filter(Boolean).join(" · ")), countdown(race)),
-    el("div", { class: "tools" },
-      el("div", { class: "group", role: "group", "aria-label": "What the grid shows" },
-        Object.entries(VIEWS).map(([view, name]) => el("button", { type: "button", "aria-pressed": String(state.view === view), onclick: () => choose(view) }, name))),
-      el("div", { class: "group", role: "group", "aria-label": "Other races" },
-        step(navigation.previousRace, "← Before", "left arrow"), step(navigation.nextRace, "After →", "right arrow"), step(navigation.nextScheduledRace, "Next to start", "N"))),
-    ...[resultLine(), poolTotals()].filter(Boolean),
-    state.entrants.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Money flow by runner and minutes to the start" }, table()) : el("p", { class: "empty" }, "No runners yet"),
-    el("ul", { class: "legend" }, el("li", null, state.view === "odds" ? "Shortened since the interval before:" : "Share of the interval's money:"),
-      state.alerts.map((range) => {
-        const swatch = el("i");
-        swatch.style.backgroundColor = range.color;
-        return el("li", null, swatch, range.percentage_range_min + (range.percentage_range_max === null ? " % and more" : "–" + range.percentage_range_max + " %"));
-      })));
-  const grown = main.querySelector(".scroll");
-  // A race that is opened shows its newest intervals, one that is refreshed stays where it was scrolled to.
-  if (grown) grown.scrollLeft = scroll ? left : grown.querySelector("th.now") ? grown.querySelector("th.now").offsetLeft - grown.clientWidth + 90 : 0;
-  if (focus) [...main.querySelectorAll("button")].find((button) => button.textContent === focus)?.focus();
+  const before = newestInView(main.querySelector(".scroll"));
+  redraw(main, ...[raceHead(), tools(), resultLine(), poolTotals(),
+    entrants.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "data-key": "grid", "aria-label": "Money flow by runner and minutes to the start" }, table()) : el("p", { class: "empty" }, "No runners yet"),
+    legend()].filter(Boolean));
+  main.dataset.shown = race.race_id;
+  main.removeAttribute("aria-busy");
+  scrollOn(main.querySelector(".scroll"), before);
+  if (state.wantsMain) main.focus();
+  state.wantsMain = false;
   document.title = "R" + race.race_number + " " + race.name + " – Raceday";
   markCurrent();
   tick();
 }
+function empty(text) {
+  const main = $("main");
+  redraw(main, el("p", { class: "empty" }, text));
+  main.removeAttribute("aria-busy");
+  delete main.dataset.shown;
+}
+// How far a grid is scrolled and whether its newest interval can be seen; null when the grid is of another race, or none.
+function newestInView(scroll) {
+  if (!scroll || $("main").dataset.shown !== state.opened.id) return null;
+  const newest = scroll.querySelector("th.now");
+  return { left: scroll.scrollLeft, isSeen: !newest || newest.offsetLeft + newest.offsetWidth <= scroll.scrollLeft + scroll.clientWidth };
+}
+// A grid follows its newest interval unless someone has scrolled back to earlier ones.
+function scrollOn(scroll, before) {
+  if (!scroll) return;
+  scroll.scrollLeft = before ? before.left : 0;
+  const newest = scroll.querySelector("th.now");
+  if (!newest || (before && !before.isSeen) || newestInView(scroll).isSeen) return;
+  scroll.scrollLeft = newest.offsetLeft + newest.offsetWidth + 8 - scroll.clientWidth;
+}
 function choose(view) {
   state.view = view;
-  if (state.race) show();
+  if (state.opened.race) show();
 }
 function open(race) {
   if (race) location.hash = "#race/" + encodeURIComponent(race.race_id);
@@ -263,7 +334,7 @@ function open(race) {
 
 // The race's own cadence: 15 s in the last five minutes and after the start, 30 s from 15, else 60.
 function cadence() {
-  const race = state.race;
+  const race = state.opened.race;
   if (!race || race.phase === "finished" || race.phase === "abandoned") return 60000;
   const seconds = (Date.parse(race.start_time) - now()) / 1000;
   const every = seconds <= 300 ? 15000 : seconds <= 900 ? 30000 : 60000;
@@ -271,22 +342,35 @@ function cadence() {
 }
 async function refresh() {
   clearTimeout(state.timer);
+  const opened = state.opened;
+  let againMs;
   try {
-    if (state.raceId) await loadRace();
-    if (!state.dayAt || performance.now() - state.dayAt > 30000) {
-      await loadDay();
-      state.dayAt = performance.now();
-    }
+    if (opened.id) await loadRace(opened);
+    if (state.dayAt === null || performance.now() - state.dayAt > 30000) await loadDay();
+    state.trouble = null;
+    state.loadedAt = now();
+    againMs = document.hidden ? 60000 : cadence();
   } catch (error) {
-    say(error.message, true);
+    state.trouble = error.message;
+    againMs = error.againMs || 20000;
+    // Another race's figures must not stand for this one's.
+    if (opened === state.opened && !opened.race) empty(opened.id ? "This race is not loaded yet." : "No races are loaded yet.");
   }
+  tellStatus();
   clearTimeout(state.timer);
-  state.timer = setTimeout(refresh, document.hidden ? 60000 : cadence());
+  state.timer = setTimeout(refresh, againMs);
 }
 function route() {
   const raceId = location.hash.startsWith("#race/") ? decodeURIComponent(location.hash.slice(6)) : null;
-  if (raceId !== state.raceId) Object.assign(state, { raceId, documents: [], cursor: null, race: null });
-  if (!raceId && location.hash === "") $("main").replaceChildren(el("p", { class: "empty" }, "Choose a race."));
+  if (raceId !== state.opened.id) {
+    state.opened = nothingOf(raceId);
+    $("main").setAttribute("aria-busy", "true");
+  }
+  if (!raceId) {
+    empty("Choose a race.");
+    // The list of the next races, of which the first is opened.
+    state.dayAt = null;
+  }
   markCurrent();
   refresh();
 }
@@ -301,18 +385,29 @@ function startTheme() {
 }
 const toggleTheme = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
 
+const focusOn = (selector) => document.querySelector(selector)?.focus();
+const KEYS = {
+  w: () => choose("win"), p: () => choose("place"), o: () => choose("odds"), t: toggleTheme, g: () => focusOn(".scroll"),
+  r: () => focusOn(document.querySelector("nav [aria-current]") ? "nav [aria-current]" : "nav a"),
+  n: () => open(state.opened.navigation?.nextScheduledRace),
+  ArrowLeft: () => open(state.opened.navigation?.previousRace), ArrowRight: () => open(state.opened.navigation?.nextRace),
+};
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const inGrid = event.target.classList && event.target.classList.contains("scroll");
-  const keys = { w: () => choose("win"), p: () => choose("place"), o: () => choose("odds"), t: toggleTheme,
-    n: () => open(state.navigation && state.navigation.nextScheduledRace) };
-  if (!inGrid) {
-    keys.ArrowLeft = () => open(state.navigation && state.navigation.previousRace);
-    keys.ArrowRight = () => open(state.navigation && state.navigation.nextRace);
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  // In the grid the arrows scroll.
+  if (name.startsWith("Arrow") && event.target.classList.contains("scroll")) return;
+  if (Object.hasOwn(KEYS, name)) {
+    event.preventDefault();
+    KEYS[name]();
   }
-  const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (act) { event.preventDefault(); act(); }
 });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // A fragment would be taken for a race.
+  event.preventDefault();
+  $("main").focus();
+});
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 startTheme();
 $("theme").addEventListener("click", toggleTheme);
 addEventListener("hashchange", route);
