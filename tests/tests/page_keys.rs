@@ -1,0 +1,212 @@
+//! The page without a mouse: where Tab leads, what the keys do, and that the focus is seen and stays.
+
+mod page;
+mod rest;
+
+use page::Page;
+use rest::Stack;
+use serde_json::{Value, json};
+
+/// What has the focus, in words.
+const FOCUSED: &str = "(() => {
+    const node = document.activeElement;
+    const list = node.closest('#next') ? 'next: ' : node.closest('#meetings') ? 'meetings: ' : '';
+    return list + (node.dataset.race || node.getAttribute('aria-label') || node.textContent);
+})()";
+
+/// Whether what has the focus is in the window, and the ring around it too wide to miss.
+const FOCUS_IS_SEEN: &str = "(() => {
+    const style = getComputedStyle(document.activeElement);
+    const at = document.activeElement.getBoundingClientRect();
+    return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2
+        && at.width > 0 && at.left >= 0 && at.top < innerHeight && at.right <= innerWidth;
+})()";
+
+const HEADING: &str = "document.querySelector('#main h2')?.textContent";
+const GRID: &str = "Money flow by runner and minutes to the start";
+
+/// A day of two meetings: the first race starts in three minutes, then every twenty. No other test uses the database.
+fn day() -> Stack {
+    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    stack.sql(
+        "select seed.meeting(id, name, 'thoroughbred', (now() at time zone 'Pacific/Auckland')::date)
+             from (values ('ka', 'Awapuni'), ('kb', 'Banks')) m (id, name);
+         select seed.race(id, meeting, number, now() + make_interval(mins => minutes))
+             from (values ('ka-1', 'ka', 1, 3), ('kb-1', 'kb', 1, 23), ('ka-2', 'ka', 2, 43)) r (id, meeting, number, minutes);
+         select seed.runners(id, 8), seed.polls(id, 1, 60, 66, 60), seed.pools(id) from unnest('{ka-2,ka-1,kb-1}'::text[]) id",
+    );
+    stack
+}
+
+/// The page of the first race, loaded with its lists.
+fn first_race(stack: &Stack) -> Page {
+    let page = Page::open(&format!("{}/#race/ka-1", stack.nginx.url()));
+    page.wait(
+        "document.querySelectorAll('#meetings a').length === 3 && document.querySelectorAll('tbody tr').length === 8",
+    );
+    page
+}
+
+#[test]
+fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
+    let stack = day();
+    let page = first_race(&stack);
+    let expected = [
+        "Skip to the races",
+        "Raceday",
+        "Theme",
+        "next: ka-1",
+        "next: kb-1",
+        "next: ka-2",
+        "meetings: ka-1",
+        "meetings: ka-2",
+        "meetings: kb-1",
+        "Win",
+        "Place",
+        "Odds",
+        "After →",
+        "Next to start",
+        GRID,
+    ];
+    for name in expected {
+        page.press("Tab");
+        assert_eq!(page.text(FOCUSED), name);
+        assert_eq!(page.value(FOCUS_IS_SEEN), json!(true), "the focus on {name} is not seen");
+    }
+    page.press_with_shift("Tab");
+    assert_eq!(page.text(FOCUSED), "Next to start");
+    page.assert_content();
+}
+
+#[test]
+fn enter_on_a_race_opens_it_and_goes_on_in_it() {
+    let stack = day();
+    let page = first_race(&stack);
+    page.value("document.querySelector('#meetings [data-race=\"kb-1\"]').focus() ?? null");
+    page.press("Enter");
+    page.wait(&format!("{HEADING} === 'R1 Race 1 of Banks'"));
+    assert_eq!(page.text("document.activeElement.id"), "main");
+    assert_eq!(
+        page.value("[...document.querySelectorAll('[aria-current]')].map((link) => link.dataset.race)"),
+        json!(["kb-1", "kb-1"])
+    );
+    for (key, pressed) in [("Enter", "Win"), ("Enter", "Place"), (" ", "Odds")] {
+        page.press("Tab");
+        page.press(key);
+        assert_eq!(
+            page.value("[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.textContent)"),
+            json!([pressed])
+        );
+        assert_eq!(page.text(FOCUSED), pressed, "the switch that was pressed keeps the focus");
+    }
+    assert_eq!(page.text("document.querySelector('.legend li').textContent"), "Shortened since the interval before:");
+    // To the race before by its button, which is then the first there is: it can't be pressed again, and another takes the focus.
+    page.press("Tab");
+    assert_eq!(page.text(FOCUSED), "← Before");
+    page.press("Enter");
+    page.wait(&format!("{HEADING} === 'R1 Race 1 of Awapuni'"));
+    assert_eq!(page.value("document.activeElement.matches('#main button:not(:disabled)')"), json!(true));
+    page.assert_content();
+}
+
+#[test]
+fn the_skip_link_goes_to_the_race_and_leaves_it_open() {
+    let stack = day();
+    let page = first_race(&stack);
+    page.press("Tab");
+    page.press("Enter");
+    assert_eq!(page.text("document.activeElement.id + location.hash"), "main#race/ka-1");
+    page.press("Tab");
+    assert_eq!(page.text(FOCUSED), "Win");
+}
+
+#[test]
+fn letters_and_arrows_work_wherever_the_focus_is() {
+    let stack = day();
+    let page = first_race(&stack);
+    let shown = |key: &str| {
+        page.press(key);
+        page.text("document.querySelector('[aria-pressed=true]').textContent")
+    };
+    assert_eq!([shown("p"), shown("o"), shown("w")], ["Place", "Odds", "Win"]);
+    for (key, heading) in [
+        ("ArrowRight", "R1 Race 1 of Banks"),
+        ("ArrowRight", "R2 Race 2 of Awapuni"),
+        ("ArrowLeft", "R1 Race 1 of Banks"),
+        ("n", "R1 Race 1 of Awapuni"),
+    ] {
+        page.press(key);
+        page.wait(&format!("{HEADING} === '{heading}'"));
+    }
+    page.press("t");
+    assert_eq!(page.text("document.documentElement.dataset.theme"), "dark");
+    page.press("r");
+    assert_eq!(page.text(FOCUSED), "next: ka-1");
+    page.press("g");
+    assert_eq!(page.text(FOCUSED), GRID);
+    page.assert_content();
+}
+
+#[test]
+fn in_the_grid_the_arrows_scroll_it() {
+    let stack = day();
+    let page = first_race(&stack);
+    page.size(900, 900);
+    page.press("g");
+    let scrolled = "document.querySelector('.scroll').scrollLeft";
+    page.value("document.querySelector('.scroll').scrollLeft = 0");
+    page.press("ArrowRight");
+    page.wait(&format!("{scrolled} > 0"));
+    page.press("ArrowLeft");
+    page.wait(&format!("{scrolled} === 0"));
+    assert_eq!(page.text(HEADING), "R1 Race 1 of Awapuni", "the race is still the one that was open");
+}
+
+#[test]
+fn the_focus_stays_when_figures_and_lists_are_drawn_anew() {
+    let stack = day();
+    let page = first_race(&stack);
+    for (key, within) in [("g", ".scroll"), ("r", "#next a")] {
+        page.press(key);
+        let before = page.text(FOCUSED);
+        // What is drawn anew has no mark.
+        page.value(&format!("document.querySelector('{within}').dataset.old = 'yes'"));
+        page.wait(&format!("!document.querySelector('{within}').dataset.old"));
+        assert_eq!(page.text(FOCUSED), before);
+    }
+    page.assert_content();
+}
+
+#[test]
+fn an_answer_that_comes_late_does_not_touch_the_race_that_is_open_by_then() {
+    let stack = day();
+    let page = first_race(&stack);
+    let figures = "[...document.querySelectorAll('tbody tr')].map((row) => row.innerText)";
+    let first: Value = page.value(figures);
+    // The network is slow for the money flow of one race, and for what is asked first of another.
+    page.value(
+        "(() => {
+            const real = window.fetch;
+            window.held = new Map();
+            window.fetch = async (path, options) => {
+                const slow = ['timeline?limit=2000&raceId=kb-1', 'races/ka-2'].find((part) => path.includes(part));
+                if (slow) await new Promise((go) => held.set(slow, go));
+                const answer = await real(path, options);
+                if (slow) window.held.set(slow + ' is there', true);
+                return answer;
+            };
+            return null;
+        })()",
+    );
+    page.press("ArrowRight");
+    page.wait("held.has('timeline?limit=2000&raceId=kb-1')");
+    page.value("location.hash = '#race/ka-2'");
+    page.wait("held.has('races/ka-2')");
+    page.value("held.get('timeline?limit=2000&raceId=kb-1')() ?? null");
+    page.wait("held.has('timeline?limit=2000&raceId=kb-1 is there')");
+    page.value("held.get('races/ka-2')() ?? null");
+    page.wait(&format!("{HEADING} === 'R2 Race 2 of Awapuni'"));
+    // The seeded races have the same figures.
+    assert_eq!(page.value(figures), first);
+    page.assert_content();
+}

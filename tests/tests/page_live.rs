@@ -1,0 +1,253 @@
+//! The page beside a race that is about to start: its figures are the API's, new polls come by themselves, outages are told, and
+//! it can be read in light and dark, wide and on a phone.
+
+mod page;
+mod rest;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Utc;
+use page::Page;
+use page::race::LiveRace;
+use rest::{PATIENCE, Stack};
+use serde_json::{Value, json};
+use xtask::stack::{Rest, wait_until};
+
+/// The grid's cells, by runner: text and colour.
+type Grid = Vec<Vec<(String, String)>>;
+
+fn start() -> (Stack, LiveRace, Page) {
+    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let live = LiveRace::begin(&mut stack.connect());
+    let page = Page::open(&format!("{}/#race/{}", stack.nginx.url(), live.race_id));
+    page.wait(
+        "document.querySelectorAll('td.lit').length > 20 && document.querySelectorAll('#meetings a').length > 20",
+    );
+    (stack, live, page)
+}
+
+#[test]
+fn the_grid_has_the_apis_figures_in_the_colours_of_the_alerts() {
+    let (stack, live, page) = start();
+    for (key, view) in [("w", "win"), ("p", "place"), ("o", "odds")] {
+        page.press(key);
+        let expected = api_grid(&stack, &live.race_id, view, &minutes(&page));
+        assert_eq!(page_grid(&page), expected, "{view}");
+        let colours: BTreeSet<&str> = expected.iter().flatten().map(|cell| cell.1.as_str()).collect();
+        assert!(view == "odds" || colours.len() > 3, "the race tries too few colours: {colours:?}");
+        page.show(&format!("wide-{view}"));
+    }
+    let pools = stack.json(&format!("/api/race-pools?raceId={}", live.race_id));
+    let totals = ["win", "place", "quinella", "trifecta", "exacta", "first4"]
+        .map(|pool| dollars(&pools[format!("{pool}_pool_total")]).unwrap());
+    assert_eq!(
+        page.value("[...document.querySelectorAll('.pools dd')].slice(0, 6).map((dd) => dd.textContent)"),
+        json!(totals)
+    );
+    page.assert_content();
+}
+
+#[test]
+fn a_new_poll_is_shown_without_a_reload() {
+    let (stack, live, page) = start();
+    let before = api_documents(&stack, &live.race_id).len();
+    page.value("window.isTheSamePage = true");
+    live.poll(&mut stack.connect(), Utc::now());
+    let polled = page.text("document.querySelector('.polled').textContent");
+    page.wait(&format!("document.querySelector('.polled').textContent !== '{polled}'"));
+    wait_until("the API's figures on the page", PATIENCE, || {
+        Ok(page_grid(&page) == api_grid(&stack, &live.race_id, "win", &minutes(&page)))
+    })
+    .unwrap();
+    let runners =
+        usize::try_from(page.value("document.querySelectorAll('tbody tr').length").as_u64().unwrap()).unwrap();
+    assert_eq!(api_documents(&stack, &live.race_id).len(), before + runners);
+    assert_eq!(page.value("window.isTheSamePage"), json!(true));
+    page.assert_content();
+}
+
+#[test]
+fn an_outage_is_told_and_passes() {
+    let (mut stack, live, page) = start();
+    let figures = page_grid(&page);
+    stack.rest.process().kill().unwrap();
+    page.wait("document.querySelector('#status.bad')?.textContent.includes('trying again')");
+    let status = page.text("document.querySelector('#status').textContent");
+    let (what, of) = status.split_once(", trying again. What you see is of ").unwrap_or_else(|| panic!("{status}"));
+    assert_eq!(what, "The server has no figures now (503)");
+    assert_eq!(of.matches(':').count(), 2, "a time to the second: {of}");
+    assert_eq!(page_grid(&page), figures, "what there was is still to be seen");
+    page.show("outage");
+    // A race that can't be loaded now is not shown with the figures of the one before.
+    page.press("ArrowRight");
+    page.wait("document.querySelector('#main').textContent === 'This race is not loaded yet.'");
+    assert_ne!(page.text("location.hash"), format!("#race/{}", live.race_id));
+    stack.rest = Rest::start(&stack.rest_options).unwrap();
+    page.wait(
+        "document.querySelector('#main h2') && !document.querySelector('#status').textContent.includes('trying again')",
+    );
+    page.press("ArrowLeft");
+    page.wait("document.querySelectorAll('td.lit').length > 20");
+    assert_eq!(page_grid(&page), figures);
+    page.assert_content();
+}
+
+#[test]
+fn all_texts_stand_out_from_their_ground_in_light_and_dark() {
+    /// Texts with the contrast they have to what is behind them (WCAG 2.2), where it is less than 4.5.
+    const FAINT: &str = "(() => {
+        const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+        const light = (colour) => {
+            const [r, g, b] = colour.map((c) => c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const ground = (node) => {
+            const colour = node ? parse(getComputedStyle(node).backgroundColor) : [255, 255, 255];
+            return colour.length === 3 ? colour : colour[3] === 0 ? ground(node.parentElement) : [NaN];
+        };
+        const texts = [...document.querySelectorAll('body *')].filter((node) => node.checkVisibility() && !node.matches(':disabled, noscript')
+            && [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()));
+        const ratios = texts.map((node) => {
+            const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
+            return [node.textContent, node.className, (a + 0.05) / (b + 0.05)];
+        });
+        return { texts: texts.length, faint: ratios.filter((ratio) => !(ratio[2] >= 4.5)) };
+    })()";
+    let (_stack, _live, page) = start();
+    for scheme in ["light", "dark"] {
+        page.prefer(scheme);
+        page.reload();
+        page.wait(
+            "document.querySelectorAll('td.lit').length > 20 && document.querySelectorAll('#meetings a').length > 20",
+        );
+        assert_eq!(page.text("document.documentElement.dataset.theme"), scheme);
+        let found = page.value(FAINT);
+        assert!(found["texts"].as_u64().unwrap() > 150, "{found}");
+        assert_eq!(found["faint"], json!([]), "{scheme}");
+        page.show(scheme);
+    }
+}
+
+#[test]
+fn a_phone_shows_the_newest_interval_and_scrolls_only_the_grid_sideways() {
+    let (_stack, _live, page) = start();
+    page.size(375, 800);
+    page.reload();
+    page.wait(
+        "document.querySelectorAll('td.lit').length > 20 && document.querySelectorAll('#meetings a').length > 20",
+    );
+    page.show("phone");
+    assert_eq!(page.value("[innerWidth, document.documentElement.scrollWidth]"), json!([375, 375]));
+    let grid = page.value(
+        "(() => {
+            const grid = document.querySelector('.scroll');
+            const edges = (selector) => { const at = document.querySelector(selector).getBoundingClientRect(); return [at.left, at.right]; };
+            const [grid_left, grid_right] = edges('.scroll');
+            const [runner_left, runner_right] = edges('tbody .runner');
+            const [odds_left, odds_right] = edges('tbody .fixed');
+            const [newest_left, newest_right] = edges('th.now');
+            return { isWider: grid.scrollWidth > grid.clientWidth, inOrder: grid_left <= runner_left && runner_right <= odds_left + 1
+                && odds_right <= newest_left && newest_right <= grid_right };
+        })()",
+    );
+    assert_eq!(grid, json!({ "isWider": true, "inOrder": true }), "runner, odds and the newest interval are in sight");
+    assert_eq!(
+        page.value("[...document.querySelectorAll('button, .numbers a')].filter((node) => node.getBoundingClientRect().height < 36).length"),
+        json!(0),
+        "too small for a finger"
+    );
+    // Who chooses a race below sees it.
+    page.value("(() => { const last = [...document.querySelectorAll('#meetings a')].at(-1); last.scrollIntoView(); last.click(); return null; })()");
+    page.wait("document.activeElement.id === 'main'");
+    let top = page.value("document.querySelector('#main').getBoundingClientRect().top").as_f64().unwrap();
+    assert!((0.0..400.0).contains(&top), "the race begins at {top}");
+    page.assert_content();
+}
+
+fn minutes(page: &Page) -> Vec<i64> {
+    serde_json::from_value(
+        page.value("[...document.querySelectorAll('thead th[data-minutes]')].map((th) => +th.dataset.minutes)"),
+    )
+    .unwrap()
+}
+
+/// What the page shows, without the columns before the intervals.
+fn page_grid(page: &Page) -> Grid {
+    let cells = "[...document.querySelectorAll('tbody tr')].map((row) => [...row.querySelectorAll('td')].slice(4)
+        .map((td) => [td.textContent, td.style.backgroundColor]))";
+    serde_json::from_value(page.value(cells)).unwrap()
+}
+
+/// What the page has to show, worked out from the API's answers.
+fn api_grid(stack: &Stack, race_id: &str, view: &str, minutes: &[i64]) -> Grid {
+    let entrants = stack.json(&format!("/api/entrants?raceId={race_id}"));
+    let mut newest = BTreeMap::new();
+    for document in api_documents(stack, race_id) {
+        let cell = (document["entrant_id"].as_str().unwrap().to_owned(), document["time_interval"].as_i64().unwrap());
+        newest.insert(cell, document);
+    }
+    let ranges = stack.json("/api/user-alert-configs")["indicators"].clone();
+    let entrants: Vec<&str> =
+        entrants.as_array().unwrap().iter().map(|entrant| entrant["entrant_id"].as_str().unwrap()).collect();
+    let value =
+        |entrant: &str, minutes: i64, field: &str| newest.get(&(entrant.to_owned(), minutes)).map(|d| d[field].clone());
+    let money = |entrant: &str, minutes: i64| value(entrant, minutes, &format!("incremental_{view}_amount"));
+    let cell = |entrant: &str, at: usize| {
+        if view == "odds" {
+            let odds = value(entrant, minutes[at], "fixed_win_odds").and_then(|odds| odds.as_f64());
+            let before = minutes[..at].iter().rev().find_map(|minutes| value(entrant, *minutes, "fixed_win_odds"));
+            let shortened = odds
+                .zip(before.and_then(|odds| odds.as_f64()))
+                .map_or(0.0, |(now, before)| (before - now) / before * 100.0);
+            return (odds.map(|odds| format!("{odds:.2}")).unwrap_or_default(), colour(&ranges, shortened));
+        }
+        let cents = money(entrant, minutes[at]).and_then(|cents| cents.as_f64()).unwrap_or_default();
+        let total: f64 =
+            entrants.iter().filter_map(|e| money(e, minutes[at])?.as_f64()).map(|cents| cents.max(0.0)).sum();
+        let share = if cents > 0.0 { cents / total * 100.0 } else { 0.0 };
+        let text = match money(entrant, minutes[at]) {
+            Some(cents) if cents == 0 => "·".to_owned(),
+            cents => cents.and_then(|cents| dollars(&cents)).unwrap_or_default(),
+        };
+        (text, colour(&ranges, share))
+    };
+    entrants.iter().map(|entrant| (0..minutes.len()).map(|at| cell(entrant, at)).collect()).collect()
+}
+
+/// All of a race's money flow, in insertion order.
+fn api_documents(stack: &Stack, race_id: &str) -> Vec<Value> {
+    let entrants = stack.json(&format!("/api/entrants?raceId={race_id}"));
+    let entrants = rest::column(&entrants, "entrant_id").join(",");
+    let mut documents = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page =
+            stack.json(&format!("/api/money-flow-timeline?raceId={race_id}&entrants={entrants}&limit=2000{cursor}"));
+        documents.extend(page["documents"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["next_cursor"].as_i64() else { break };
+        cursor = format!("&cursorAfter={next}");
+    }
+    documents.sort_by_key(|document| document["id"].as_i64());
+    documents
+}
+
+/// The colour of the range that a percentage is in, as a computed style names it; empty outside all.
+fn colour(ranges: &Value, share: f64) -> String {
+    let is_in = |range: &&Value| {
+        share >= range["percentage_range_min"].as_f64().unwrap()
+            && range["percentage_range_max"].as_f64().is_none_or(|max| share < max)
+    };
+    ranges.as_array().unwrap().iter().find(is_in).map_or_else(String::new, |range| {
+        let part = |at: usize| u8::from_str_radix(&range["color"].as_str().unwrap()[at..at + 2], 16).unwrap();
+        format!("rgb({}, {}, {})", part(1), part(3), part(5))
+    })
+}
+
+/// Cents in whole dollars, as the page writes them; `None` when there are none.
+fn dollars(cents: &Value) -> Option<String> {
+    let rounded = (cents.as_f64()? / 100.0).round();
+    let digits = format!("{:.0}", rounded.abs());
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    Some(format!("{}${}", if rounded < 0.0 { "-" } else { "" }, groups.join(",")))
+}
