@@ -3,9 +3,12 @@
 mod page;
 mod rest;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use page::Page;
 use rest::Stack;
 use serde_json::{Value, json};
+use xtask::layout::Layout;
 
 /// What has the focus, in words.
 const FOCUSED: &str = "(() => {
@@ -25,17 +28,25 @@ const FOCUS_IS_SEEN: &str = "(() => {
 const HEADING: &str = "document.querySelector('#main h2')?.textContent";
 const GRID: &str = "Money flow by runner and minutes to the start";
 
-/// A day of two meetings: the first race starts in three minutes, then every twenty. No other test uses the database.
-fn day() -> Stack {
-    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+/// A day of two meetings: the first race starts in five minutes, then every twenty. The tests that only look share it.
+fn day() -> Arc<Stack> {
+    static SEEDING: Mutex<()> = Mutex::new(());
+    let stack = Stack::shared();
+    let _one_at_a_time = SEEDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if stack.value("select count(*)::text from raceday.meetings") == "0" {
+        seed_day(&stack);
+    }
+    stack
+}
+
+fn seed_day(stack: &Stack) {
     stack.sql(
         "select seed.meeting(id, name, 'thoroughbred', (now() at time zone 'Pacific/Auckland')::date)
              from (values ('ka', 'Awapuni'), ('kb', 'Banks')) m (id, name);
-         select seed.race(id, meeting, number, now() + make_interval(mins => minutes))
-             from (values ('ka-1', 'ka', 1, 3), ('kb-1', 'kb', 1, 23), ('ka-2', 'ka', 2, 43)) r (id, meeting, number, minutes);
+         select seed.race(id, meeting, number, now() + make_interval(secs => seconds))
+             from (values ('ka-1', 'ka', 1, 290), ('kb-1', 'kb', 1, 1490), ('ka-2', 'ka', 2, 2690)) r (id, meeting, number, seconds);
          select seed.runners(id, 8), seed.polls(id, 1, 60, 66, 60), seed.pools(id) from unnest('{ka-2,ka-1,kb-1}'::text[]) id",
     );
-    stack
 }
 
 /// The page of the first race, loaded with its lists.
@@ -164,7 +175,11 @@ fn in_the_grid_the_arrows_scroll_it() {
 
 #[test]
 fn the_focus_stays_when_figures_and_lists_are_drawn_anew() {
-    let stack = day();
+    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    seed_day(&stack);
+    // So that the half minute after which lists are read again is over sooner.
+    let now = stack.value("select now()::text");
+    stack.postgres.simulate_clock(&Layout::of_workspace(), "raceday", &now, 5.0).unwrap();
     let page = first_race(&stack);
     for (key, within) in [("g", ".scroll"), ("r", "#next a")] {
         page.press(key);

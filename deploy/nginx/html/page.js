@@ -53,6 +53,8 @@ function tellTime(timestamp) {
   if (Math.abs(rate - 1) < 0.05) rate = 1;
   if (!last || local - last.local > 2000) state.clock = { server, local, rate };
 }
+// How long to wait for what the server's clock counts, in our milliseconds.
+const untilThen = (serverMs) => Math.max(3000, serverMs / (state.clock ? state.clock.rate : 1));
 function now() {
   return state.clock ? state.clock.server + (performance.now() - state.clock.local) * state.clock.rate : Date.now();
 }
@@ -337,8 +339,7 @@ function cadence() {
   const race = state.opened.race;
   if (!race || race.phase === "finished" || race.phase === "abandoned") return 60000;
   const seconds = (Date.parse(race.start_time) - now()) / 1000;
-  const every = seconds <= 300 ? 15000 : seconds <= 900 ? 30000 : 60000;
-  return Math.max(3000, every / (state.clock ? state.clock.rate : 1));
+  return untilThen(seconds <= 300 ? 15000 : seconds <= 900 ? 30000 : 60000);
 }
 async function refresh() {
   clearTimeout(state.timer);
@@ -346,7 +347,7 @@ async function refresh() {
   let againMs;
   try {
     if (opened.id) await loadRace(opened);
-    if (state.dayAt === null || performance.now() - state.dayAt > 30000) await loadDay();
+    if (state.dayAt === null || performance.now() - state.dayAt > untilThen(30000)) await loadDay();
     state.trouble = null;
     state.loadedAt = now();
     againMs = document.hidden ? 60000 : cadence();

@@ -52,6 +52,7 @@ impl Page {
             .unwrap();
         let browser = Browser::new(options).unwrap();
         let tab = browser.new_tab().unwrap();
+        tab.set_default_timeout(PATIENCE);
         let page = Self { tab, complaints: Arc::default(), _browser: browser };
         page.listen();
         page.size(1400, 900);
