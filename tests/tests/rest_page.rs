@@ -67,6 +67,7 @@ fn a_race_that_is_over_has_its_result_and_the_intervals_after_the_start() {
          select seed.polls('po-1', 1, 120, 110); select seed.results('po-1')",
     );
     let page = open(&stack, "/#race/po-1", ".results");
+    page.show("result");
     assert!(page.text("document.querySelector('.results').textContent").starts_with("Result (final): 1. Runner 1 (1)"));
     assert!(page.dom().contains(">−1</th>"), "intervals after the start");
     page.assert_content();
@@ -74,9 +75,12 @@ fn a_race_that_is_over_has_its_result_and_the_intervals_after_the_start() {
 
 #[test]
 fn a_race_that_there_is_not_is_said_not_to_be() {
-    let page = open(&Stack::shared(), "/#race/none", "main .empty");
-    assert_eq!(page.text("document.querySelector('main').textContent"), "There is no such race.");
-    page.assert_content();
+    let stack = Stack::shared();
+    for path in ["/#race/none", "/#race/%"] {
+        let page = open(&stack, path, "main .empty");
+        assert_eq!(page.text("document.querySelector('main').textContent"), "There is no such race.");
+        page.assert_content();
+    }
 }
 
 #[test]

@@ -113,16 +113,19 @@ async function loadDay() {
   markCurrent();
 }
 const meetingName = (race) => state.meetings.has(race.meeting_id) ? state.meetings.get(race.meeting_id).meeting_name : "";
+const raceNumber = (race) => race.race_number === null ? null : "R" + race.race_number;
+const raceName = (race) => [raceNumber(race), race.name].filter(Boolean).join(" ");
 function nextRace(race) {
-  return el("li", null, raceLink(race, el("span", null, (meetingName(race) + " R" + race.race_number).trim()), countdown(race),
-    el("small", null, nzTime(race.start_time) + " " + race.name)));
+  return el("li", null, raceLink(race, el("span", null, [meetingName(race), raceNumber(race)].filter(Boolean).join(" ")), countdown(race),
+    el("small", null, [nzTime(race.start_time), race.name].filter(Boolean).join(" "))));
 }
 function raceLink(race, ...children) {
   return el("a", { href: "#race/" + encodeURIComponent(race.race_id), class: race.phase, "data-race": race.race_id, "data-key": race.race_id,
-    title: race.name + ", " + nzTime(race.start_time) + ", " + race.status, onclick: () => follow(race) }, ...children);
+    title: [race.name, nzTime(race.start_time), race.status].filter(Boolean).join(", "), onclick: (event) => follow(event, race) }, ...children);
 }
-// Who chooses a race in a list goes on in the race.
-function follow(race) {
+// Who chooses a race in a list goes on in the race; not who opens it in another tab.
+function follow(event, race) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (race.race_id === state.opened.id) $("main").focus();
   else state.wantsMain = true;
 }
@@ -270,7 +273,7 @@ function raceHead() {
   const { race, documents } = state.opened;
   const polled = Math.max(...[...documents.values()].map((d) => Date.parse(d.polling_timestamp)));
   const facts = [meetingName(race), nzTime(race.start_time), race.distance ? race.distance + " m" : null, race.track_condition, race.weather, race.status];
-  return el("div", { class: "race-head" }, el("h2", null, "R" + race.race_number + " " + race.name),
+  return el("div", { class: "race-head" }, el("h2", null, raceName(race)),
     el("p", null, facts.filter(Boolean).join(" · ")), documents.size ? el("p", { class: "polled" }, "polled " + nzSecond(polled)) : null, countdown(race));
 }
 function tools() {
@@ -302,7 +305,7 @@ function show() {
   scrollOn(main.querySelector(".scroll"), before);
   if (state.wantsMain) main.focus();
   state.wantsMain = false;
-  document.title = "R" + race.race_number + " " + race.name + " – Raceday";
+  document.title = raceName(race) + " – Raceday";
   markCurrent();
   tick();
 }
@@ -361,8 +364,13 @@ async function refresh() {
   clearTimeout(state.timer);
   state.timer = setTimeout(refresh, againMs);
 }
+function raceInAddress() {
+  if (!location.hash.startsWith("#race/")) return null;
+  const id = location.hash.slice("#race/".length);
+  try { return decodeURIComponent(id); } catch { return id; }
+}
 function route() {
-  const raceId = location.hash.startsWith("#race/") ? decodeURIComponent(location.hash.slice(6)) : null;
+  const raceId = raceInAddress();
   if (raceId !== state.opened.id) {
     state.opened = nothingOf(raceId);
     $("main").setAttribute("aria-busy", "true");

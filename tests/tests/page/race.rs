@@ -1,7 +1,8 @@
 //! A race of the TAB simulator that is about to start, staged and processed as the fetcher does it.
 
 use chrono::{DateTime, Duration, Utc};
-use nztab_sim::{Config, MeetingsQuery, Simulator, day};
+use nztab_sim::day::{self, Category, Meeting};
+use nztab_sim::{Config, MeetingsQuery, Simulator};
 use postgres::Client;
 
 /// What the simulated races are made from.
@@ -26,18 +27,14 @@ impl LiveRace {
         let meetings = simulator.meetings_between(day, day);
         let races: Vec<_> = meetings
             .iter()
+            .filter(is_polled)
             .flat_map(|meeting| &meeting.races)
             .filter(|race| soon.contains(&race.fate.first_start))
             .collect();
         let race = races.iter().find(|race| race.fate.insider.is_some()).expect("a race with late money");
         let live = Self { race_id: race.id.clone(), simulator };
-        stage(
-            client,
-            &format!("meetings:{day}"),
-            "meetings",
-            now,
-            &live.simulator.meetings(&MeetingsQuery::day(day), now),
-        );
+        let list = live.simulator.meetings(&MeetingsQuery::day(day), now);
+        stage(client, &format!("meetings:{day}"), "meetings", now, &list);
         for other in races.iter().filter(|other| other.id != live.race_id) {
             live.poll_race(client, &other.id, now);
         }
@@ -59,6 +56,11 @@ impl LiveRace {
     fn poll_race(&self, client: &mut Client, race_id: &str, at: DateTime<Utc>) {
         stage(client, race_id, "event", at, &self.simulator.event(race_id, at).unwrap());
     }
+}
+
+/// Whether it is one of those whose races Raceday polls.
+fn is_polled(meeting: &&Meeting) -> bool {
+    matches!(meeting.country, "NZ" | "AUS") && meeting.category != Category::Greyhound
 }
 
 fn stage(client: &mut Client, race_id: &str, kind: &str, fetched_at: DateTime<Utc>, payload: &str) {
