@@ -27,7 +27,7 @@ impl LiveRace {
         let meetings = simulator.meetings_between(day, day);
         let races: Vec<_> = meetings
             .iter()
-            .filter(is_polled)
+            .filter(|meeting| is_polled(meeting))
             .flat_map(|meeting| &meeting.races)
             .filter(|race| soon.contains(&race.fate.first_start))
             .collect();
@@ -59,7 +59,7 @@ impl LiveRace {
 }
 
 /// Whether it is one of those whose races Raceday polls.
-fn is_polled(meeting: &&Meeting) -> bool {
+fn is_polled(meeting: &Meeting) -> bool {
     matches!(meeting.country, "NZ" | "AUS") && meeting.category != Category::Greyhound
 }
 
