@@ -6,7 +6,6 @@ mod engine;
 use engine::{Poll, Server, fingerprint, polls_of};
 use postgres::Client;
 use std::thread::ScopedJoinHandle;
-use std::time::{Duration, Instant};
 
 const INGEST: &str = "select status = 'ok' from raceday.raceday_ingest('event', $1, $2, $3, null)";
 const STAGE: &str = "select raceday.raceday_stage('event', $1, $2, $3, null)";
@@ -14,16 +13,6 @@ const STAGE: &str = "select raceday.raceday_stage('event', $1, $2, $3, null)";
 /// Whether the call took the payload in, and not found it there.
 fn take(client: &mut Client, sql: &str, race_id: &str, poll: &Poll) -> bool {
     client.query_one(sql, &[&race_id, &poll.fetched_at, &poll.payload]).unwrap().get(0)
-}
-
-/// Waits until the other call waits for a lock.
-fn wait_until_blocked(server: &Server) {
-    let mut client = server.connect("ingest");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let sql = "select count(*) from pg_stat_activity where datname = 'ingest' and wait_event_type = 'Lock'";
-    while client.query_one(sql, &[]).unwrap().get::<_, i64>(0) == 0 {
-        assert!(Instant::now() < deadline, "the second call does not wait for the first");
-    }
 }
 
 /// Two connections hand the same poll over; `first_ends` ends the first transaction once the second call waits for it.
@@ -35,7 +24,7 @@ fn race_for(server: &Server, sql: [&str; 2], race_id: &str, poll: &Poll, first_e
     assert!(take(&mut first, sql[0], race_id, poll));
     std::thread::scope(|scope| {
         let taken: ScopedJoinHandle<bool> = scope.spawn(move || take(&mut second, sql[1], race_id, poll));
-        wait_until_blocked(server);
+        server.wait_until_blocked("ingest");
         first_ends(first);
         taken.join().unwrap()
     })

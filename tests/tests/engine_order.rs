@@ -4,21 +4,38 @@
 mod engine;
 
 use engine::{Poll, Server, fingerprint, polls_of, process, stage, violations};
+use postgres::Client;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use xtask::stack::wait_until;
 
-/// How the polls of a race reach the database: by connection, by call, the indices of what the call stages.
-type Deliveries = Vec<Vec<Vec<usize>>>;
+/// How the polls of a race reach the database: by connection, call after call.
+type Deliveries = Vec<Vec<Delivery>>;
+
+/// The indices of the polls that a call brings.
+#[derive(Debug, Clone)]
+enum Delivery {
+    /// Staged in one transaction, then processed.
+    Staged(Vec<usize>),
+    /// Handed over one by one, as the fetcher does it.
+    HandedOver(Vec<usize>),
+}
+
+impl Delivery {
+    fn polls(&self) -> &[usize] {
+        match self {
+            Self::Staged(polls) | Self::HandedOver(polls) => polls,
+        }
+    }
+}
 
 /// Polls of a race that are tried, out of which each case takes some.
 const POLLS: usize = 24;
 
 fn deliveries() -> impl Strategy<Value = Deliveries> {
-    let call = prop::collection::vec(0..POLLS, 1..5);
+    let polls = || prop::collection::vec(0..POLLS, 1..5);
+    let call = prop_oneof![polls().prop_map(Delivery::Staged), polls().prop_map(Delivery::HandedOver)];
     prop::collection::vec(prop::collection::vec(call, 1..7), 1..4)
 }
 
@@ -29,7 +46,7 @@ fn any_delivery_gives_the_tables_of_one_ordered_run() {
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let result = runner.run(&deliveries(), |deliveries| {
         let (race_id, polls) = polls_of(race_index.fetch_add(1, Ordering::Relaxed), POLLS);
-        let taken: BTreeSet<usize> = deliveries.iter().flatten().flatten().copied().collect();
+        let taken: BTreeSet<usize> = deliveries.iter().flatten().flat_map(Delivery::polls).copied().collect();
         run_in_order(&server, &race_id, taken.into_iter().map(|at| &polls[at]));
         deliver(&server, &race_id, &polls, &deliveries);
         let ordered = fingerprint(&mut server.connect("ordered"), &race_id);
@@ -65,18 +82,32 @@ fn deliver(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveri
             let mut client = server.connect("delivered");
             scope.spawn(move || {
                 for call in calls {
-                    let mut transaction = client.transaction().unwrap();
-                    for at in call {
-                        stage(&mut transaction, race_id, &polls[*at]);
-                    }
-                    transaction.commit().unwrap();
-                    // Idle when another connection's call took these payloads along.
-                    let status = process(&mut client, race_id);
-                    assert!(status == "ok" || status == "idle", "{status}");
+                    let statuses = match call {
+                        Delivery::Staged(taken) => vec![stage_and_process(&mut client, race_id, polls, taken)],
+                        Delivery::HandedOver(taken) => {
+                            taken.iter().map(|at| hand_over(&mut client, race_id, &polls[*at])).collect()
+                        }
+                    };
+                    // Idle when another connection's call took the payloads along, or has brought the same one.
+                    assert!(statuses.iter().all(|status| status == "ok" || status == "idle"), "{statuses:?}");
                 }
             });
         }
     });
+}
+
+fn stage_and_process(client: &mut Client, race_id: &str, polls: &[Poll], taken: &[usize]) -> String {
+    let mut transaction = client.transaction().unwrap();
+    for at in taken {
+        stage(&mut transaction, race_id, &polls[*at]);
+    }
+    transaction.commit().unwrap();
+    process(client, race_id)
+}
+
+fn hand_over(client: &mut Client, race_id: &str, poll: &Poll) -> String {
+    let sql = "select status from raceday.raceday_ingest('event', $1, $2, $3, null)";
+    client.query_one(sql, &[&race_id, &poll.fetched_at, &poll.payload]).unwrap().get(0)
 }
 
 #[test]
@@ -105,18 +136,13 @@ fn a_payload_that_comes_while_a_late_one_makes_its_race_be_redone_loses_no_rows(
 /// and comes to read it: reading marks the payload's row, and that row is locked until then.
 fn process_while_held(server: &Server, race_id: &str, poll: &Poll, meanwhile: impl FnOnce()) {
     let (mut holder, mut client) = (server.connect("delivered"), server.connect("delivered"));
-    let backend: i32 = client.query_one("select pg_backend_pid()", &[]).unwrap().get(0);
     std::thread::scope(|scope| {
         // In here, so that a panic lets the call go before the scope waits for it.
         let mut hold = holder.transaction().unwrap();
         let sql = "select from raceday.staged_payloads where race_id = $1 and fetched_at = $2 for update";
         assert_eq!(hold.query(sql, &[&race_id, &poll.fetched_at]).unwrap().len(), 1);
         let call = scope.spawn(move || process(&mut client, race_id));
-        let is_held = "select pg_backend_pid() = any (pg_blocking_pids($1))";
-        wait_until("the call to come to the payload", Duration::from_secs(30), || {
-            Ok(hold.query_one(is_held, &[&backend])?.get(0))
-        })
-        .unwrap();
+        server.wait_until_blocked("delivered");
         meanwhile();
         hold.commit().unwrap();
         assert_eq!(call.join().unwrap(), "ok");

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use nztab_sim::Simulator;
 use postgres::{Client, GenericClient};
 use xtask::layout::Layout;
-use xtask::stack::{Fetcher, Postgres, PostgresOptions};
+use xtask::stack::{Fetcher, Postgres, PostgresOptions, wait_until};
 
 /// What the simulated races are made from.
 pub const SEED: u64 = 7;
@@ -49,6 +49,16 @@ impl Server {
     /// A session of the superuser.
     pub fn connect(&self, database: &str) -> Client {
         self.postgres.connect(database).unwrap()
+    }
+
+    /// Waits until a session of the database waits for a lock that another has.
+    pub fn wait_until_blocked(&self, database: &str) {
+        let mut client = self.connect(database);
+        let sql = "select exists (select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock')";
+        wait_until("a call to wait for a lock", std::time::Duration::from_secs(30), || {
+            Ok(client.query_one(sql, &[&database])?.get(0))
+        })
+        .unwrap();
     }
 }
 
