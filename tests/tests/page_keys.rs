@@ -84,6 +84,7 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
         assert_eq!(page.text(FOCUSED), name);
         assert_eq!(page.value(FOCUS_IS_SEEN), json!(true), "the focus on {name} is not seen");
     }
+    page.show("focus");
     page.press_with_shift("Tab");
     assert_eq!(page.text(FOCUSED), "Next to start");
     page.assert_content();

@@ -8,8 +8,8 @@ use postgres::Client;
 /// What the simulated races are made from.
 const SEED: u64 = 11;
 
-/// A race with the polls of its last hour in the database; it starts in two to three minutes, and somebody who knows bets late
-/// on one of its runners.
+/// A race with the polls of its last hour in the database; it starts in a few minutes, and somebody who knows bets late on one of
+/// its runners.
 pub struct LiveRace {
     /// Its id.
     pub race_id: String,
@@ -21,8 +21,8 @@ impl LiveRace {
     pub fn begin(client: &mut Client) -> Self {
         let now = Utc::now();
         let simulator = Simulator::new(Config { seed: SEED, now, races_soon: true, ..Config::default() });
+        // In every programme of races that start soon there is late money on one of the first.
         let soon = now.timestamp()..now.timestamp() + 400;
-        // The first race whose start is near has the late money, see `nztab_sim::day`.
         let day = day::nz_date(now.timestamp() + 180);
         let meetings = simulator.meetings_between(day, day);
         let races: Vec<_> = meetings
