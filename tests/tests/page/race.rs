@@ -31,7 +31,10 @@ impl LiveRace {
             .flat_map(|meeting| &meeting.races)
             .filter(|race| soon.contains(&race.fate.first_start))
             .collect();
-        let race = races.iter().find(|race| race.fate.insider.is_some()).expect("a race with late money");
+        let race = races
+            .iter()
+            .find(|race| race.fate.insider.is_some() && race.fate.abandoned_at.is_none())
+            .expect("a race with late money");
         let live = Self { race_id: race.id.clone(), simulator };
         let list = live.simulator.meetings(&MeetingsQuery::day(day), now);
         stage(client, &format!("meetings:{day}"), "meetings", now, &list);
