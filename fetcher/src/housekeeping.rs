@@ -12,6 +12,7 @@ use crate::config::SourceArgs;
 use crate::db::Trouble;
 use crate::meetings::{self, Scope};
 use crate::poll::{Poller, report};
+use crate::spool::Kind;
 use crate::store::{Store, StoreError, Stored};
 
 /// How often is looked for something to do.
@@ -153,8 +154,8 @@ impl Housekeeper {
                 let mut ok = true;
                 for page in pages {
                     let begun = Instant::now();
-                    let payload = self.poller.payload(crate::spool::Kind::Meetings, meetings::key(date), page);
-                    let (result, _) = self.poller.deliver(&mut self.store, payload, begun).await;
+                    let key = meetings::key(date);
+                    let (result, _) = self.poller.deliver(&mut self.store, Kind::Meetings, key, page, begun).await;
                     counter!("raceday_lists_total", "result" => result).increment(1);
                     ok &= result != "lost";
                 }

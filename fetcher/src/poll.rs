@@ -73,7 +73,10 @@ impl Poller {
                 self.summary.fetched(begun.elapsed());
                 return self.keep_and_store(store, claim, answer, begun).await;
             }
-            Ok(_) => {
+            Ok(fetched) => {
+                if let Fetched::Answer(Answer { request_id, .. }) = fetched {
+                    tracing::debug!(race.id = %claim.race_id, request.id = %request_id, "answer.unchanged");
+                }
                 self.summary.fetched(begun.elapsed());
                 ("unchanged", Outcome::Unchanged)
             }
@@ -99,8 +102,7 @@ impl Poller {
     ) -> (&'static str, Outcome) {
         let hash = answer.hash;
         let validators = answer.validators.clone();
-        let payload = self.payload(Kind::Event, claim.race_id.clone(), answer);
-        let (result, outcome) = self.deliver(store, payload, begun).await;
+        let (result, outcome) = self.deliver(store, Kind::Event, claim.race_id.clone(), answer, begun).await;
         if outcome == Outcome::Failed {
             self.forget(&claim.race_id);
         } else {
@@ -109,19 +111,29 @@ impl Poller {
         (result, outcome)
     }
 
-    /// The payload of an answer that has just come in.
-    pub fn payload(&self, kind: Kind, race_id: String, answer: Answer) -> Payload {
+    /// Brings an answer that has just come in into the database, or leaves it in the spool.
+    pub async fn deliver(
+        &self,
+        store: &mut Store,
+        kind: Kind,
+        race_id: String,
+        answer: Answer,
+        begun: Instant,
+    ) -> (&'static str, Outcome) {
         histogram!("raceday_payload_bytes").record(answer.body.len() as f64);
-        Payload { kind, race_id, fetched_at: self.clock.now(), body: Arc::new(answer.body) }
-    }
-
-    /// Brings an answer into the database, or leaves it in the spool.
-    pub async fn deliver(&self, store: &mut Store, payload: Payload, begun: Instant) -> (&'static str, Outcome) {
+        let Answer { body, request_id, .. } = answer;
+        let payload = Payload { kind, race_id, fetched_at: self.clock.now(), body: Arc::new(body) };
         let fetched = Instant::now();
         let ticket = match self.spool.put(payload.clone()).await {
             Ok(ticket) => {
                 // From here on the answer outlives this process; `cargo xtask chaos` takes it at its word.
-                tracing::debug!(race.id = %payload.race_id, body.xxh3 = %ticket.hash(), "answer.kept");
+                tracing::debug!(
+                    race.id = %payload.race_id,
+                    request.id = %request_id,
+                    body.xxh3 = %ticket.hash(),
+                    fetched_at_us = payload.fetched_at.timestamp_micros(),
+                    "answer.kept"
+                );
                 Some(ticket)
             }
             Err(error) => {

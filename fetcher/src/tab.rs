@@ -1,5 +1,7 @@
 //! The TAB's affiliates API: requests with retries, limits and conditions; an answer is bytes, never looked into.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -126,6 +128,36 @@ pub struct Answer {
     pub hash: u64,
     /// For the next request.
     pub validators: Validators,
+    /// The `X-Request-ID` that it was asked with.
+    pub request_id: String,
+}
+
+/// A request under way, known by its `X-Request-ID`. What became of it is logged at debug, whichever way it ends.
+struct Asking {
+    request_id: String,
+    ended: bool,
+}
+
+impl Asking {
+    fn ended(mut self, fetched: &Result<Fetched, FetchError>) {
+        self.ended = true;
+        let request_id = &self.request_id;
+        match fetched {
+            Ok(Fetched::Answer(answer)) => {
+                tracing::debug!(request.id = %request_id, body.xxh3 = format!("{:016x}", answer.hash), "answer.received");
+            }
+            Ok(Fetched::NotModified) => tracing::debug!(request.id = %request_id, "answer.not_modified"),
+            Err(error) => tracing::debug!(request.id = %request_id, error = %error, "request.failed"),
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.ended {
+            tracing::debug!(request.id = %self.request_id, "request.given_up");
+        }
+    }
 }
 
 /// What the TAB said.
@@ -155,6 +187,9 @@ pub struct Tab {
     /// Counts failures, and stops asking when there are too many.
     pub breaker: Breaker,
     hold_until: Mutex<Option<Instant>>,
+    /// Begins the ids of this client's requests; another client's, and another process's, begin otherwise.
+    request_prefix: u64,
+    requests: AtomicU64,
 }
 
 impl Tab {
@@ -170,7 +205,15 @@ impl Tab {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let base = settings.nztab_api_url.clone();
-        Ok(Self { http, base, body_max_bytes: settings.body_max_bytes, breaker, hold_until: Mutex::new(None) })
+        Ok(Self {
+            http,
+            base,
+            body_max_bytes: settings.body_max_bytes,
+            breaker,
+            hold_until: Mutex::new(None),
+            request_prefix: RandomState::new().hash_one(std::process::id()),
+            requests: AtomicU64::new(0),
+        })
     }
 
     /// A race with everything that means something in its status.
@@ -248,7 +291,10 @@ impl Tab {
         self.wait_for_hold(slot).await?;
         let permit = self.breaker.permit().ok_or(FetchError::Down)?;
         let asked = Instant::now();
-        let fetched = self.request(url, known).await;
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let asking = Asking { request_id: format!("{:016x}-{number}", self.request_prefix), ended: false };
+        let fetched = self.request(url, known, &asking.request_id).await;
+        asking.ended(&fetched);
         histogram!("nztab_fetch_seconds").record(asked.elapsed().as_secs_f64());
         match &fetched {
             Err(error) if error.blames_the_tab() => drop(permit),
@@ -273,9 +319,10 @@ impl Tab {
         }
     }
 
-    async fn request(&self, url: Url, known: Option<&Validators>) -> Result<Fetched, FetchError> {
+    async fn request(&self, url: Url, known: Option<&Validators>, request_id: &str) -> Result<Fetched, FetchError> {
         let conditions = known.map(Validators::conditions).unwrap_or_default();
-        let response = self.http.get(url).headers(conditions).send().await.map_err(|error| sort(&error))?;
+        let request = self.http.get(url).headers(conditions).header("x-request-id", request_id);
+        let response = request.send().await.map_err(|error| sort(&error))?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED => return Ok(Fetched::NotModified),
@@ -287,7 +334,7 @@ impl Tab {
         let validators = Validators::of(response.headers());
         let body = self.body(response).await?;
         let hash = xxh3_64(&body);
-        Ok(Fetched::Answer(Answer { body, hash, validators }))
+        Ok(Fetched::Answer(Answer { body, hash, validators, request_id: request_id.to_owned() }))
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, FetchError> {

@@ -1,4 +1,4 @@
-//! Connections that can be cut, and that know when what was given to them has left.
+//! Connections that can be cut, and that know when what was given to them has left, and how they ended.
 
 use std::io;
 use std::pin::Pin;
@@ -15,11 +15,12 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::ledger::{Answer, Ledger};
+use crate::ledger::{Answer, End, Ledger};
 
 /// What a handler can do to the connection it answers on.
 #[derive(Debug, Clone)]
 pub struct Connection {
+    number: u64,
     cut: Arc<AtomicBool>,
     /// Answers whose last byte was handed over, but may still be on its way.
     leaving: Arc<Mutex<Vec<Answer>>>,
@@ -27,8 +28,23 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(ledger: Arc<Ledger>) -> Self {
-        Self { cut: Arc::default(), leaving: Arc::default(), ledger }
+    fn new(number: u64, ledger: Arc<Ledger>) -> Self {
+        Self { number, cut: Arc::default(), leaving: Arc::default(), ledger }
+    }
+
+    /// Its number among all connections.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Notes the client's end of the connection, if this is one.
+    fn watch_end<T>(&self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &done {
+            let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+            self.ledger.ended(self.number, if kinds.contains(&error.kind()) { End::Reset } else { End::Here });
+        }
+        done
     }
 
     /// Cuts the connection: nothing more is read or written.
@@ -58,6 +74,8 @@ pub struct CuttableListener {
     pub listener: TcpListener,
     /// Where answers are written down.
     pub ledger: Arc<Ledger>,
+    /// Connections so far.
+    pub accepted: u64,
 }
 
 impl Listener for CuttableListener {
@@ -68,7 +86,8 @@ impl Listener for CuttableListener {
         let (stream, address) = Listener::accept(&mut self.listener).await;
         // Answers go out in one piece; waiting for acknowledgements would only delay their tails.
         let _ = stream.set_nodelay(true);
-        (Cuttable { stream, connection: Connection::new(Arc::clone(&self.ledger)) }, address)
+        self.accepted += 1;
+        (Cuttable { stream, connection: Connection::new(self.accepted, Arc::clone(&self.ledger)) }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -92,14 +111,26 @@ pub struct Cuttable {
 impl AsyncRead for Cuttable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.connection.check()?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = (buf.filled().len(), buf.remaining());
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() == before.0 && before.1 > 0 {
+            self.connection.ledger.ended(self.connection.number, End::Closed);
+        }
+        self.connection.watch_end(read)
+    }
+}
+
+impl Drop for Cuttable {
+    fn drop(&mut self) {
+        self.connection.ledger.ended(self.connection.number, End::Here);
     }
 }
 
 impl AsyncWrite for Cuttable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.connection.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.connection.watch_end(written)
     }
 
     fn poll_write_vectored(
@@ -108,7 +139,8 @@ impl AsyncWrite for Cuttable {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.connection.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.connection.watch_end(written)
     }
 
     fn is_write_vectored(&self) -> bool {

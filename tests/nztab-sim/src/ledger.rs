@@ -8,6 +8,40 @@ use serde::Serialize;
 /// Answers remembered.
 const CAPACITY: usize = 200_000;
 
+/// A request, as far as it says who made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// Its `X-Partner-ID`.
+    pub partner_id: Option<String>,
+    /// Its `X-Request-ID`.
+    pub request_id: Option<String>,
+    /// The connection it came on; they are counted from 1.
+    pub connection: u64,
+    /// Which one of the connection it was; they are counted from 1.
+    pub nth_of_connection: u64,
+}
+
+/// How a connection ended, as far as this side can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The client closed it, and had read all that had arrived by then.
+    Closed,
+    /// The client closed it with bytes unread, or was sent more after it had.
+    Reset,
+    /// This side ended it.
+    Here,
+}
+
+/// A connection on which the API was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ConnectionCounts {
+    /// Requests that came on it.
+    pub requests: u64,
+    /// How it ended; absent while it is open.
+    pub ended: Option<End>,
+}
+
 /// A complete 200 answer to a request for an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
@@ -21,6 +55,9 @@ pub struct Answer {
     pub body_bytes: usize,
     /// Simulated time of the request.
     pub asked_at: String,
+    /// Who asked, and on which connection.
+    #[serde(flatten)]
+    pub request: Request,
     /// The fault that made the body what it is, when it is not the event itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
@@ -48,6 +85,8 @@ pub struct Stats {
     pub by_fault: BTreeMap<&'static str, u64>,
     /// Counts by race.
     pub races: BTreeMap<String, RaceCounts>,
+    /// Connections by number.
+    pub connections: BTreeMap<u64, ConnectionCounts>,
     /// Answers that the log had no room for: the oldest ones.
     pub answers_forgotten: u64,
     /// The answers, oldest first.
@@ -68,6 +107,25 @@ impl Ledger {
             stats.unidentified_requests += u64::from(!identified);
             if let Some(race_id) = race_id {
                 stats.races.entry(race_id.to_owned()).or_default().requests += 1;
+            }
+        });
+    }
+
+    /// Counts a request on a connection; returns which one of it this is.
+    pub fn asked_on(&self, connection: u64) -> u64 {
+        self.with(|stats| {
+            let counts = stats.connections.entry(connection).or_default();
+            counts.requests += 1;
+            counts.requests
+        })
+    }
+
+    /// Notes the end of a connection; the first that is noted counts.
+    pub fn ended(&self, connection: u64, end: End) {
+        self.with(|stats| {
+            // One on which the API was never asked is of no interest.
+            if let Some(counts) = stats.connections.get_mut(&connection) {
+                counts.ended.get_or_insert(end);
             }
         });
     }
@@ -99,7 +157,7 @@ impl Ledger {
         self.with(|stats| {
             let answers = stats.answers.iter().filter(|answer| wanted(answer)).cloned().collect();
             let (by_status, by_fault, races) = (stats.by_status.clone(), stats.by_fault.clone(), stats.races.clone());
-            Stats { by_status, by_fault, races, answers, ..*stats }
+            Stats { by_status, by_fault, races, connections: stats.connections.clone(), answers, ..*stats }
         })
     }
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use futures_util::{StreamExt, stream};
 
-use crate::ledger::Answer;
+use crate::ledger::{Answer, Request};
 
 /// Time for half a body to leave.
 const FLUSH: Duration = Duration::from_millis(50);
@@ -57,6 +57,7 @@ pub fn garbage(race_id: Option<&str>, asked_at: String) -> (Response<Body>, Opti
         xxh3: hash_of(&body),
         body_bytes: body.len(),
         asked_at,
+        request: Request::default(),
         fault: Some("garbage_body"),
     });
     ((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response(), answer)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Path, Query, RawQuery, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,7 +21,7 @@ use crate::day::nz_date;
 use crate::event_json::Header;
 use crate::faults::{Fault, Faults, Misbehaviour};
 use crate::ids::looks_like_uuid;
-use crate::ledger::{Answer, Ledger};
+use crate::ledger::{self, Answer, Ledger};
 use crate::misbehave;
 use crate::query::{BadParameter, ListQuery, MeetingsQuery};
 use crate::simulator::Simulator;
@@ -63,7 +63,7 @@ pub async fn serve_until(
     let ledger = Arc::new(Ledger::default());
     let clock = Clock::start(config.now, config.speed);
     let misbehaviour = Misbehaviour::new(config.seed, config.faults.clone());
-    let listener = CuttableListener { listener, ledger: Arc::clone(&ledger) };
+    let listener = CuttableListener { listener, ledger: Arc::clone(&ledger), accepted: 0 };
     let router = router(Arc::new(Running { simulator, clock, ledger, misbehaviour }));
     let service = router.into_make_service_with_connect_info::<Connection>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
@@ -100,6 +100,7 @@ async fn receive(
         .map_or_else(|| request.uri().path().to_owned(), |original| original.path().to_owned());
     let race_id = path.strip_prefix(EVENTS).map(str::to_owned);
     let asked_at = clock::nanoseconds(running.clock.now());
+    let asked = request_of(request.headers(), &connection, &running.ledger);
     let identified = IDENTIFICATION.iter().all(|name| request.headers().contains_key(*name));
     running.ledger.asked(race_id.as_deref(), identified);
     if running.simulator.config().require_identification && !identified {
@@ -135,8 +136,18 @@ async fn receive(
     };
     running.ledger.answered(response.status().as_u16());
     match answer {
-        Some(answer) => Watched::watch(response, connection, answer),
+        Some(answer) => Watched::watch(response, connection, Answer { request: asked, ..answer }),
         None => response,
+    }
+}
+
+fn request_of(headers: &HeaderMap, connection: &Connection, ledger: &Ledger) -> ledger::Request {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned);
+    ledger::Request {
+        partner_id: text("x-partner-id"),
+        request_id: text("x-request-id"),
+        connection: connection.number(),
+        nth_of_connection: ledger.asked_on(connection.number()),
     }
 }
 
@@ -191,6 +202,7 @@ async fn event(State(running): Shared, Path(id): Path<String>, RawQuery(raw): Ra
         xxh3: body.xxh3,
         body_bytes: body.bytes.len(),
         asked_at: clock::nanoseconds(now),
+        request: ledger::Request::default(),
         fault: None,
     };
     let mut response = json(body.bytes);

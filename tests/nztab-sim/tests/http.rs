@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use nztab_sim::{Config, Simulator};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -63,15 +64,46 @@ impl Server {
 
     /// Stats, once so many answers are written down.
     async fn stats_with(&self, answers: usize) -> Value {
+        self.stats_when(|stats| stats["answers"].as_array().unwrap().len() >= answers).await
+    }
+
+    /// Stats, once they are as wanted.
+    async fn stats_when(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let stats = self.sim("stats").await;
-            if stats["answers"].as_array().unwrap().len() >= answers {
+            if wanted(&stats) {
                 return stats;
             }
-            assert!(Instant::now() < deadline, "no {answers} answers in {stats}");
+            assert!(Instant::now() < deadline, "not as wanted: {stats}");
             tokio::task::yield_now().await;
         }
+    }
+
+    /// A connection without a client between, and one request for an event on it.
+    async fn ask_raw(&self, race_id: &str, request_id: &str, stream: Option<TcpStream>) -> TcpStream {
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = match stream {
+            Some(stream) => stream,
+            None => TcpStream::connect(address).await.unwrap(),
+        };
+        let request = format!(
+            "GET /affiliates/v1/racing/events/{race_id} HTTP/1.1\r\nHost: {address}\r\nX-Partner-ID: raw\r\nX-Request-ID: {request_id}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+}
+
+/// Reads one answer to its end, as its Content-Length tells it.
+async fn read_whole(stream: &mut TcpStream) {
+    let (mut bytes, mut wanted) = (Vec::new(), usize::MAX);
+    while bytes.len() < wanted {
+        assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the answer ends too early");
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        wanted = end + 4 + length.parse::<usize>().unwrap();
     }
 }
 
@@ -168,6 +200,37 @@ async fn an_answer_given_is_written_down_as_it_was_sent() {
     assert_eq!(answer["xxh3"], format!("{:016x}", xxh3_64(&body)));
     assert_eq!(answer["generated_time"], event["header"]["generated_time"]);
     assert_eq!(stats["races"][&race_id], json!({"requests": 1, "answers": 1}));
+}
+
+#[tokio::test]
+async fn it_knows_who_asked_on_which_connection_and_how_that_ended() {
+    let server = Server::start().await;
+    let race_id = server.race_id().await;
+    let mut stream = server.ask_raw(&race_id, "first", None).await;
+    read_whole(&mut stream).await;
+    let mut stream = server.ask_raw(&race_id, "second", Some(stream)).await;
+    read_whole(&mut stream).await;
+    let stats = server.stats_with(2).await;
+    let [first, second] = [&stats["answers"][0], &stats["answers"][1]];
+    assert_eq!((&first["partner_id"], &first["request_id"]), (&json!("raw"), &json!("first")));
+    assert_eq!(second["request_id"], "second");
+    assert_eq!((&first["nth_of_connection"], &second["nth_of_connection"]), (&json!(1), &json!(2)));
+    let read = first["connection"].to_string();
+    assert_eq!(first["connection"], second["connection"]);
+    assert_eq!(stats["connections"][&read], json!({"requests": 2, "ended": null}));
+
+    drop(stream);
+    let stats = server.stats_when(|stats| !stats["connections"][&read]["ended"].is_null()).await;
+    assert_eq!(stats["connections"][&read], json!({"requests": 2, "ended": "closed"}), "nothing was left unread");
+
+    let stream = server.ask_raw(&race_id, "third", None).await;
+    stream.peek(&mut [0; 1]).await.unwrap();
+    drop(stream);
+    let ended =
+        |stats: &Value| stats["connections"].as_object().unwrap().values().all(|one| one["ended"] != Value::Null);
+    let unread = |stats: &Value| stats["connections"].as_object().unwrap().values().any(|one| one["ended"] == "reset");
+    server.stats_when(unread).await;
+    assert!(!ended(&server.sim("stats").await), "the client of the other questions keeps its connection");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What is killed, and what watches: PostgreSQL, a fetcher, the simulator.
 
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rand::RngExt;
@@ -10,7 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use xtask::layout::Layout;
 use xtask::stack::{
-    Fetcher, Postgres, PostgresOptions, Simulator, SimulatorOptions, free_port, http_get, simulated_clock, wait_until,
+    Fetcher, Postgres, PostgresOptions, Signal, Simulator, SimulatorOptions, free_port, http_get, simulated_clock,
+    wait_until,
 };
 
 /// Longest until everything works again after the last kill.
@@ -50,6 +53,17 @@ impl fmt::Display for Victim {
     }
 }
 
+/// A fetcher that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The `X-Partner-ID` by which the simulator knows it.
+    pub identity: String,
+    /// Its log.
+    pub log: PathBuf,
+    /// Whether it was killed, else stopped in peace.
+    pub killed: bool,
+}
+
 /// The running system.
 #[derive(Debug)]
 pub struct System {
@@ -60,10 +74,8 @@ pub struct System {
     /// The database server.
     pub postgres: Postgres,
     folder: TempDir,
-    /// When the fetcher was killed, in milliseconds of the epoch.
-    pub fetcher_kills_ms: Vec<i64>,
-    /// Real milliseconds of the epoch at which the simulator's clock began, what it said then, and its speed.
-    pub clock: (i64, String, f64),
+    /// The fetchers that were, in their order; their place is their number.
+    pub ended: Vec<Ended>,
 }
 
 impl System {
@@ -82,9 +94,9 @@ impl System {
             arguments: vec!["--races-soon".into()],
             log: folder.path().join("simulator.log"),
         })?;
-        let clock = set_clock(&layout, &postgres, &simulator, rate)?;
-        let fetcher = start_fetcher(&layout, &postgres, &simulator, &folder)?;
-        let system = Self { layout, fetcher, simulator, postgres, folder, fetcher_kills_ms: Vec::new(), clock };
+        set_clock(&layout, &postgres, &simulator, rate)?;
+        let fetcher = start_fetcher(&layout, &postgres, &simulator, &folder, 0)?;
+        let system = Self { layout, fetcher, simulator, postgres, folder, ended: Vec::new() };
         wait_until("the first payloads", SETTLE_WITHIN, || {
             let sql = "select count(*) from raceday.staged_payloads";
             Ok(system.postgres.connect("raceday")?.query_one(sql, &[])?.get::<_, i64>(0) > 20)
@@ -98,10 +110,14 @@ impl System {
             self.postgres.kill()?;
         }
         if victim != Victim::Postgres {
-            self.fetcher.process().kill()?;
-            self.fetcher_kills_ms.push(epoch_ms());
+            let status = self.fetcher.process().kill()?;
+            if status.signal() != Some(Signal::KILL.as_raw()) {
+                bail!("the fetcher had ended by itself ({status}):\n{}", self.fetcher.process().log_tail(20));
+            }
+            self.note_end(true);
             // Back before PostgreSQL is, if both are gone.
-            self.fetcher = start_fetcher(&self.layout, &self.postgres, &self.simulator, &self.folder)?;
+            let number = self.ended.len();
+            self.fetcher = start_fetcher(&self.layout, &self.postgres, &self.simulator, &self.folder, number)?;
         }
         if victim != Victim::Fetcher {
             std::thread::sleep(away);
@@ -135,16 +151,29 @@ impl System {
         self.folder.path()
     }
 
-    /// Stops the fetcher as an operator does; returns all it ever logged.
-    pub fn stop_fetcher(&mut self) -> Result<String> {
-        self.fetcher.process().stop()?;
+    /// Stops the fetcher as an operator does.
+    pub fn stop_fetcher(&mut self) -> Result<()> {
+        let status = self.fetcher.process().stop()?;
+        if !status.success() {
+            bail!("the fetcher did not stop in peace ({status}):\n{}", self.fetcher.process().log_tail(20));
+        }
+        self.note_end(false);
         let left = spooled(&self.folder.path().join("spool"))?;
         if left > 0 {
             bail!("{left} payloads are left in the spool of a fetcher that was stopped in peace");
         }
-        let log = self.folder.path().join("fetcher.log");
-        std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))
+        Ok(())
     }
+
+    fn note_end(&mut self, killed: bool) {
+        let log = self.fetcher.process().log().to_owned();
+        self.ended.push(Ended { identity: identity(self.ended.len()), log, killed });
+    }
+}
+
+/// The `X-Partner-ID` of a fetcher.
+fn identity(number: usize) -> String {
+    format!("chaos-{number}")
 }
 
 fn migrate(layout: &Layout, postgres: &Postgres) -> Result<()> {
@@ -157,30 +186,37 @@ fn migrate(layout: &Layout, postgres: &Postgres) -> Result<()> {
 }
 
 /// Puts the simulator's clock into the database.
-fn set_clock(layout: &Layout, postgres: &Postgres, simulator: &Simulator, speed: f64) -> Result<(i64, String, f64)> {
+fn set_clock(layout: &Layout, postgres: &Postgres, simulator: &Simulator, speed: f64) -> Result<()> {
     let (_, face) = http_get(&format!("{}/_sim/clock", simulator.url()))?;
     let face: Value = serde_json::from_str(&face)?;
     let real_ms = face["real_epoch_ms"].as_i64().context("the simulator's clock has no real_epoch_ms")?;
     let epoch = face["simulated_epoch"].as_str().context("the simulator's clock has no simulated_epoch")?;
     let real = chrono::DateTime::from_timestamp_millis(real_ms).context("real_epoch_ms")?;
     postgres.execute("raceday", &simulated_clock(layout, &real.to_rfc3339(), epoch, speed)?)?;
-    Ok((real_ms, epoch.to_owned(), speed))
+    Ok(())
 }
 
-fn start_fetcher(layout: &Layout, postgres: &Postgres, simulator: &Simulator, folder: &TempDir) -> Result<Fetcher> {
+/// Starts a fetcher under an identity of its own, with a log of its own.
+fn start_fetcher(
+    layout: &Layout,
+    postgres: &Postgres,
+    simulator: &Simulator,
+    folder: &TempDir,
+    number: usize,
+) -> Result<Fetcher> {
     let spool = folder.path().join("spool").display().to_string();
     let variables = [
         ("DATABASE_URL", postgres.url("raceday_fetcher", "raceday")),
         ("NZTAB_API_URL", simulator.url()),
         ("NZTAB_FROM", "chaos@example.org".into()),
         ("NZTAB_PARTNER", "Raceday chaos".into()),
-        ("NZTAB_PARTNER_ID", "raceday-chaos".into()),
-        // At debug it says of every answer that it has it.
+        ("NZTAB_PARTNER_ID", identity(number)),
+        // At debug it says of every request what became of it.
         ("LOG_LEVEL", "info,raceday_fetcher=debug".into()),
         ("RACEDAY_SPOOL_DIR", spool),
     ]
     .map(|(name, value)| (name.to_owned(), value));
-    let log = folder.path().join("fetcher.log");
+    let log = folder.path().join(format!("fetcher-{number}.log"));
     Fetcher::start_without_waiting(&layout.built("raceday-fetcher")?, &variables, free_port()?, log)
 }
 
@@ -192,9 +228,4 @@ fn spooled(root: &std::path::Path) -> Result<usize> {
         }
     }
     Ok(count)
-}
-
-fn epoch_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
