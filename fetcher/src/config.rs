@@ -47,12 +47,17 @@ pub enum Command {
 /// The database and the log, which every command has.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// PostgreSQL, also several hosts: postgres://user@host1,host2/raceday?target_session_attrs=read-write
+    /// PostgreSQL, also several hosts: postgres://user@host1,host2/raceday?target_session_attrs=read-write; and
+    /// sslmode=disable, prefer (the default), require, verify-ca or verify-full
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
     /// The password, when the URL has none
     #[arg(long, env = "DB_PASSWORD", hide_env_values = true)]
     pub db_password: Option<String>,
+    /// Certificate authorities (PEM) one of which must have signed the database's certificate; without it, none is asked
+    /// for but by sslmode=verify-full, which takes the system's
+    #[arg(long, env = "DB_CA_FILE")]
+    pub db_ca_file: Option<PathBuf>,
     /// What is logged, e.g. debug or raceday_fetcher=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,

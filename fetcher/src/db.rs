@@ -1,29 +1,40 @@
 //! Connections to PostgreSQL: where to, as whom, and which errors mean that a connection is of no more use.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::CommonArgs;
+use crate::tls::{self, TlsError};
 
-/// The address of the database does not parse; says why without repeating it, as it may hold a password.
+/// Why the database cannot be addressed.
 #[derive(Debug, thiserror::Error)]
-#[error("DATABASE_URL is no address of a PostgreSQL database: {0}")]
-pub struct AddressError(tokio_postgres::Error);
+pub enum AddressError {
+    /// The address does not parse; says why without repeating it, as it may hold a password.
+    #[error("DATABASE_URL is no address of a PostgreSQL database: {}", describe(.0))]
+    Address(tokio_postgres::Error),
+    /// TLS cannot be had as it is set.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
 
 /// Where the database is and who connects. Displays without the password.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Address {
     config: Config,
+    tls: MakeRustlsConnect,
 }
 
 impl Address {
     /// Reads the settings; `role` is what `pg_stat_activity.application_name` shows after `raceday-fetcher`.
     pub fn new(settings: &CommonArgs, role: &str) -> Result<Self, AddressError> {
-        let mut config: Config = settings.database_url.parse().map_err(AddressError)?;
+        let (url, check) = tls::split_check(&settings.database_url);
+        let mut config: Config = url.parse().map_err(AddressError::Address)?;
         if let (None, Some(password)) = (config.get_password(), &settings.db_password) {
             config.password(password);
         }
@@ -38,12 +49,12 @@ impl Address {
         config.keepalives_interval(Duration::from_secs(2));
         config.keepalives_retries(2);
         config.tcp_user_timeout(Duration::from_secs(8));
-        Ok(Self { config })
+        Ok(Self { config, tls: tls::connector(check, settings.db_ca_file.as_deref())? })
     }
 
     /// Opens a connection, which a task drives until the client is dropped.
     pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
-        let (client, mut connection) = self.config.connect(NoTls).await?;
+        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
             // Notices are the server's talk about `if not exists`; an error reaches the client's caller by itself.
             while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
@@ -53,6 +64,12 @@ impl Address {
             }
         });
         Ok(client)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Address").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -103,9 +120,17 @@ impl Trouble {
     }
 }
 
-/// The server's message with its detail, hint and place, on one line.
+/// The server's message with its detail, hint and place, on one line; of another error, its causes.
 pub fn describe(error: &tokio_postgres::Error) -> String {
-    let Some(answer) = error.as_db_error() else { return error.to_string() };
+    let Some(answer) = error.as_db_error() else {
+        let (mut text, mut cause) = (error.to_string(), error.source());
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        return text;
+    };
     let mut text = format!("{} ({})", answer.message(), answer.code().code());
     for part in [answer.detail(), answer.hint(), answer.where_()].into_iter().flatten() {
         text.push_str("; ");
@@ -119,14 +144,18 @@ mod tests {
     use super::*;
     use crate::config::LogFormat;
 
-    fn address(url: &str, password: Option<&str>) -> Address {
-        let settings = CommonArgs {
+    fn settings(url: &str, password: Option<&str>) -> CommonArgs {
+        CommonArgs {
             database_url: url.into(),
             db_password: password.map(Into::into),
+            db_ca_file: None,
             log_level: "info".into(),
             log_format: LogFormat::Json,
-        };
-        Address::new(&settings, "test").unwrap()
+        }
+    }
+
+    fn address(url: &str, password: Option<&str>) -> Address {
+        Address::new(&settings(url, password), "test").unwrap()
     }
 
     #[test]
@@ -138,14 +167,23 @@ mod tests {
 
     #[test]
     fn an_address_that_does_not_parse_is_not_repeated() {
-        let settings = CommonArgs {
-            database_url: "postgres://fetcher:secret@host:port/raceday".into(),
-            db_password: None,
-            log_level: "info".into(),
-            log_format: LogFormat::Json,
-        };
-        let error = Address::new(&settings, "test").unwrap_err();
+        let error = Address::new(&settings("postgres://fetcher:secret@host:port/raceday", None), "test").unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn sslmode_is_taken_from_the_url() {
+        use tokio_postgres::config::SslMode;
+        for (url, mode) in [
+            ("postgres://a@h/d", SslMode::Prefer),
+            ("postgres://a@h/d?sslmode=disable", SslMode::Disable),
+            ("postgres://a@h/d?sslmode=require", SslMode::Require),
+            ("postgres://a@h/d?sslmode=verify-full", SslMode::Require),
+        ] {
+            assert_eq!(address(url, None).config.get_ssl_mode(), mode, "{url}");
+        }
+        let error = Address::new(&settings("postgres://a@h/d?sslmode=allow", None), "test").unwrap_err().to_string();
+        assert!(error.contains("sslmode"), "{error}");
     }
 
     #[test]

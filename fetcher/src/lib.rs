@@ -21,3 +21,4 @@ pub mod status;
 pub mod store;
 pub mod summary;
 pub mod tab;
+pub mod tls;
