@@ -1,9 +1,10 @@
 //! Settings: every flag is also an environment variable.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reqwest::Url;
 
@@ -56,7 +57,7 @@ pub struct CommonArgs {
     pub db_password: Option<String>,
     /// Certificate authorities (PEM) one of which must have signed the database's certificate; without it, none is asked
     /// for but by sslmode=verify-full, which takes the system's
-    #[arg(long, env = "DB_CA_FILE")]
+    #[arg(long, env = "DB_CA_FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub db_ca_file: Option<PathBuf>,
     /// What is logged, e.g. debug or raceday_fetcher=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
@@ -64,6 +65,13 @@ pub struct CommonArgs {
     /// How it is logged
     #[arg(long, env = "RACEDAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
+}
+
+impl CommonArgs {
+    /// The file of certificate authorities. Set to nothing, as an environment may do, it is none.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.db_ca_file.as_deref().filter(|file| !file.as_os_str().is_empty())
+    }
 }
 
 /// How log lines look.
@@ -129,8 +137,8 @@ pub struct RunArgs {
     #[arg(long, env = "RACEDAY_SPOOL_MAX_BYTES", default_value_t = 2 * 1024 * 1024 * 1024)]
     pub spool_max_bytes: u64,
     /// Address of /metrics, /health and /ready
-    #[arg(long, env = "RACEDAY_LISTEN", default_value = "127.0.0.1")]
-    pub listen: IpAddr,
+    #[arg(long, env = "RACEDAY_METRICS_ADDRESS", default_value = "127.0.0.1")]
+    pub metrics_address: IpAddr,
     /// Port of /metrics, /health and /ready
     #[arg(long, env = "PORT", default_value_t = 9464)]
     pub port: u16,
@@ -207,11 +215,17 @@ mod tests {
         assert_eq!(args.concurrency, 5);
         assert_eq!(args.db_pool_max, 10);
         assert_eq!(args.port, 9464);
-        assert_eq!(args.listen.to_string(), "127.0.0.1");
+        assert_eq!(args.metrics_address.to_string(), "127.0.0.1");
         assert_eq!(args.source.nztab_api_url.as_str(), "https://api.tab.co.nz/");
         assert_eq!(args.source.fetch_timeout, Duration::from_secs(5));
         assert_eq!(args.source.body_max_bytes, 8_388_608);
         assert_eq!(args.source.common.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn a_setting_set_to_nothing_is_none() {
+        assert_eq!(run(&["--db-ca-file", ""]).unwrap().source.common.ca_file(), None);
+        assert_eq!(run(&["--db-ca-file", "a"]).unwrap().source.common.ca_file(), Some(Path::new("a")));
     }
 
     #[test]

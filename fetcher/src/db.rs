@@ -49,7 +49,7 @@ impl Address {
         config.keepalives_interval(Duration::from_secs(2));
         config.keepalives_retries(2);
         config.tcp_user_timeout(Duration::from_secs(8));
-        Ok(Self { config, tls: tls::connector(check, settings.db_ca_file.as_deref())? })
+        Ok(Self { config, tls: tls::connector(check, settings.ca_file())? })
     }
 
     /// Opens a connection, which a task drives until the client is dropped.

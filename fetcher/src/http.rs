@@ -52,7 +52,7 @@ impl Health {
 
 /// Listens and serves in a task of its own. Fails when the port is taken.
 pub async fn serve(settings: &RunArgs, metrics: PrometheusHandle, health: Arc<Health>) -> Result<(), RunError> {
-    let address = SocketAddr::new(settings.listen, settings.port);
+    let address = SocketAddr::new(settings.metrics_address, settings.port);
     let listener =
         TcpListener::bind(address).await.map_err(|source| RunError::Listen { address: address.to_string(), source })?;
     let address = listener.local_addr().map_or_else(|_| address.to_string(), |address| address.to_string());

@@ -1,6 +1,8 @@
 //! `migrate`: numbered migrations once, then functions and the API anew, then one word to the REST server.
 
 use include_dir::{Dir, include_dir};
+use refinery::error::Kind;
+use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
 use crate::config::MigrateArgs;
@@ -34,9 +36,32 @@ pub enum MigrateError {
         /// The server's answer.
         source: tokio_postgres::Error,
     },
-    /// A numbered migration fails, or one that was applied has been changed since.
-    #[error("migrations: {0}")]
-    Migration(#[from] refinery::Error),
+    /// A numbered migration fails, or those applied are not those of this program.
+    #[error("migrations: {}", explain(.0))]
+    Migration(refinery::Error),
+}
+
+/// What went wrong with a migration, and what to do next.
+fn explain(error: &refinery::Error) -> String {
+    const MEND: &str = "Nothing was changed. A migration is never changed once it is applied: run the program of the version that \
+                        applied it, or give this one that file back and put the change into a new migration; a database of \
+                        which nothing is to be kept is dropped, made anew and migrated (`cargo xtask clean` for the demo's). \
+                        See \"When migrate refuses\" in docs/runbooks/deploy.md";
+    match error.kind() {
+        Kind::DivergentVersion(applied, ours) => {
+            format!(
+                "{applied} was applied to this database with another name or content than this program's {ours}. {MEND}"
+            )
+        }
+        Kind::MissingVersion(missing) => {
+            format!("{missing} is missing: of this program's and the database's migrations only one has it. {MEND}")
+        }
+        Kind::Connection(what, cause) => match cause.downcast_ref() {
+            Some(cause) => format!("{what}: {}", describe(cause)),
+            None => format!("{what}: {cause}"),
+        },
+        kind => kind.to_string(),
+    }
 }
 
 /// Brings the database's schema up to date and returns what it did, a line each.
@@ -74,12 +99,36 @@ async fn migrations(client: &mut Client) -> Result<Vec<String>, MigrateError> {
     client.batch_execute("create schema if not exists raceday").await.map_err(doing("creating schema raceday"))?;
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name("raceday.schema_history");
-    let report = runner.run_async(client).await?;
+    let report = match runner.run_async(client).await {
+        Err(error) => return unless_newer(error, &runner, client).await,
+        Ok(report) => report,
+    };
     let applied = report.applied_migrations();
     if applied.is_empty() {
         return Ok(vec![format!("migrations: all {} applied before", runner.get_migrations().len())]);
     }
     Ok(applied.iter().map(|migration| format!("migration {migration} applied")).collect())
+}
+
+/// Lets pass that the database has later migrations on top of all of this program's: the program was set back to a former
+/// version, which runs on a newer schema.
+async fn unless_newer(
+    error: refinery::Error,
+    runner: &Runner,
+    client: &mut Client,
+) -> Result<Vec<String>, MigrateError> {
+    let ours = runner.get_migrations();
+    let newest = ours.iter().map(Migration::version).max();
+    if !matches!(error.kind(), Kind::MissingVersion(missing) if Some(missing.version()) > newest) {
+        return Err(MigrateError::Migration(error));
+    }
+    let applied = runner.get_applied_migrations_async(client).await.map_err(MigrateError::Migration)?;
+    if !ours.iter().all(|migration| applied.contains(migration)) {
+        return Err(MigrateError::Migration(error));
+    }
+    let newer: Vec<_> = applied.iter().filter(|migration| Some(migration.version()) > newest).collect();
+    let names: Vec<String> = newer.iter().map(ToString::to_string).collect();
+    Ok(vec![format!("migrations: all {} applied before; the database is newer, with {}", ours.len(), names.join(", "))])
 }
 
 /// Applies functions and API in one transaction: a reader sees the old ones or the new ones, never half of each.

@@ -152,7 +152,7 @@ pub fn port_of(url: &str) -> u16 {
 
 fn nginx_variables(port: u16, rest_port: u16, more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::from([
-        ("RACEDAY_LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+        ("RACEDAY_NGINX_LISTEN".to_owned(), format!("127.0.0.1:{port}")),
         ("RACEDAY_REST_UPSTREAM".to_owned(), format!("127.0.0.1:{rest_port}")),
         ("RACEDAY_NGINX_WORKERS".to_owned(), "1".to_owned()),
     ]);

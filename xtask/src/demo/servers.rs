@@ -191,7 +191,7 @@ fn nginx(layout: &Layout, ports: Ports) -> Result<Nginx> {
 
 fn nginx_variables(ports: Ports) -> BTreeMap<String, String> {
     let variables = [
-        ("RACEDAY_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
+        ("RACEDAY_NGINX_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
         ("RACEDAY_REST_UPSTREAM", format!("127.0.0.1:{}", ports.rest)),
         // The screen, the page and a user who tries things are one client here.
         ("RACEDAY_RATE_LIMIT_PER_MINUTE", "6000".to_owned()),

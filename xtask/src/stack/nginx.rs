@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn defaults_are_read_without_their_comments() {
-        let defaults = parse_defaults("# A=1\nRACEDAY_LISTEN=8080\nRACEDAY_CORS_ORIGIN=*\nEMPTY=\n\n");
-        let expected = [("EMPTY", ""), ("RACEDAY_CORS_ORIGIN", "*"), ("RACEDAY_LISTEN", "8080")];
+        let defaults = parse_defaults("# A=1\nRACEDAY_NGINX_LISTEN=8080\nRACEDAY_CORS_ORIGIN=*\nEMPTY=\n\n");
+        let expected = [("EMPTY", ""), ("RACEDAY_CORS_ORIGIN", "*"), ("RACEDAY_NGINX_LISTEN", "8080")];
         assert_eq!(defaults, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 

@@ -1,0 +1,64 @@
+//! `raceday-fetcher migrate` on databases whose history is not this program's: it says what to do next.
+
+mod fetcher;
+
+use postgres::Client;
+use xtask::stack::{Fetcher, Postgres};
+
+use crate::fetcher::{database, program};
+
+fn migrate(postgres: &Postgres) -> Result<String, String> {
+    let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", "raceday"))];
+    Fetcher::command(&program("raceday-fetcher"), &["migrate"], &variables).map_err(|error| format!("{error:#}"))
+}
+
+/// Changes the history, lets migrate fail, and puts it back; returns what migrate said.
+fn said_after(session: &mut Client, postgres: &Postgres, change: &str) -> String {
+    session.batch_execute("create temp table kept as table raceday.schema_history").unwrap();
+    session.batch_execute(change).unwrap();
+    let said = migrate(postgres).expect_err(change);
+    session
+        .batch_execute(
+            "truncate raceday.schema_history; insert into raceday.schema_history table kept; drop table kept",
+        )
+        .unwrap();
+    said
+}
+
+#[test]
+fn a_migration_that_is_not_this_program_s_is_refused_with_the_mend() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    for (change, what) in [
+        ("update raceday.schema_history set checksum = '1' where version = 2", "V2__"),
+        ("update raceday.schema_history set name = 'of_another_branch' where version = 3", "V3__of_another_branch"),
+        ("delete from raceday.schema_history where version = 2", "V2__"),
+    ] {
+        let said = said_after(&mut session, &postgres, change);
+        assert!(said.contains(what), "{said}");
+        assert!(said.contains("Nothing was changed") && said.contains("docs/runbooks/deploy.md"), "{said}");
+        assert!(said.contains("run the program of the version that applied it"), "{said}");
+    }
+    let said = migrate(&postgres).unwrap();
+    assert!(said.contains("applied before"), "{said}");
+    let runbook = xtask::layout::Layout::of_workspace().root().join("docs/runbooks/deploy.md");
+    assert!(std::fs::read_to_string(runbook).unwrap().contains("## When migrate refuses"));
+}
+
+#[test]
+fn a_former_version_runs_on_a_newer_schema() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    session
+        .batch_execute(
+            "insert into raceday.schema_history
+             select 999, 'of_a_later_version', applied_on, '1' from raceday.schema_history where version = 1",
+        )
+        .unwrap();
+    let said = migrate(&postgres).unwrap();
+    assert!(said.contains("the database is newer, with V999__of_a_later_version"), "{said}");
+    assert!(said.contains("sql/functions:"), "functions are put back: {said}");
+    // But not when one of its own is missing below it.
+    let said = said_after(&mut session, &postgres, "delete from raceday.schema_history where version = 2");
+    assert!(said.contains("is missing") && said.contains("Nothing was changed"), "{said}");
+}
