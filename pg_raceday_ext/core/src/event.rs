@@ -34,7 +34,7 @@ pub enum PayloadError {
     #[error("total of pool {0:?} does not fit its column (numeric(12,2))")]
     TotalTooLarge(String),
     /// No `data.meetings` array.
-    #[error("no meetings in it (data.meetings is missing); is it an answer to /meetings?")]
+    #[error("no meetings in it (data.meetings is missing or no list); is it an answer to /meetings?")]
     NoMeetings,
 }
 

@@ -1,5 +1,7 @@
 //! Reading a day's meetings list.
 
+use serde::{Deserialize, Deserializer};
+
 use crate::event::{PayloadError, rows};
 use crate::facts::capitalise;
 use crate::json::{self, Leaf, Lenient, Object, Objects, from_object};
@@ -61,9 +63,25 @@ from_object!(RawDocument { data: "data" });
 
 #[derive(Debug, Default)]
 struct RawData<'a> {
-    meetings: Objects<RawMeeting<'a>>,
+    meetings: Named<Objects<RawMeeting<'a>>>,
 }
 from_object!(RawData { meetings: "meetings" });
+
+/// A value whose key is there, be it null; `None` when the key is absent.
+#[derive(Debug)]
+struct Named<T>(Option<T>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|value| Self(Some(value)))
+    }
+}
 
 #[derive(Debug, Default)]
 struct RawMeeting<'a> {
@@ -120,10 +138,12 @@ impl MeetingsList {
             return Err(PayloadError::NoMeetings);
         };
         let mut list = Self::default();
-        if matches!(data.meetings.0, Lenient::Bad) {
-            return Err(PayloadError::NoMeetings);
-        }
-        for raw in rows(data.meetings, "meetings", &mut list.report).unwrap_or_default() {
+        // The vendor's schema requires the key and lets it be null, which is how its language writes a list of nothing.
+        let meetings = match data.meetings.0 {
+            None | Some(Objects(Lenient::Bad)) => return Err(PayloadError::NoMeetings),
+            Some(meetings) => meetings,
+        };
+        for raw in rows(meetings, "meetings", &mut list.report).unwrap_or_default() {
             list.read_meeting(raw, countries, categories);
         }
         list.meetings.sort_by(|a, b| a.meeting_id.cmp(&b.meeting_id));

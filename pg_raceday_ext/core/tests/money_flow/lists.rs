@@ -57,8 +57,27 @@ fn a_bad_meeting_or_race_costs_itself() {
 #[test]
 fn what_is_no_list_fails() {
     assert!(matches!(read(&LIST[..200]), Err(PayloadError::NotJson(_))));
-    for payload in ["null", "{}", "[]", r#"{"data":[]}"#, r#"{"data":{"meetings":{}}}"#] {
+    for payload in [
+        "null",
+        "{}",
+        "[]",
+        r#"{"data":null}"#,
+        r#"{"data":[]}"#,
+        r#"{"data":{}}"#,
+        r#"{"data":{"races":[]}}"#,
+        r#"{"data":{"meetings":{}}}"#,
+        r#"{"data":{"meetings":""}}"#,
+    ] {
         assert_eq!(read(payload), Err(PayloadError::NoMeetings), "{payload}");
     }
-    assert!(read(r#"{"data":{"meetings":[]}}"#).unwrap().races.is_empty(), "a day without racing");
+}
+
+#[test]
+fn a_list_of_nothing_is_a_day_without_racing() {
+    // The vendor's schema: `meetings` is required and nullable.
+    for payload in [r#"{"data":{"meetings":[]}}"#, r#"{"data":{"meetings":null}}"#] {
+        let list = read(payload).unwrap();
+        assert!(list.meetings.is_empty() && list.races.is_empty(), "{payload}");
+        assert_eq!(list.report.line(), None, "{payload}");
+    }
 }

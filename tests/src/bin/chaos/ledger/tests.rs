@@ -90,7 +90,9 @@ fn a_row_stands_for_the_answer_of_its_time_alone() {
     run.answer("dead", "a", kept("a", 1));
     run.answer("alive", "a", kept("a", 2));
     run.stage("a", 2);
-    assert_lost(run, "kept, and not staged");
+    let account = run.settle();
+    let lost: Vec<_> = account.lost.iter().map(|lost| (lost.given.fetcher.as_str(), lost.why)).collect();
+    assert_eq!(lost, [("dead", "kept, and not staged")]);
 }
 
 #[test]
