@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use xtask::layout::Layout;
 use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
 
+use crate::fetcher::small_disk::SmallDisk;
 use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, metric, program, unstaged, wait_metric};
 
 const SPEED: f64 = 5.0;
@@ -66,7 +67,7 @@ fn a_restart_of_postgresql_and_terminated_backends_are_no_more_than_a_pause() {
 }
 
 #[test]
-fn a_database_that_is_read_only_or_full_is_waited_for() {
+fn a_database_that_is_read_only_is_waited_for() {
     let (scene, fetcher) = running(3);
     let mut session = scene.sql();
     session.batch_execute("alter system set default_transaction_read_only = on").unwrap();
@@ -76,16 +77,21 @@ fn a_database_that_is_read_only_or_full_is_waited_for() {
     session.batch_execute("alter system reset default_transaction_read_only").unwrap();
     session.batch_execute("select pg_reload_conf()").unwrap();
     wait_for_recovery(&fetcher);
-    wait_metric(&fetcher, "raceday_spool_depth", |depth| depth == 0.0);
+    assert_nothing_lost(&scene, fetcher);
+}
 
-    // What PostgreSQL answers when the disk is full, without filling this machine's.
-    let full = "create function public.full() returns trigger language plpgsql as
-                $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
-                create trigger a_full before insert on raceday.staged_payloads for each statement execute function public.full();
-                grant usage on schema public to raceday_fetcher; grant execute on function public.full() to public";
-    session.batch_execute(full).unwrap();
+#[test]
+fn a_full_disk_is_waited_for() {
+    let mut disk = SmallDisk::start();
+    let scene = Scene::start_with(SPEED, 7, disk.postgres());
+    let fetcher = scene.fetcher("one");
+    wait_for_rush(&scene, &fetcher);
+    disk.fill(&scene.postgres);
     wait_for_spool(&fetcher);
-    session.batch_execute("drop trigger a_full on raceday.staged_payloads").unwrap();
+    let log = std::fs::read_to_string(scene.postgres.log()).unwrap();
+    assert!(log.contains("could not extend file"), "PostgreSQL has room:\n{log}");
+    assert_eq!(http_get(&format!("{}/health", fetcher.url())).unwrap().0, 200);
+    disk.make_room(&scene.postgres);
     wait_for_recovery(&fetcher);
     assert_nothing_lost(&scene, fetcher);
 }

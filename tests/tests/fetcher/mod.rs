@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod day;
+pub mod small_disk;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,12 +29,17 @@ pub fn database() -> Postgres {
 pub fn database_with(options: PostgresOptions) -> Postgres {
     let postgres = Postgres::start(options).unwrap();
     postgres.create_database("raceday").unwrap();
+    migrate(&postgres);
+    postgres
+}
+
+/// Migrates its database `raceday`.
+pub fn migrate(postgres: &Postgres) {
     let variables = [
         ("DATABASE_URL".to_owned(), postgres.url("postgres", "raceday")),
         ("RACEDAY_FETCHER_PASSWORD".to_owned(), postgres.password("raceday_fetcher").to_owned()),
     ];
     Fetcher::command(&program("raceday-fetcher"), &["migrate"], &variables).unwrap();
-    postgres
 }
 
 /// A program of the workspace.

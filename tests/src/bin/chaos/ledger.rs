@@ -100,6 +100,7 @@ struct Lost {
 }
 
 /// What became of an answer.
+#[derive(Debug, Clone, Copy)]
 enum Fate {
     Staged,
     Repeated,
