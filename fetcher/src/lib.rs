@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod migrate;
 pub mod once;
 pub mod poll;
+pub mod request;
 pub mod run;
 pub mod schedule;
 pub mod spool;

@@ -1,7 +1,5 @@
 //! The TAB's affiliates API: requests with retries, limits and conditions; an answer is bytes, never looked into.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::breaker::Breaker;
 use crate::config::SourceArgs;
+use crate::request::{self, Requests};
 
 /// Longest that a Retry-After is heeded: a slip of the TAB must not silence the fetcher for a day.
 const HOLD_MAX: Duration = Duration::from_mins(1);
@@ -132,34 +131,6 @@ pub struct Answer {
     pub request_id: String,
 }
 
-/// A request under way, known by its `X-Request-ID`. What became of it is logged at debug, whichever way it ends.
-struct Asking {
-    request_id: String,
-    ended: bool,
-}
-
-impl Asking {
-    fn ended(mut self, fetched: &Result<Fetched, FetchError>) {
-        self.ended = true;
-        let request_id = &self.request_id;
-        match fetched {
-            Ok(Fetched::Answer(answer)) => {
-                tracing::debug!(request.id = %request_id, body.xxh3 = format!("{:016x}", answer.hash), "answer.received");
-            }
-            Ok(Fetched::NotModified) => tracing::debug!(request.id = %request_id, "answer.not_modified"),
-            Err(error) => tracing::debug!(request.id = %request_id, error = %error, "request.failed"),
-        }
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        if !self.ended {
-            tracing::debug!(request.id = %self.request_id, "request.given_up");
-        }
-    }
-}
-
 /// What the TAB said.
 #[derive(Debug, Clone)]
 pub enum Fetched {
@@ -187,9 +158,7 @@ pub struct Tab {
     /// Counts failures, and stops asking when there are too many.
     pub breaker: Breaker,
     hold_until: Mutex<Option<Instant>>,
-    /// Begins the ids of this client's requests; another client's, and another process's, begin otherwise.
-    request_prefix: u64,
-    requests: AtomicU64,
+    requests: Requests,
 }
 
 impl Tab {
@@ -211,8 +180,7 @@ impl Tab {
             body_max_bytes: settings.body_max_bytes,
             breaker,
             hold_until: Mutex::new(None),
-            request_prefix: RandomState::new().hash_one(std::process::id()),
-            requests: AtomicU64::new(0),
+            requests: Requests::default(),
         })
     }
 
@@ -291,10 +259,9 @@ impl Tab {
         self.wait_for_hold(slot).await?;
         let permit = self.breaker.permit().ok_or(FetchError::Down)?;
         let asked = Instant::now();
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let asking = Asking { request_id: format!("{:016x}-{number}", self.request_prefix), ended: false };
-        let fetched = self.request(url, known, &asking.request_id).await;
-        asking.ended(&fetched);
+        let request = self.requests.begin();
+        let fetched = self.request(url, known, request.id()).await;
+        request.ended(&fetched);
         histogram!("nztab_fetch_seconds").record(asked.elapsed().as_secs_f64());
         match &fetched {
             Err(error) if error.blames_the_tab() => drop(permit),
@@ -321,7 +288,7 @@ impl Tab {
 
     async fn request(&self, url: Url, known: Option<&Validators>, request_id: &str) -> Result<Fetched, FetchError> {
         let conditions = known.map(Validators::conditions).unwrap_or_default();
-        let request = self.http.get(url).headers(conditions).header("x-request-id", request_id);
+        let request = self.http.get(url).headers(conditions).header(request::HEADER, request_id);
         let response = request.send().await.map_err(|error| sort(&error))?;
         match response.status() {
             StatusCode::OK => {}

@@ -74,8 +74,8 @@ fn env_example_has_every_setting_and_no_other_with_the_same_default() {
         .filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
         .collect();
     // `${NAME:+x}` is no default, but what becomes of a setting that is given.
-    let uses = text.split("${").skip(1).filter(|text| !text.split_once('}').unwrap().0.contains(":+"));
-    let used: BTreeSet<(&str, &str)> = uses.map(setting_and_default).collect();
+    let with_default = text.split("${").skip(1).filter(|text| !text.split_once('}').unwrap().0.contains(":+"));
+    let used: BTreeSet<(&str, &str)> = with_default.map(setting_and_default).collect();
     assert!(!used.is_empty());
     assert_eq!(used, documented);
 }
