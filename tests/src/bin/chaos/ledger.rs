@@ -143,7 +143,13 @@ pub fn settle(given: Vec<Given>, lives: &BTreeMap<String, Life>, staged: Staged)
     let mut account =
         Account { answered: given.len(), staged: staged.values().map(Vec::len).sum(), ..Account::default() };
     let bodies: BTreeSet<Body> = given.iter().map(|given| given.body.clone()).collect();
-    let mut book = Book { lives, rows: staged, kept: kept(&given, lives), asked_again: asked_again(&given) };
+    let mut book = Book {
+        lives,
+        rows: staged,
+        taken: BTreeMap::new(),
+        kept: kept(&given, lives),
+        asked_again: asked_again(&given),
+    };
     // First those that name their row: what is left then may belong to those whose fetcher could not say so any more.
     let (named, unnamed): (Vec<_>, Vec<_>) =
         given.into_iter().enumerate().partition(|(_, given)| matches!(book.word(given), Some(Word::Kept { .. })));
@@ -174,6 +180,7 @@ fn asked_again(given: &[Given]) -> BTreeMap<(String, String), usize> {
 struct Book<'a> {
     lives: &'a BTreeMap<String, Life>,
     rows: Staged,
+    taken: BTreeMap<Body, BTreeSet<i64>>,
     kept: BTreeSet<(String, Body)>,
     asked_again: BTreeMap<(String, String), usize>,
 }
@@ -222,11 +229,15 @@ impl Book<'_> {
         self.asked_again.get(&(given.fetcher.clone(), given.body.0.clone())).is_some_and(|last| *last > number)
     }
 
-    /// Takes a row of this body out of the book, the one fetched at `at_us` if that is known.
+    /// Takes a row of this body out of the book: the one fetched at `at_us`, or, if that is not known, one that says nothing
+    /// which another row has said.
     fn take(&mut self, body: &Body, at_us: Option<i64>) -> bool {
         let Some(rows) = self.rows.get_mut(body) else { return false };
-        let place = rows.iter().position(|row_us| at_us.is_none_or(|at_us| at_us == *row_us));
-        place.map(|place| rows.swap_remove(place)).is_some()
+        let taken = self.taken.entry(body.clone()).or_default();
+        let place = rows.iter().position(|row_us| at_us.map_or(!taken.contains(row_us), |at_us| at_us == *row_us));
+        let row_us = place.map(|place| rows.swap_remove(place));
+        taken.extend(row_us);
+        row_us.is_some()
     }
 }
 

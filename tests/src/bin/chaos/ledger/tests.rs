@@ -116,6 +116,18 @@ fn a_payload_staged_twice_is_an_error_of_the_run() {
 }
 
 #[test]
+fn a_payload_staged_twice_is_not_taken_for_that_of_a_killed_fetcher() {
+    let mut run = Run::new();
+    run.answer("dead", "a", None);
+    run.answer("alive", "a", kept("a", 1));
+    run.stage("a", 1);
+    run.stage("a", 1);
+    let account = run.settle();
+    assert_eq!((account.cut_off_unsaid, account.staged_twice), (1, 1));
+    assert!(!account.is_even());
+}
+
+#[test]
 fn a_row_that_nobody_answered_is_foreign() {
     let mut run = Run::new();
     run.answer("alive", "a", kept("a", 1));
