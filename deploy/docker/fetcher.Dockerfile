@@ -9,7 +9,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package raceday-fetcher && cp target/release/raceday-fetcher /usr/local/bin/
 
-FROM debian:13.1-slim
+FROM debian:13.7-slim
 # wget is for the health check.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates wget \

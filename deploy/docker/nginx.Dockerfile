@@ -1,6 +1,6 @@
 # nginx with deploy/nginx: its templates are filled from the environment at each start. Build context: the repository.
 
-FROM nginx:1.28.0-alpine
+FROM nginx:1.28.3-alpine
 COPY deploy/nginx/ /etc/nginx/
 RUN rm -rf /etc/nginx/conf.d && mkdir /etc/nginx/templates && mv /etc/nginx/*.template /etc/nginx/templates/
 # The image's own start script fills the templates; lower-case variables are nginx's and stay.
