@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)] // The only crate that may: plan.rs and guard.rs talk to PostgreSQL's C functions.
 
+mod answers;
 mod current;
 mod guard;
 mod history;

@@ -33,6 +33,13 @@ impl Plan {
         Self { sql, arg_types, options: pg_sys::CURSOR_OPT_CUSTOM_PLAN.cast_signed(), kept: OnceLock::new() }
     }
 
+    /// Like [`Plan::pruned`], for a statement with an order: planned so that its first rows come soon, which is along an index
+    /// and without a sort.
+    pub const fn in_order(sql: &'static str, arg_types: &'static [pg_sys::Oid]) -> Self {
+        let options = (pg_sys::CURSOR_OPT_CUSTOM_PLAN | pg_sys::CURSOR_OPT_FAST_PLAN).cast_signed();
+        Self { sql, arg_types, options, kept: OnceLock::new() }
+    }
+
     /// Runs the statement within the current SPI connection. A failure is raised as PostgreSQL's own error.
     pub fn run(&self, args: &[Option<pg_sys::Datum>]) -> Rows {
         assert_eq!(args.len(), self.arg_types.len(), "arguments of {}", self.sql);
@@ -50,7 +57,13 @@ impl Plan {
         }
     }
 
-    fn kept(&self) -> NonNull<pg_sys::_SPI_plan> {
+    /// The types of its arguments.
+    pub const fn arg_types(&self) -> &'static [pg_sys::Oid] {
+        self.arg_types
+    }
+
+    /// The plan itself, made at its first use within an SPI connection.
+    pub fn kept(&self) -> NonNull<pg_sys::_SPI_plan> {
         self.kept
             .get_or_init(|| {
                 let sql = CString::new(self.sql).expect("statements have no NUL");

@@ -1,14 +1,5 @@
 -- GET /api/entrants, /api/race-pools, /api/race-results
 
--- A race's history is thousands of values: they are put together as text, which costs half of what json_build_object does. None of them
--- needs quoting. The end of an object and the beginning of the next are the aggregate's delimiter: each || less is a copy less.
-
-create or replace function raceday.event_text(p_at timestamptz) returns text
-    language sql stable parallel safe
-    -- An event_timestamp is cut to milliseconds; a tenth of one more makes PostgreSQL write three digits of them and one to cut off.
-    return left(to_json(p_at at time zone 'UTC' + interval '100 microseconds')::text, 24);
-comment on function raceday.event_text(timestamptz) is 'The beginning of utc_text in quotes, without Z", at half the cost, for times in whole milliseconds';
-
 create or replace function raceday.entrant_body(p_entrant raceday.entrants) returns json
     language sql stable parallel safe
     return json_build_object(
@@ -33,59 +24,7 @@ create or replace function raceday.entrant_body(p_entrant raceday.entrants) retu
     );
 comment on function raceday.entrant_body(raceday.entrants) is 'A runner as the client reads it, without its history';
 
-create or replace function raceday.entrants_text(p_race_id text, p_first timestamptz, p_last timestamptz) returns text
-    language plpgsql stable parallel safe
-    set search_path = ''
-    -- With the bounds as constants the planner leaves out all other days; a generic plan would lock every partition.
-    set plan_cache_mode = force_custom_plan
-    -- The primary key read backwards is newest first for all runners at once, and hashing keeps that order for each of them; sorting
-    -- thousands of rows by runner would cost as much as all the rest.
-    set enable_sort = off
-as $$
-declare
-    v_text text;
-begin
-    with odds as (
-        select o.entrant_id, string_agg(o.value, 'Z"},{"odds":') as body
-        from (
-            select entrant_id, odds::text || case type
-                    when 'fixed_win' then ',"type":"fixed_win","timestamp":'
-                    when 'fixed_place' then ',"type":"fixed_place","timestamp":'
-                    when 'pool_win' then ',"type":"pool_win","timestamp":'
-                    else ',"type":"pool_place","timestamp":'
-                end || raceday.event_text(event_timestamp) as value
-            from raceday.odds_history
-            where race_id = p_race_id and event_timestamp between p_first and p_last
-            order by race_id desc, id desc
-        ) o
-        group by o.entrant_id
-    ), flow as (
-        select f.entrant_id, string_agg(f.value, 'Z"},{"hold_percentage":') as body
-        from (
-            select entrant_id, coalesce(hold_percentage::text, 'null') || ',"win_pool_amount":'
-                || coalesce(win_pool_amount::text, 'null') || ',"timestamp":' || raceday.event_text(event_timestamp) as value
-            from raceday.money_flow_history
-            where race_id = p_race_id and event_timestamp between p_first and p_last and type = 'bucketed_aggregation'
-            order by race_id desc, id desc
-        ) f
-        group by f.entrant_id
-    )
-    select string_agg(
-        rtrim(raceday.entrant_body(e)::text, '}')
-            || coalesce(',"odds_history":[{"odds":' || o.body || 'Z"}]', ',"odds_history":[]')
-            || coalesce(',"money_flow_history":[{"hold_percentage":' || f.body || 'Z"}]}', ',"money_flow_history":[]}'),
-        ',' order by e.runner_number, e.entrant_id)
-    into v_text
-    from raceday.entrants e
-    left join odds o on o.entrant_id = e.entrant_id
-    left join flow f on f.entrant_id = e.entrant_id
-    where e.race_id = p_race_id;
-    return v_text;
-end
-$$;
-comment on function raceday.entrants_text(text, timestamptz, timestamptz) is
-    'The runners of a race with the history of their odds and money, newest first, as the inside of a JSON array';
-
+-- A race's history is thousands of values: the extension writes them.
 create or replace function api.client_entrants(p_query text default null)
     returns api."application/json"
     language plpgsql stable parallel safe security definer
@@ -94,12 +33,19 @@ as $$
 declare
     v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_entrant_ids text[];
+    v_bodies text[];
     v_first timestamptz;
     v_last timestamptz;
 begin
+    select array_agg(e.entrant_id), array_agg(raceday.entrant_body(e)::text) into v_entrant_ids, v_bodies
+    from (select * from raceday.entrants where race_id = v_race_id order by runner_number, entrant_id) e;
+    if v_entrant_ids is null then
+        return '[]';
+    end if;
     select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
     from raceday.race_progress p where p.race_id = v_race_id;
-    return '[' || coalesce(raceday.entrants_text(v_race_id, v_first, v_last), '') || ']';
+    return raceday.raceday_entrants_json(v_race_id, v_entrant_ids, v_bodies, v_first, v_last);
 end
 $$;
 comment on function api.client_entrants(text) is 'GET /api/entrants: the runners of a race with the history of their odds and money';

@@ -80,56 +80,6 @@ $$;
 comment on function raceday.timeline_coverage(text[], text[], int[]) is
     'Which of the critical intervals a page covers for each entrant asked for; the page is given as its entrants and, in step, their intervals';
 
--- Insertion order is (race_id, id): one call at a time writes a race, so what a page left behind is never written later.
-create or replace function raceday.timeline_page(
-    p_race_id text, p_entrant_ids text[], p_after_id bigint, p_created_after timestamptz, p_limit int,
-    out documents text, out entrant_ids text[], out intervals int[], out next_cursor bigint, out next_created_at timestamptz
-)
-    language plpgsql stable parallel safe
-    set search_path = ''
-    -- With the bounds as constants the planner leaves out all other days; a generic plan would lock every partition.
-    set plan_cache_mode = force_custom_plan
-as $$
-declare
-    v_first timestamptz;
-    v_last timestamptz;
-    v_after_id bigint := coalesce(p_after_id, -1);
-    -- Compared in whole milliseconds, which is what clients send back.
-    v_created_from timestamptz := coalesce(p_created_after + interval '1 millisecond', '-infinity');
-begin
-    select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
-    from raceday.race_progress p where p.race_id = p_race_id;
-
-    with page as materialized (
-        select h.*
-        from raceday.money_flow_history h
-        where h.race_id = p_race_id
-          and h.event_timestamp between v_first and v_last
-          and h.id > v_after_id
-          and h.entrant_id = any (p_entrant_ids)
-          and h.type = 'bucketed_aggregation'
-          and h.time_interval > -65 and h.time_interval < 66
-          and h.created_at >= v_created_from
-        order by h.race_id, h.id
-        limit p_limit
-    ), document as (
-        select p.id, p.race_id, p.entrant_id, p.type, p.time_interval, p.time_to_start, p.interval_type, p.hold_percentage,
-            p.bet_percentage, p.incremental_win_amount, p.incremental_place_amount, p.win_pool_amount, p.place_pool_amount,
-            p.win_pool_percentage, p.place_pool_percentage, p.fixed_win_odds, p.fixed_place_odds, p.pool_win_odds, p.pool_place_odds,
-            raceday.utc_text(p.event_timestamp) as event_timestamp,
-            raceday.utc_text(p.polling_timestamp) as polling_timestamp,
-            raceday.utc_text(p.created_at) as created_at
-        from page p
-        order by p.time_interval, p.created_at, p.id
-    )
-    select (select json_agg(d)::text from document d), array_agg(p.entrant_id), array_agg(p.time_interval), max(p.id), max(p.created_at)
-    into documents, entrant_ids, intervals, next_cursor, next_created_at
-    from page p;
-end
-$$;
-comment on function raceday.timeline_page(text, text[], bigint, timestamptz, int) is
-    'A page of a race''s money flow, taken in insertion order, its documents sorted for the client';
-
 create or replace function api.client_money_flow_timeline(p_query text default null)
     returns api."application/json"
     language plpgsql stable parallel safe security definer
@@ -141,24 +91,27 @@ declare
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
     v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
+    v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
     v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));
+    -- Compared in whole milliseconds, which is what clients send back.
+    v_created_from timestamptz := coalesce(v_created_after + interval '1 millisecond', '-infinity');
     v_page record;
 begin
-    select * into v_page
-    from raceday.timeline_page(
-        v_race_id, v_entrant_ids,
-        case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint end,
-        v_created_after, v_limit);
+    select page.* into v_page
+    from raceday.race_progress p
+    cross join raceday.raceday_timeline_page(
+        v_race_id, v_entrant_ids, p.first_event_timestamp, p.last_event_timestamp, v_after_id, v_created_from, v_limit) page
+    where p.race_id = v_race_id;
     return '{"documents":' || coalesce(v_page.documents, '[]')
         || case when v_page.documents is null then ',"message":"No timeline data available"' else '' end
         || ',' || ltrim(json_build_object(
         'success', true,
-        'total', coalesce(cardinality(v_page.entrant_ids), 0),
+        'total', coalesce(cardinality(v_page.covered_ids), 0),
         'race_id', v_race_id,
         'entrant_ids', v_entrant_ids,
         'pool_type', lower(raceday.timeline_pool_type(v_query)),
         'bucketed_data', v_page.next_cursor is not null,
-        'interval_coverage', raceday.timeline_coverage(v_entrant_ids, v_page.entrant_ids, v_page.intervals),
+        'interval_coverage', raceday.timeline_coverage(v_entrant_ids, v_page.covered_ids, v_page.intervals),
         'next_cursor', v_page.next_cursor,
         'next_created_at', raceday.utc_text(v_page.next_created_at),
         'limit', v_limit,

@@ -32,8 +32,8 @@ begin
           and p.proname in (
               'request_header', 'decode_url_text', 'path_id', 'query_values', 'query_value', 'bounded_int', 'utc_text', 'parse_instant',
               'refuse', 'set_cache_headers', 'cacheable', 'version_answer', 'race_version', 'meeting_body', 'race_body', 'nav_body',
-              'event_text', 'entrant_body', 'entrants_text', 'cents', 'timeline_entrant_ids', 'timeline_pool_type',
-              'timeline_refusal', 'timeline_coverage', 'timeline_page', 'live_races_polled', 'default_alerts', 'valid_user_id',
+              'entrant_body', 'cents', 'timeline_entrant_ids', 'timeline_pool_type',
+              'timeline_refusal', 'timeline_coverage', 'live_races_polled', 'default_alerts', 'valid_user_id',
               'make_missing_alerts', 'alerts_body', 'body_value', 'read_indicator', 'number_within', 'indicator_problems',
               'alerts_problems', 'store_alerts', 'parse_body')
     loop

@@ -26,6 +26,9 @@ struct Options {
     /// Connections that ask at once
     #[arg(long, default_value_t = 10)]
     connections: u32,
+    /// Measure only this endpoint; may be repeated
+    #[arg(long, value_name = "ENDPOINT")]
+    only: Vec<String>,
     /// Seconds an endpoint
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -54,7 +57,8 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let uncached = Stack::start(&[("RACEDAY_RATE_LIMIT", "off"), ("RACEDAY_CACHE", "off")]);
     seed(&uncached);
-    let endpoints = endpoints(&uncached);
+    let mut endpoints = endpoints(&uncached);
+    endpoints.retain(|endpoint| options.only.is_empty() || options.only.iter().any(|name| name == endpoint.name));
     println!("{}, {} connections", uncached.rest_options.server.name(), options.connections);
     println!("{:<20} {:>6} {:>9} {:>9} {:>11} {:>8}", "endpoint", "cached", "p50 ms", "p95 ms", "requests/s", "SQL ms");
     let mut figures = Vec::new();

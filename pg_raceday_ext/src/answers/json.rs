@@ -1,0 +1,91 @@
+//! JSON text, written value by value.
+
+use pgrx::pg_sys;
+
+/// A JSON text in the making. Unknown values are `null`.
+#[derive(Default)]
+pub struct Json(Vec<u8>);
+
+impl Json {
+    /// An empty text with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    /// How long it is.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Appends what is JSON already.
+    pub fn raw(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.0.extend_from_slice(text.as_ref());
+        self
+    }
+
+    /// Appends an integer.
+    pub fn int(&mut self, value: Option<i64>) -> &mut Self {
+        match value {
+            Some(value) => self.raw(itoa::Buffer::new().format(value)),
+            None => self.raw("null"),
+        }
+    }
+
+    /// Appends hundredths as a number with two decimals.
+    pub fn hundredths(&mut self, value: Option<i64>) -> &mut Self {
+        let Some(value) = value else { return self.raw("null") };
+        let magnitude = value.unsigned_abs();
+        if value < 0 {
+            self.raw("-");
+        }
+        let cents = [b'.', b'0' + (magnitude / 10 % 10) as u8, b'0' + (magnitude % 10) as u8];
+        self.raw(itoa::Buffer::new().format(magnitude / 100)).raw(cents)
+    }
+
+    /// Appends a string, quoted and escaped.
+    pub fn string(&mut self, value: Option<&str>) -> &mut Self {
+        serde_json::to_writer(&mut self.0, &value).expect("memory does not fail to be written");
+        self
+    }
+
+    /// Appends a moment (microseconds since 2000) as a string.
+    pub fn moment(&mut self, value: Option<i64>) -> &mut Self {
+        match value {
+            Some(value) => self.raw("\"").raw(utc_text(value)).raw("\""),
+            None => self.raw("null"),
+        }
+    }
+
+    /// The text.
+    pub fn into_text(self) -> String {
+        String::from_utf8(self.0).expect("made of texts")
+    }
+}
+
+impl AsRef<[u8]> for Json {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A moment (microseconds since 2000) as `2025-10-05T12:00:00.000Z`, like `raceday.utc_text`.
+pub fn utc_text(moment: i64) -> String {
+    let (mut time, mut microseconds) = (pg_sys::pg_tm::default(), 0);
+    // SAFETY: the outputs that are not wanted may be null; without a time zone asked for, none is read.
+    let code = unsafe {
+        pg_sys::timestamp2tm(
+            moment,
+            std::ptr::null_mut(),
+            &raw mut time,
+            &raw mut microseconds,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    assert_eq!(code, 0, "no moment: {moment}");
+    let milliseconds = microseconds / 1000;
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{milliseconds:03}Z",
+        time.tm_year, time.tm_mon, time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec
+    )
+}
