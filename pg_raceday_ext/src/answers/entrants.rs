@@ -1,6 +1,6 @@
 //! GET /api/entrants: a race's runners with the history of their odds and money.
 
-use super::json::{Json, utc_text};
+use super::json::Json;
 use super::rows::{Row, Scan};
 use super::runners::Runners;
 use crate::plan::arg;
@@ -9,14 +9,14 @@ use pgrx::pg_sys::{TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 static ODDS: Scan = Scan::in_order(
-    "select entrant_id, event_timestamp, odds, type from raceday.odds_history
-     where race_id = $1 and event_timestamp between $2 and $3 order by race_id, id",
+    "select id, entrant_id, event_timestamp, odds, type from raceday.odds_history
+     where race_id = $1 and event_timestamp between $2 and $3 order by id",
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
 static MONEY: Scan = Scan::in_order(
-    "select entrant_id, event_timestamp, hold_percentage, win_pool_amount from raceday.money_flow_history
-     where race_id = $1 and event_timestamp between $2 and $3 and type = 'bucketed_aggregation' order by race_id, id",
+    "select id, entrant_id, event_timestamp, hold_percentage, win_pool_amount from raceday.money_flow_history
+     where race_id = $1 and event_timestamp between $2 and $3 and type = 'bucketed_aggregation' order by id",
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
@@ -37,9 +37,9 @@ fn raceday_entrants_json(
         let bounds = [arg(race_id), arg(first), arg(last)];
         Spi::connect(|_| {
             ODDS.look(&bounds, |row| {
-                odds.add(row, || Price { odds: row.hundredths(2), kind: price_kind(row.bytes(3)) })
+                odds.add(row, || Price { odds: row.hundredths(3), kind: price_kind(row.bytes(4)) })
             });
-            MONEY.look(&bounds, |row| money.add(row, || Money { hold: row.hundredths(2), win_cents: row.int(3) }));
+            MONEY.look(&bounds, |row| money.add(row, || Money { hold: row.hundredths(3), win_cents: row.int(4) }));
         });
     }
     let mut json = Json::with_capacity(1024 * entrants.len() + 90 * (odds.len() + money.len()));
@@ -83,9 +83,8 @@ fn price_kind(stored: Option<&[u8]>) -> &'static str {
 struct History<'a, T> {
     runners: Runners<'a>,
     of_runner: Vec<Vec<Entry<T>>>,
-    /// The moments of the polls as text, each written once.
-    moments: Vec<String>,
-    last_moment: Option<i64>,
+    /// The moments of the polls, each written once.
+    moments: Vec<(Option<i64>, Json)>,
 }
 
 struct Entry<T> {
@@ -96,16 +95,17 @@ struct Entry<T> {
 impl<'a, T> History<'a, T> {
     fn of(runners: Runners<'a>) -> Self {
         let of_runner = (0..runners.count()).map(|_| Vec::new()).collect();
-        Self { runners, of_runner, moments: Vec::new(), last_moment: None }
+        Self { runners, of_runner, moments: Vec::new() }
     }
 
-    /// Adds the value of a row that begins with entrant_id and event_timestamp, if it is of one of the runners. Wants more.
+    /// Adds the value of a row that begins with id, entrant_id and event_timestamp, if it is of one of the runners. Wants more.
     fn add(&mut self, row: &Row, value: impl FnOnce() -> T) -> bool {
-        if let Some(runner) = self.runners.place(row.bytes(0).unwrap_or_default()) {
-            let moment = row.timestamp(1);
-            if self.moments.is_empty() || self.last_moment != moment {
-                self.moments.push(moment.map(utc_text).unwrap_or_default());
-                self.last_moment = moment;
+        if let Some(runner) = self.runners.place(row.bytes(1).unwrap_or_default()) {
+            let moment = row.timestamp(2);
+            if self.moments.last().is_none_or(|(last, _)| *last != moment) {
+                let mut text = Json::default();
+                text.moment(moment);
+                self.moments.push((moment, text));
             }
             self.of_runner[runner].push(Entry { moment: self.moments.len() - 1, value: value() });
         }
@@ -121,7 +121,7 @@ impl<'a, T> History<'a, T> {
         for (at, entry) in self.of_runner[runner].iter().rev().enumerate() {
             json.raw(if at == 0 { "" } else { "," });
             write(json, &entry.value);
-            json.raw(",\"timestamp\":\"").raw(&self.moments[entry.moment]).raw("\"}");
+            json.raw(",\"timestamp\":").raw(&self.moments[entry.moment].1).raw("}");
         }
     }
 }

@@ -50,8 +50,8 @@ impl Json {
 
     /// Appends a moment (microseconds since 2000) as a string.
     pub fn moment(&mut self, value: Option<i64>) -> &mut Self {
-        match value {
-            Some(value) => self.raw("\"").raw(utc_text(value)).raw("\""),
+        match value.and_then(utc_text) {
+            Some(text) => self.raw("\"").raw(text).raw("\""),
             None => self.raw("null"),
         }
     }
@@ -68,24 +68,30 @@ impl AsRef<[u8]> for Json {
     }
 }
 
-/// A moment (microseconds since 2000) as `2025-10-05T12:00:00.000Z`, like `raceday.utc_text`.
-pub fn utc_text(moment: i64) -> String {
+/// A moment (microseconds since 2000) as `2025-10-05T12:00:00.000Z`, like `raceday.utc_text`; `None` outside of the years 0 to
+/// 9999.
+fn utc_text(moment: i64) -> Option<[u8; 24]> {
     let (mut time, mut microseconds) = (pg_sys::pg_tm::default(), 0);
+    let none = std::ptr::null_mut;
     // SAFETY: the outputs that are not wanted may be null; without a time zone asked for, none is read.
     let code = unsafe {
-        pg_sys::timestamp2tm(
-            moment,
-            std::ptr::null_mut(),
-            &raw mut time,
-            &raw mut microseconds,
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-        )
+        pg_sys::timestamp2tm(moment, none(), &raw mut time, &raw mut microseconds, none().cast(), none().cast())
     };
-    assert_eq!(code, 0, "no moment: {moment}");
-    let milliseconds = microseconds / 1000;
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{milliseconds:03}Z",
-        time.tm_year, time.tm_mon, time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec
-    )
+    let year = u32::try_from(time.tm_year).ok().filter(|year| code == 0 && *year <= 9999)?;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    write_digits(&mut text[0..4], year);
+    let rest = [time.tm_mon, time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec];
+    for (at, value) in rest.into_iter().enumerate() {
+        write_digits(&mut text[5 + 3 * at..7 + 3 * at], value.unsigned_abs());
+    }
+    write_digits(&mut text[20..23], microseconds.unsigned_abs() / 1000);
+    Some(text)
+}
+
+/// Writes a number into a field of digits, from its end.
+fn write_digits(field: &mut [u8], mut value: u32) {
+    for digit in field.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
 }

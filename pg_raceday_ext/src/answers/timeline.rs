@@ -9,7 +9,7 @@ use pgrx::pg_sys::{INT8OID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 use std::ops::Range;
 
-// (race_id, id) is a race's insertion order: one call at a time writes it, so what a page left behind is never written later.
+// A race's ids are in its insertion order: one call at a time writes it, so what a page left behind is never written later.
 static ROWS: Scan = Scan::in_order(
     "select id, entrant_id, time_interval, created_at, race_id, type, time_to_start, interval_type, hold_percentage, bet_percentage,
          incremental_win_amount, incremental_place_amount, win_pool_amount, place_pool_amount, win_pool_percentage,
@@ -17,7 +17,7 @@ static ROWS: Scan = Scan::in_order(
      from raceday.money_flow_history
      where race_id = $1 and event_timestamp between $2 and $3 and id > $4 and created_at >= $5
          and type = 'bucketed_aggregation' and time_interval > -65 and time_interval < 66
-     order by race_id, id",
+     order by id",
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID],
 );
 

@@ -3,6 +3,7 @@
 #![allow(clippy::wildcard_imports)] // Every test module uses the same few things of this one.
 
 mod access;
+mod answers;
 mod bad_input;
 mod checks;
 mod ingest;
