@@ -75,6 +75,16 @@ create or replace function raceday.query_value(p_query text, variadic p_names te
     return (raceday.query_values(p_query, p_names))[1];
 comment on function raceday.query_value(text, text[]) is 'The first value of a parameter that is not empty; null when there is none';
 
+create or replace function raceday.asked_query(p_query text) returns text
+    language sql stable parallel safe
+    return coalesce(p_query, raceday.request_header('x-raceday-query'));
+comment on function raceday.asked_query(text) is 'The query given or, without one, that of the REST request being answered';
+
+create or replace function raceday.asked(p_query text, variadic p_names text[]) returns text
+    language sql stable parallel safe
+    return (raceday.query_values(raceday.asked_query(p_query), p_names))[1];
+comment on function raceday.asked(text, text[]) is 'query_value of asked_query: for functions with one parameter';
+
 create or replace function raceday.bounded_int(p_text text, p_default int, p_min int, p_max int) returns int
     language sql immutable parallel safe
     return case
@@ -144,6 +154,19 @@ begin
 end
 $$;
 comment on function raceday.cacheable(json) is 'Returns the body, having set the headers ETag and Cache-Control';
+
+create or replace function raceday.found(p_body json, p_missing text) returns json
+    language plpgsql volatile parallel unsafe
+    set search_path = ''
+as $$
+begin
+    if p_body is null then
+        return raceday.refuse(404, p_missing);
+    end if;
+    return raceday.cacheable(p_body);
+end
+$$;
+comment on function raceday.found(json, text) is 'Answers with the body, cacheable, or 404 when there is none';
 
 -- Of a large answer nginx asks for the version first: 200 when there is a body to fetch, 401 when the client has this version already,
 -- 403 when the request is refused (the codes that nginx's auth_request lets through). A refused request is asked again, to explain.

@@ -26,11 +26,11 @@ comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the 
 
 create or replace function api.client_meetings(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_query text := raceday.asked_query(p_query);
     v_date text := raceday.query_value(v_query, 'date');
     v_race_type text := lower(raceday.query_value(v_query, 'raceType', 'race_type'));
     v_body json;
@@ -56,18 +56,13 @@ comment on function api.client_meetings(text) is 'GET /api/meetings: meetings, b
 
 create or replace function api.client_meeting(p_id text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());
-    v_body json;
 begin
-    select raceday.meeting_body(m) into v_body from raceday.meetings m where m.meeting_id = v_id;
-    if not found then
-        return raceday.refuse(404, 'Meeting not found');
-    end if;
-    return raceday.cacheable(v_body);
+    return raceday.found((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting not found');
 end
 $$;
 comment on function api.client_meeting(text) is 'GET /api/meetings/:id: one meeting';

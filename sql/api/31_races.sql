@@ -32,12 +32,11 @@ comment on function raceday.nav_body(raceday.races) is 'A race as a step of navi
 
 create or replace function api.client_races(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
-    v_meeting_id text := raceday.query_value(v_query, 'meetingId', 'meeting_id');
+    v_meeting_id text := raceday.asked(p_query, 'meetingId', 'meeting_id');
     v_body json;
 begin
     if v_meeting_id is null then
@@ -53,30 +52,24 @@ comment on function api.client_races(text) is 'GET /api/races: the races of a me
 
 create or replace function api.client_race(p_id text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());
-    v_body json;
 begin
-    select raceday.race_body(r) into v_body from raceday.races r where r.race_id = v_id;
-    if not found then
-        return raceday.refuse(404, 'Race not found');
-    end if;
-    return raceday.cacheable(v_body);
+    return raceday.found((select raceday.race_body(r) from raceday.races r where r.race_id = v_id), 'Race not found');
 end
 $$;
 comment on function api.client_race(text) is 'GET /api/races/:id: one race';
 
 create or replace function api.client_race_navigation(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
-    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
     v_start_time timestamptz;
 begin
     if v_race_id is null then
@@ -106,11 +99,11 @@ comment on function api.client_race_navigation(text) is 'GET /api/races/navigati
 
 create or replace function api.client_upcoming_races(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_query text := raceday.asked_query(p_query);
     v_window_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'windowMinutes', 'window_minutes'), 120, 0, 480);
     v_lookback_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'lookbackMinutes', 'lookback_minutes'), 5, 0, 120);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 50, 1, 100);
@@ -145,7 +138,7 @@ comment on function api.client_upcoming_races(text) is 'GET /api/races/upcoming:
 
 create or replace function api.client_next_scheduled_race(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare

@@ -31,8 +31,7 @@ create or replace function api.client_entrants(p_query text default null)
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
-    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
     v_entrant_ids text[];
     v_bodies text[];
     v_first timestamptz;
@@ -52,11 +51,11 @@ comment on function api.client_entrants(text) is 'GET /api/entrants: the runners
 
 create or replace function api.client_entrants_version(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_query text := raceday.asked_query(p_query);
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
 begin
     return raceday.version_answer(
@@ -72,12 +71,11 @@ comment on function raceday.cents(numeric) is 'Dollars with cents as integer cen
 
 create or replace function api.client_race_pools(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
-    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
     v_body json;
 begin
     if v_race_id is null then
@@ -99,22 +97,18 @@ begin
     ) into v_body
     from raceday.race_pools p
     where p.race_id = v_race_id;
-    if not found then
-        return raceday.refuse(404, 'Race pools not found');
-    end if;
-    return raceday.cacheable(v_body);
+    return raceday.found(v_body, 'Race pools not found');
 end
 $$;
 comment on function api.client_race_pools(text) is 'GET /api/race-pools: the tote pools of a race, in cents';
 
 create or replace function api.client_race_results(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
-    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
     v_body json;
 begin
     if v_race_id is null then
@@ -136,10 +130,7 @@ begin
     ) into v_body
     from raceday.race_results r
     where r.race_id = v_race_id;
-    if not found then
-        return raceday.refuse(404, 'Race results not found');
-    end if;
-    return raceday.cacheable(v_body);
+    return raceday.found(v_body, 'Race results not found');
 end
 $$;
 comment on function api.client_race_results(text) is 'GET /api/race-results: placings, dividends and final fixed odds of a race';

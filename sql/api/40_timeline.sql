@@ -86,7 +86,7 @@ create or replace function api.client_money_flow_timeline(p_query text default n
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_query text := raceday.asked_query(p_query);
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
@@ -124,11 +124,11 @@ comment on function api.client_money_flow_timeline(text) is 'GET /api/money-flow
 
 create or replace function api.client_money_flow_timeline_version(p_query text default null)
     returns json
-    language plpgsql stable parallel safe security definer
+    language plpgsql stable parallel unsafe security definer
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
+    v_query text := raceday.asked_query(p_query);
 begin
     return raceday.version_answer(
         v_query, raceday.timeline_refusal(v_query), raceday.race_version(raceday.query_value(v_query, 'raceId', 'race_id')));

@@ -70,8 +70,7 @@ create or replace function api.client_alert_configs(p_query text default null)
     set search_path = ''
 as $$
 declare
-    v_query text := coalesce(p_query, raceday.request_header('x-raceday-query'));
-    v_user_id text := coalesce(raceday.query_value(v_query, 'userId', 'user_id'), 'Default User');
+    v_user_id text := coalesce(raceday.asked(p_query, 'userId', 'user_id'), 'Default User');
 begin
     if not raceday.valid_user_id(v_user_id) then
         return raceday.refuse(400, 'userId must be text of at most 200 characters');

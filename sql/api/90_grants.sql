@@ -24,18 +24,15 @@ begin
         execute format('grant execute on function %s to web_anon', v_object.name);
     end loop;
 
-    -- What they are made of is nobody's to call but their owner's.
+    -- What they are made of is nobody's to call but their owner's. (What runs as its owner has been given the right one already, and an
+    -- extension's functions are not ours.)
     for v_object in
         select p.oid::regprocedure as name
         from pg_catalog.pg_proc p
-        where p.pronamespace = 'raceday'::regnamespace
-          and p.proname in (
-              'request_header', 'decode_url_text', 'path_id', 'query_values', 'query_value', 'bounded_int', 'utc_text', 'parse_instant',
-              'refuse', 'set_cache_headers', 'cacheable', 'version_answer', 'race_version', 'meeting_body', 'race_body', 'nav_body',
-              'entrant_body', 'cents', 'timeline_entrant_ids', 'timeline_pool_type',
-              'timeline_refusal', 'timeline_coverage', 'live_races_polled', 'default_alerts', 'valid_user_id',
-              'make_missing_alerts', 'alerts_body', 'body_value', 'read_indicator', 'number_within', 'indicator_problems',
-              'alerts_problems', 'store_alerts', 'parse_body')
+        where p.pronamespace = 'raceday'::regnamespace and p.proowner <> 'raceday_owner'::regrole and not p.prosecdef
+          and not exists (
+              select from pg_catalog.pg_depend d
+              where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
     loop
         execute format('alter function %s owner to raceday_owner', v_object.name);
         execute format('revoke all on function %s from public', v_object.name);
