@@ -24,6 +24,7 @@ static MONEY: Scan = Scan::in_order(
 /// first. The bounds are those of the race's history; without them there is none.
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::needless_pass_by_value)] // Arguments come by value.
 fn raceday_entrants_json(
     race_id: &str,
     entrant_ids: pgrx::Array<'_, &str>,

@@ -25,10 +25,10 @@ static ROWS: Scan = Scan::in_order(
 /// told about them. No row when it is empty. The bounds are those of the race's history.
 #[pg_extern(stable, parallel_safe, strict)]
 #[search_path(pg_catalog, pg_temp)]
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity, clippy::needless_pass_by_value)] // Arguments come by value.
 fn raceday_timeline_page(
     race_id: &str,
-    entrant_ids: Vec<String>,
+    entrant_ids: pgrx::Array<'_, &str>,
     first_event_timestamp: TimestampWithTimeZone,
     last_event_timestamp: TimestampWithTimeZone,
     after_id: i64,
@@ -44,7 +44,7 @@ fn raceday_timeline_page(
         name!(next_created_at, TimestampWithTimeZone),
     ),
 > {
-    let mut runners = Runners::new(entrant_ids.iter().map(String::as_str));
+    let mut runners = Runners::new(entrant_ids.iter().map(Option::unwrap_or_default));
     let max_documents = usize::try_from(max_documents).unwrap_or_default();
     let mut page = Page::default();
     let bounds =
@@ -59,6 +59,8 @@ fn raceday_timeline_page(
     });
     TableIterator::new(page.finish())
 }
+
+type PageRow = (String, Vec<String>, Vec<i32>, i64, TimestampWithTimeZone);
 
 /// The documents of a page, each written as it comes.
 #[derive(Default)]
@@ -84,7 +86,7 @@ impl Page {
         self.covered_ids.push(row.text(1).unwrap_or_default().to_owned());
     }
 
-    fn finish(mut self) -> Option<(String, Vec<String>, Vec<i32>, i64, TimestampWithTimeZone)> {
+    fn finish(mut self) -> Option<PageRow> {
         let (next_cursor, next_created_at) = self.documents.last().map(|last| (last.id, last.created_at))?;
         let next_created_at = TimestampWithTimeZone::try_from(next_created_at).ok()?;
         let interval = |document: &Document| i32::try_from(document.interval).unwrap_or_default();
