@@ -1,8 +1,9 @@
 //! `pg_raceday_ext`: the edge between PostgreSQL and `raceday-core`.
 //!
 //! `sql.rs` is what SQL users see; `ingest.rs` and `process.rs` are one call; `staging.rs`, `load.rs` and `write.rs` are its statements.
+//! `answers` is for readers: the large parts of REST answers.
 
-#![allow(unsafe_code)] // The only crate that may: plan.rs and guard.rs talk to PostgreSQL's C functions.
+#![allow(unsafe_code)] // The only crate that may: plan.rs, guard.rs and answers talk to PostgreSQL's C functions.
 
 mod answers;
 mod current;
