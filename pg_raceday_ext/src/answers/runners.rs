@@ -1,16 +1,21 @@
 //! The runners that an answer is about.
 
-/// Entrant ids in their order.
+use std::collections::HashMap;
+
+/// Entrant ids in their order. There may be thousands: a client names those that it wants.
 #[derive(Clone)]
 pub struct Runners<'a> {
     ids: Vec<&'a [u8]>,
-    last: usize,
+    places: HashMap<&'a [u8], usize>,
+    next: usize,
 }
 
 impl<'a> Runners<'a> {
     /// These ids.
     pub fn new(ids: impl Iterator<Item = &'a str>) -> Self {
-        Self { ids: ids.map(str::as_bytes).collect(), last: 0 }
+        let ids: Vec<&[u8]> = ids.map(str::as_bytes).collect();
+        let places = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        Self { ids, places, next: 0 }
     }
 
     /// How many they are.
@@ -18,12 +23,11 @@ impl<'a> Runners<'a> {
         self.ids.len()
     }
 
-    /// The place of a runner, looked for from the one after the last on: a poll's rows list the runners in one order.
+    /// The place of a runner. Mostly it is the one after the last that was asked for: a poll's rows list the runners in one order.
     pub fn place(&mut self, entrant_id: &[u8]) -> Option<usize> {
-        let count = self.ids.len();
-        let mut places = (1..=count).map(|step| (self.last + step) % count);
-        let place = places.find(|place| self.ids[*place] == entrant_id)?;
-        self.last = place;
+        let guess = self.ids.get(self.next).filter(|id| **id == entrant_id).map(|_| self.next);
+        let place = guess.or_else(|| self.places.get(entrant_id).copied())?;
+        self.next = if place + 1 < self.ids.len() { place + 1 } else { 0 };
         Some(place)
     }
 }
