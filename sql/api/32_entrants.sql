@@ -64,10 +64,29 @@ begin
 end
 $$;
 comment on function api.client_entrants_version(text) is 'The version of what client_entrants answers: nginx asks for it before the body';
+
 create or replace function raceday.cents(p_dollars numeric) returns bigint
     language sql immutable parallel safe
     return (p_dollars * 100)::bigint;
 comment on function raceday.cents(numeric) is 'Dollars with cents as integer cents';
+
+create or replace function raceday.pools_body(p_pools raceday.race_pools) returns json
+    language sql stable parallel safe
+    return json_build_object(
+        'race_id', p_pools.race_id,
+        'win_pool_total', raceday.cents(p_pools.win_pool_total),
+        'place_pool_total', raceday.cents(p_pools.place_pool_total),
+        'quinella_pool_total', raceday.cents(p_pools.quinella_pool_total),
+        'trifecta_pool_total', raceday.cents(p_pools.trifecta_pool_total),
+        'exacta_pool_total', raceday.cents(p_pools.exacta_pool_total),
+        'first4_pool_total', raceday.cents(p_pools.first4_pool_total),
+        'total_race_pool', raceday.cents(p_pools.total_race_pool),
+        'currency', p_pools.currency,
+        'data_quality_score', p_pools.data_quality_score,
+        'extracted_pools', p_pools.extracted_pools,
+        'last_updated', raceday.utc_text(p_pools.last_updated)
+    );
+comment on function raceday.pools_body(raceday.race_pools) is 'The pools of a race as the client reads them, in cents';
 
 create or replace function api.client_race_pools(p_query text default null)
     returns json
@@ -76,31 +95,33 @@ create or replace function api.client_race_pools(p_query text default null)
 as $$
 declare
     v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
-    v_body json;
 begin
     if v_race_id is null then
         return raceday.refuse(400, 'raceId is required');
     end if;
-    select json_build_object(
-        'race_id', p.race_id,
-        'win_pool_total', raceday.cents(p.win_pool_total),
-        'place_pool_total', raceday.cents(p.place_pool_total),
-        'quinella_pool_total', raceday.cents(p.quinella_pool_total),
-        'trifecta_pool_total', raceday.cents(p.trifecta_pool_total),
-        'exacta_pool_total', raceday.cents(p.exacta_pool_total),
-        'first4_pool_total', raceday.cents(p.first4_pool_total),
-        'total_race_pool', raceday.cents(p.total_race_pool),
-        'currency', p.currency,
-        'data_quality_score', p.data_quality_score,
-        'extracted_pools', p.extracted_pools,
-        'last_updated', raceday.utc_text(p.last_updated)
-    ) into v_body
-    from raceday.race_pools p
-    where p.race_id = v_race_id;
-    return raceday.found(v_body, 'Race pools not found');
+    return raceday.found(
+        (select raceday.pools_body(p) from raceday.race_pools p where p.race_id = v_race_id), 'Race pools not found');
 end
 $$;
 comment on function api.client_race_pools(text) is 'GET /api/race-pools: the tote pools of a race, in cents';
+
+create or replace function raceday.results_body(p_results raceday.race_results) returns json
+    language sql stable parallel safe
+    return json_build_object(
+        'race_id', p_results.race_id,
+        'results_available', p_results.results_available,
+        'results_data', p_results.results_data,
+        'dividends_data', p_results.dividends_data,
+        'fixed_odds_data', p_results.fixed_odds_data,
+        'result_status', p_results.result_status,
+        'photo_finish', p_results.photo_finish,
+        'stewards_inquiry', p_results.stewards_inquiry,
+        'protest_lodged', p_results.protest_lodged,
+        'result_time', raceday.utc_text(p_results.result_time),
+        'created_at', raceday.utc_text(p_results.created_at),
+        'updated_at', raceday.utc_text(p_results.updated_at)
+    );
+comment on function raceday.results_body(raceday.race_results) is 'The results of a race as the client reads them';
 
 create or replace function api.client_race_results(p_query text default null)
     returns json
@@ -109,28 +130,12 @@ create or replace function api.client_race_results(p_query text default null)
 as $$
 declare
     v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
-    v_body json;
 begin
     if v_race_id is null then
         return raceday.refuse(400, 'raceId is required');
     end if;
-    select json_build_object(
-        'race_id', r.race_id,
-        'results_available', r.results_available,
-        'results_data', r.results_data,
-        'dividends_data', r.dividends_data,
-        'fixed_odds_data', r.fixed_odds_data,
-        'result_status', r.result_status,
-        'photo_finish', r.photo_finish,
-        'stewards_inquiry', r.stewards_inquiry,
-        'protest_lodged', r.protest_lodged,
-        'result_time', raceday.utc_text(r.result_time),
-        'created_at', raceday.utc_text(r.created_at),
-        'updated_at', raceday.utc_text(r.updated_at)
-    ) into v_body
-    from raceday.race_results r
-    where r.race_id = v_race_id;
-    return raceday.found(v_body, 'Race results not found');
+    return raceday.found(
+        (select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id), 'Race results not found');
 end
 $$;
 comment on function api.client_race_results(text) is 'GET /api/race-results: placings, dividends and final fixed odds of a race';
