@@ -27,23 +27,29 @@ pub struct Server {
 impl Server {
     /// Starts a server and migrates databases of these names, with partitions for the simulated races' days.
     pub fn start(databases: &[&str]) -> Self {
-        let layout = Layout::of_workspace();
-        let postgres = Postgres::start(PostgresOptions::scratch(&layout).unwrap()).unwrap();
+        let postgres = Postgres::start(PostgresOptions::scratch(&Layout::of_workspace()).unwrap()).unwrap();
+        let server = Self { postgres };
         for database in databases {
-            postgres.create_database(database).unwrap();
-            let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", database))];
-            Fetcher::command(&layout.built("raceday-fetcher").unwrap(), &["migrate"], &variables).unwrap();
+            server.postgres.create_database(database).unwrap();
+            server.migrate(database);
             // The races are of a past day, whose partitions retention would put into the archive: pg_partman's worker comes
             // only to the database `raceday`, but nothing in a test should hang on what its database is called.
-            postgres.execute(database, "update partman.part_config set retention = null").unwrap();
+            server.postgres.execute(database, "update partman.part_config set retention = null").unwrap();
             let start = Simulator::with(SEED).bench_start(0);
-            let mut client = postgres.connect(database).unwrap();
+            let mut client = server.connect(database);
             let days: Vec<_> = (-1..=1).map(|day| start + Duration::days(day)).collect();
             for table in ["raceday.money_flow_history", "raceday.odds_history", "raceday.staged_payloads"] {
                 client.execute("select partman.create_partition_time($1, $2)", &[&table, &days]).unwrap();
             }
         }
-        Self { postgres }
+        server
+    }
+
+    /// Brings a database to the newest schema, functions and extension.
+    pub fn migrate(&self, database: &str) {
+        let program = Layout::of_workspace().built("raceday-fetcher").unwrap();
+        let variables = [("DATABASE_URL".to_owned(), self.postgres.url("postgres", database))];
+        Fetcher::command(&program, &["migrate"], &variables).unwrap();
     }
 
     /// A session of the superuser.
