@@ -90,15 +90,19 @@ impl Crew {
         Ok(Measured { latencies, wall, cpu })
     }
 
-    /// Handles the polls in batches of one a session, all at once; a latency is a batch's.
+    /// Handles the polls in batches of one a session, all at once, in a task each as the fetcher's workers are; a latency is a
+    /// batch's.
     pub async fn batches(&self, polls: &[Poll]) -> Result<Measured> {
         let began = Instant::now();
         let cpu_before = Cpu::used(self.postmaster)?;
         let mut latencies = Vec::new();
         for batch in polls.chunks_exact(self.sessions.len()) {
             let batch_began = Instant::now();
-            let handling = self.sessions.iter().zip(batch).map(|(session, poll)| session.handle(poll));
-            future::try_join_all(handling).await?;
+            let handling = self.sessions.iter().cloned().zip(batch.iter().cloned());
+            let tasks = handling.map(|(session, poll)| tokio::spawn(async move { session.handle(&poll).await }));
+            for handled in future::try_join_all(tasks).await? {
+                handled?;
+            }
             latencies.push(batch_began.elapsed());
         }
         let cpu = Cpu::used(self.postmaster)?.since(cpu_before);
