@@ -132,16 +132,6 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
         lists::process(&mut call, &payloads);
         return call;
     }
-    if let [payload] = payloads.as_slice()
-        && is_repeated(payload, &load::newest(race_id))
-    {
-        // Nothing to read, nothing to write but that it came.
-        staging::mark(race_id, payload.key, &Mark::unchanged());
-        history::note_repeated(race_id, payload.key.fetched_us);
-        call.processed = 1;
-        call.transform = began.elapsed();
-        return call;
-    }
     let before = load::load(race_id);
     let mut now = before.state.clone();
     let oldest = payloads.iter().find(|payload| is_older(payload, &before)).map(|payload| payload.key.fetched_us);
@@ -169,6 +159,7 @@ pub fn process_newest(race_id: &str, incoming: &Incoming) -> Option<Call> {
         return None;
     }
     if is_repeated(&payload, &newest) {
+        // Nothing to read, nothing to write but that it came.
         call.processed = 1;
         call.transform = began.elapsed();
         incoming.insert(race_id, &Mark::unchanged());

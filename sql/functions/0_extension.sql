@@ -1,4 +1,4 @@
--- The extension, brought to the version that is installed on the server, and its functions' owner.
+-- The extension, brought to the version that is installed on the server, its functions' owner, and what each of them does.
 --
 -- They write tables that their callers may not touch, as the tables' owner and not as the superuser who made the extension. A dump does not
 -- keep the owner of an extension's functions, and an update may bring new ones: so this is said again by every `migrate`.
@@ -25,3 +25,16 @@ begin
     end loop;
 end
 $$;
+
+comment on function raceday.raceday_ingest(text, text, timestamptz, text, bytea) is
+    'Stages a payload (event or meetings; as text, or as bytes when it is none) and handles all pending ones of its race; one that is staged already is not staged again';
+comment on function raceday.raceday_stage(text, text, timestamptz, text, bytea) is 'Stages a payload for a later raceday_process; true unless it was staged already';
+comment on function raceday.raceday_process(text) is 'Handles all pending payloads of a race, or of a day''s list (meetings:YYYY-MM-DD), and says what it did';
+comment on function raceday.raceday_process_pending(int) is 'raceday_process for up to so many races, the longest waiting first; races that another call is at are left out';
+comment on function raceday.raceday_rebuild(text) is 'Recomputes a race''s derived rows from its staged payloads; readers see the old rows until it commits';
+comment on function raceday.raceday_rebuild_day(date) is 'raceday_rebuild for every race of a New Zealand day, with a NOTICE a race';
+comment on function raceday.raceday_replay(text) is 'The money-flow rows that a race''s staged payloads give, written nowhere: what the table should hold';
+comment on function raceday.raceday_transform(text, timestamptz) is 'The money-flow rows that a race''s first payload would give, written nowhere; amounts in cents';
+comment on function raceday.raceday_time_interval(int) is 'The bucket of so many seconds before the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, then -1, -2, ...';
+comment on function raceday.raceday_entrants_json(text, text[], text[], timestamptz, timestamptz) is 'For api.client_entrants: the runners given, each with the history of its odds and money';
+comment on function raceday.raceday_timeline_page(text, text[], timestamptz, timestamptz, bigint, timestamptz, int) is 'For api.client_money_flow_timeline: a page of a race''s money flow as documents';

@@ -156,7 +156,7 @@ fn standby_of(primary: &Postgres, folder: &TempDir) -> Postgres {
     let data = folder.path().join("standby");
     let mut copy = unprivileged(primary.prefix().program("pg_basebackup"));
     copy.args(["-d", &primary.url("postgres", "postgres"), "-R", "-c", "fast", "-D"]).arg(&data);
-    if let Some(path) = primary.prefix().library_path() {
+    if let Some(path) = primary.prefix().ld_library_path() {
         copy.env("LD_LIBRARY_PATH", path);
     }
     let done = copy.stdin(Stdio::null()).output().unwrap();

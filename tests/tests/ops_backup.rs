@@ -186,7 +186,7 @@ fn tool(server: &Postgres, program: &str, arguments: &[&str]) {
     let mut command = Command::new(server.prefix().program(program));
     command.args(["--host", "127.0.0.1", "--username", "postgres", "--port", &server.port().to_string()]);
     command.args(arguments).env("PGPASSWORD", server.password("postgres"));
-    if let Some(libraries) = server.prefix().library_path() {
+    if let Some(libraries) = server.prefix().ld_library_path() {
         command.env("LD_LIBRARY_PATH", libraries);
     }
     let output = command.output().unwrap();

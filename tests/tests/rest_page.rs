@@ -113,9 +113,9 @@ fn a_picture_of_it_in_dark_is_another() {
 }
 
 #[test]
-fn it_is_small_and_of_three_files_that_name_no_other() {
+fn it_is_small_and_of_four_files_that_name_no_other() {
     let stack = Stack::shared();
-    let files = ["/", "/page.css", "/page.js"].map(|path| stack.get(path));
+    let files = ["/", "/page.css", "/page.js", "/grid.js"].map(|path| stack.get(path));
     assert!(files.iter().all(|file| file.status == 200));
     let bytes: usize = files.iter().map(|file| file.body.len()).sum();
     assert!(bytes < 60_000, "{bytes} bytes");

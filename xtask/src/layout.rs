@@ -106,7 +106,7 @@ impl Prefix {
     }
 
     /// What its programs need as `LD_LIBRARY_PATH`: without it extensions pick up the system's older libpq.
-    pub fn library_path(&self) -> Option<PathBuf> {
+    pub fn ld_library_path(&self) -> Option<PathBuf> {
         let folder = self.root.join("lib");
         folder.join("libpq.so.5").exists().then_some(folder)
     }

@@ -81,7 +81,7 @@ impl PgrxEnvironment {
         command.env("PGRX_HOME", &self.home).envs(self.libclang.iter().map(|(name, value)| (name, value)));
         let private =
             self.libclang.iter().filter(|(name, _)| name == "LIBCLANG_PATH").map(|(_, path)| PathBuf::from(path));
-        if let Ok(libraries) = std::env::join_paths(prefix.library_path().into_iter().chain(private)) {
+        if let Ok(libraries) = std::env::join_paths(prefix.ld_library_path().into_iter().chain(private)) {
             command.env("LD_LIBRARY_PATH", libraries);
         }
     }

@@ -221,7 +221,7 @@ mod tests {
         assert!(share.starts_with(folder.path().canonicalize().unwrap()), "{}", share.display());
         assert!(share.join("extension/pg_partman.control").is_file());
         let mut initdb = crate::stack::unprivileged(copy.program("initdb"));
-        initdb.env("LD_LIBRARY_PATH", copy.library_path().unwrap_or_default());
+        initdb.env("LD_LIBRARY_PATH", copy.ld_library_path().unwrap_or_default());
         initdb.args(["--no-sync", "--auth=trust", "-D"]).arg(folder.path().join("data"));
         let output = initdb.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

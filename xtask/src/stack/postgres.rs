@@ -350,7 +350,7 @@ fn initdb(options: &PostgresOptions) -> Result<()> {
 }
 
 fn prefixed(prefix: &Prefix, mut command: Command) -> Command {
-    if let Some(path) = prefix.library_path() {
+    if let Some(path) = prefix.ld_library_path() {
         command.env("LD_LIBRARY_PATH", path);
     }
     command
