@@ -4,7 +4,7 @@ mod ops;
 
 use std::time::Duration;
 
-use postgres::Client;
+use postgres::{Client, GenericClient};
 use xtask::stack::wait_until;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -68,13 +68,15 @@ fn the_worker_makes_up_for_a_partition_that_is_missing() {
 fn the_worker_archives_old_history_and_drops_old_payloads() {
     let server = ops::database();
     let mut client = server.connect("raceday").unwrap();
+    // The worker, which looks every second, sees them when the rows are in.
+    let mut transaction = client.transaction().unwrap();
     // Both are past their retention of 30 and 7 days; beside each one that is not.
     for (table, days) in
         [("money_flow_history", 40), ("money_flow_history", 25), ("staged_payloads", 12), ("staged_payloads", 5)]
     {
-        make_partition(&mut client, table, days);
+        make_partition(&mut transaction, table, days);
     }
-    client
+    transaction
         .batch_execute(
             "insert into raceday.money_flow_history (entrant_id, race_id, type, time_to_start, seconds_to_start, time_interval,
                  interval_type, event_timestamp, polling_timestamp, win_pool_amount, pool_type, is_consolidated)
@@ -82,6 +84,7 @@ fn the_worker_archives_old_history_and_drops_old_payloads() {
              from (values (now() - interval '40 days'), (now() - interval '25 days')) v (at)",
         )
         .unwrap();
+    transaction.commit().unwrap();
     wait_until("the worker to retire partitions", LIMIT, || {
         Ok(!has_partition(&mut client, "money_flow_history", -40)
             && !has_partition(&mut client, "staged_payloads", -12))
@@ -126,7 +129,7 @@ fn stage(client: &mut Client, at: &str) -> Result<u64, postgres::Error> {
     )
 }
 
-fn make_partition(client: &mut Client, table: &str, days_ago: i32) {
+fn make_partition(client: &mut impl GenericClient, table: &str, days_ago: i32) {
     let sql =
         "select partman.create_partition_time($1, array[date_trunc('day', now(), 'UTC') - make_interval(days => $2)])";
     client.execute(sql, &[&format!("raceday.{table}"), &days_ago]).unwrap();

@@ -47,9 +47,14 @@ pub fn promtool(arguments: &[&str]) -> String {
 pub fn database() -> Postgres {
     let mut options = PostgresOptions::scratch(&Layout::of_workspace()).unwrap();
     options.partman.interval_s = 1;
+    // The worker that looks must find something to do: where it ends at once, the one that starts it can miss its start,
+    // take that for a failure, and rest for ten minutes.
+    options.partman.database.clear();
     let postgres = Postgres::start(options).unwrap();
     postgres.create_database("raceday").unwrap();
     migrate(&postgres, "raceday");
+    postgres.execute("postgres", "alter system set pg_partman_bgw.dbname = 'raceday'").unwrap();
+    postgres.execute("postgres", "select pg_reload_conf()").unwrap();
     postgres
 }
 
