@@ -39,7 +39,7 @@ static WRITE_ENTRANTS: Plan = Plan::new(
          scratched_at = excluded.scratched_at, barrier = excluded.barrier, jockey = excluded.jockey,
          trainer_name = excluded.trainer_name, silk_colours = excluded.silk_colours, silk_url_64 = excluded.silk_url_64,
          silk_url_128 = excluded.silk_url_128, runner_change = excluded.runner_change, favourite = excluded.favourite,
-         mover = excluded.mover
+         mover = excluded.mover, updated_at = clock_timestamp()
      where e.race_id = excluded.race_id",
     &[
         TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID,

@@ -70,6 +70,20 @@ mod tests {
     }
 
     #[pg_test]
+    fn updated_at_is_when_an_entrant_last_changed_whoever_changed_it() {
+        migrate();
+        assert_eq!(ingest(RACE, 290, &Poll::default().payload()), "ok");
+        run("update raceday.entrants set updated_at = '2020-01-01'");
+        let touched =
+            "select string_agg(entrant_id, ' ' order by entrant_id) from raceday.entrants where updated_at >= now()";
+        assert_eq!(text(touched), None);
+        assert_eq!(ingest(RACE, 230, &Poll { pool_win: ["1.7", "9.9", "4.2"], ..Poll::default() }.payload()), "ok");
+        assert_eq!(text(touched).as_deref(), Some("runner-2"));
+        run("update raceday.entrants set jockey = 'A. Nother' where entrant_id = 'runner-3'");
+        assert_eq!(text(touched).as_deref(), Some("runner-2 runner-3"));
+    }
+
+    #[pg_test]
     fn every_object_has_a_comment() {
         migrate();
         let silent = text(

@@ -105,6 +105,8 @@ fn in_postgres(layout: &Layout, counts: &mut Counts) {
         if rustix::process::geteuid().is_root() {
             command.env("USER", "nobody");
         }
+        // The cluster's last checkpoint may take longer than the minute that pg_ctl waits, where the disk is busy.
+        command.env("PGCTLTIMEOUT", "600");
         command.args(["pgrx", "test", "pg18", "--package", "pg_raceday_ext", "--pgdata"]).arg(folder.path());
         command
     });

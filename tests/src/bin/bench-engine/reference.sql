@@ -23,7 +23,8 @@ alter table reference.race_results add foreign key (race_id) references referenc
 
 create trigger meetings_touch_updated_at before update on reference.meetings for each row execute function raceday.touch_updated_at();
 create trigger races_touch_updated_at before update on reference.races for each row execute function raceday.touch_updated_at();
-create trigger entrants_touch_updated_at before update on reference.entrants for each row execute function raceday.touch_updated_at();
+create trigger entrants_touch_updated_at before update on reference.entrants for each row
+    when (new.updated_at is not distinct from old.updated_at) execute function raceday.touch_updated_at();
 create trigger race_results_touch_updated_at before update on reference.race_results for each row execute function raceday.touch_updated_at();
 
 -- The same partitions as the engine's tables have.
@@ -209,7 +210,7 @@ begin
             scratched_at = excluded.scratched_at, barrier = excluded.barrier, jockey = excluded.jockey,
             trainer_name = excluded.trainer_name, silk_colours = excluded.silk_colours, silk_url_64 = excluded.silk_url_64,
             silk_url_128 = excluded.silk_url_128, runner_change = excluded.runner_change, favourite = excluded.favourite,
-            mover = excluded.mover
+            mover = excluded.mover, updated_at = clock_timestamp()
         where e.race_id = excluded.race_id
           and (e.name, e.runner_number, e.win_odds, e.place_odds, e.pool_win_odds, e.pool_place_odds, e.hold_percentage,
                e.bet_percentage, e.is_scratched, e.is_late_scratched, e.scratched_at, e.barrier, e.jockey, e.trainer_name,
