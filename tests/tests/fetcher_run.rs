@@ -86,7 +86,7 @@ fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
     let mut fetcher = scene.fetcher("one");
     wait_metric(&fetcher, PROCESSED, |polls| polls > 30.0);
     fetcher.process().signal(Signal::TERM).unwrap();
-    wait_until("the fetcher's end", Duration::from_secs(15), || Ok(!fetcher.process().is_running())).unwrap();
+    wait_until("the fetcher's end", Duration::from_mins(1), || Ok(!fetcher.process().is_running())).unwrap();
     assert!(fetcher.process().ended().unwrap().success());
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until > raceday.now()"), 0);
     let summary = logged(&mut fetcher, "fetcher.summary").remove(0);

@@ -193,7 +193,7 @@ fn prometheus(folder: &Path, fetcher: u16, exporter: u16) -> (Process, u16) {
 
 fn started(name: &str, command: Command, folder: &Path, ready: &str) -> Process {
     let mut process = Process::start(ProcessSpec::new(name, command, folder.join(format!("{name}.log")))).unwrap();
-    process.wait_ready(Duration::from_secs(30), || http_ok(ready)).unwrap();
+    process.wait_ready(Duration::from_mins(1), || http_ok(ready)).unwrap();
     process
 }
 

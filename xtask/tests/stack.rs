@@ -21,7 +21,7 @@ fn is_alive(pid: u32) -> bool {
 }
 
 fn gone(pid: u32) {
-    wait_until(&format!("process {pid} to be gone"), Duration::from_secs(20), || Ok(!is_alive(pid))).unwrap();
+    wait_until(&format!("process {pid} to be gone"), Duration::from_mins(1), || Ok(!is_alive(pid))).unwrap();
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn nginx_takes_other_variables_without_a_restart() {
     let answers = |expected: &str| http_get(&url).is_ok_and(|(status, body)| status == 200 && body == expected);
     assert!(answers("default"));
     nginx.reload(variables(&[("ANSWER", "other")])).unwrap();
-    wait_until("the reload", Duration::from_secs(10), || Ok(answers("other"))).unwrap();
+    wait_until("the reload", Duration::from_mins(1), || Ok(answers("other"))).unwrap();
     assert_eq!(nginx.process().pid(), pid);
     drop(nginx);
     gone(pid);
@@ -121,7 +121,7 @@ fn a_process_that_ignores_sigterm_is_killed_with_its_children() {
     let mut spec = ProcessSpec::new("stubborn", command, folder.path().join("log"));
     spec.grace = Duration::from_millis(200);
     let mut process = Process::start(spec).unwrap();
-    process.wait_ready(Duration::from_secs(10), || pid_in(&folder.path().join("log")).is_some()).unwrap();
+    process.wait_ready(Duration::from_mins(1), || pid_in(&folder.path().join("log")).is_some()).unwrap();
     let child = pid_in(&folder.path().join("log")).unwrap();
     assert!(!process.stop().unwrap().success());
     gone(child);
@@ -140,7 +140,7 @@ fn a_guard_dies_with_its_parent() {
         .spawn()
         .unwrap();
     let log = folder.path().join("log");
-    wait_until("the child to start", Duration::from_secs(20), || Ok(pid_in(&log).is_some())).unwrap();
+    wait_until("the child to start", Duration::from_mins(1), || Ok(pid_in(&log).is_some())).unwrap();
     let child = pid_in(&log).unwrap();
     assert!(is_alive(child));
     parent.kill().unwrap();

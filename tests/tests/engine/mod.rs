@@ -61,7 +61,7 @@ impl Server {
     pub fn wait_until_blocked(&self, database: &str) {
         let mut client = self.connect(database);
         let sql = "select exists (select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock')";
-        wait_until("a call to wait for a lock", std::time::Duration::from_secs(30), || {
+        wait_until("a call to wait for a lock", std::time::Duration::from_mins(1), || {
             Ok(client.query_one(sql, &[&database])?.get(0))
         })
         .unwrap();

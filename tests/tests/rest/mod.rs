@@ -20,7 +20,7 @@ use xtask::stack::{Nginx, NginxOptions, Postgres, PostgresOptions, Rest, RestOpt
 const SEED_SQL: &str = include_str!("seed.sql");
 
 /// Longest that a test waits for what it expects.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The servers, stopped when dropped, the outermost first.
 pub struct Stack {
