@@ -3,7 +3,7 @@
 //! `sql.rs` is what SQL users see; `ingest.rs` and `process.rs` are one call; `staging.rs`, `load.rs` and `write.rs` are its statements.
 //! `answers` is for readers: the large parts of REST answers.
 
-#![allow(unsafe_code)] // The only crate that may: plan.rs, guard.rs and answers talk to PostgreSQL's C functions.
+#![allow(unsafe_code)] // The only crate that may: plan.rs, guard.rs, memory.rs and answers talk to C functions.
 
 mod answers;
 mod current;
@@ -12,6 +12,7 @@ mod history;
 mod ingest;
 mod lists;
 mod load;
+mod memory;
 mod plan;
 mod process;
 mod redo;
