@@ -92,6 +92,29 @@ fn a_backend_that_is_away_is_an_error_and_not_a_pass() {
 }
 
 #[test]
+fn a_race_that_neither_backend_has_is_an_error_and_not_a_pass() {
+    let mut nothing = contract();
+    nothing["/api/races/"] = json!(null);
+    let (legacy, ours) = (Stub::start(nothing.clone()), Stub::start(nothing));
+    let args = arguments(&legacy.url, &ours.url, &["mistyped"], Tolerances::default());
+    let error = run(&args, &mut Vec::new()).unwrap_err();
+    assert!(format!("{error:#}").contains("has no race mistyped (status 404)"), "{error:#}");
+}
+
+#[test]
+fn what_both_backends_fail_at_is_a_difference() {
+    let failing = || {
+        let answers = contract();
+        Stub::serving(move |path| match path.starts_with("/api/race-pools") {
+            true => (500, "{}".to_owned()),
+            false => fixed(&answers, path),
+        })
+    };
+    let (equal, report) = compare(&failing(), &failing(), &[RACE]);
+    assert!(!equal && report.contains("pools.status: legacy 500, ours 500"), "{report}");
+}
+
+#[test]
 fn too_many_requests_are_waited_out() {
     let ours = Stub::start_refusing_first(contract(), 2);
     let (equal, report) = compare(&Stub::start(contract()), &ours, &[RACE]);

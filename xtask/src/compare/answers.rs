@@ -57,13 +57,21 @@ impl Backend {
     }
 
     /// Follows `next_cursor` until a page is not full, and puts all documents into the first page.
+    ///
+    /// Fails for a cursor that leads back to its own page.
     fn read_on(&self, path: &str, first: &mut Value) -> Result<()> {
         let mut page = first.clone();
         while page["documents"].as_array().is_some_and(|documents| documents.len() >= PAGE) {
-            let cursor = &page["next_cursor"];
-            let cursor = cursor.as_str().map_or_else(|| cursor.to_string(), str::to_owned);
-            let (_, next) = self.get(&format!("{path}&cursorAfter={}", encoded(&cursor)))?;
+            let cursor = page["next_cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+            let after = cursor.as_str().map_or_else(|| cursor.to_string(), str::to_owned);
+            let (_, next) = self.get(&format!("{path}&cursorAfter={}", encoded(&after)))?;
             page = next.unwrap_or_default();
+            if page["next_cursor"] == cursor {
+                bail!("{}{path} gives the same page again after next_cursor {after}", self.url);
+            }
             if let (Some(all), Some(more)) = (first["documents"].as_array_mut(), page["documents"].as_array()) {
                 all.extend(more.iter().cloned());
             }
@@ -123,6 +131,8 @@ impl Resource {
 }
 
 /// Every resource of a race in the contract. Which entrants and which meeting: as the legacy backend says.
+///
+/// Fails when the legacy backend does not have the race: two backends that both lack it would be equal.
 pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
     let race = encoded(race_id);
     let mut resources = vec![
@@ -132,7 +142,11 @@ pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
         Resource::new("results", format!("/api/race-results?raceId={race}")),
         Resource::new("navigation", format!("/api/races/navigation?raceId={race}")),
     ];
-    if let Some(meeting) = legacy.answer(&resources[0])?["body"]["meeting_id"].as_str() {
+    let known = legacy.answer(&resources[0])?;
+    if known["status"] != 200 {
+        bail!("{} has no race {race_id} (status {})", legacy.url, known["status"]);
+    }
+    if let Some(meeting) = known["body"]["meeting_id"].as_str() {
         resources.push(Resource::new("meeting", format!("/api/meetings/{}", encoded(meeting))));
     }
     let entrants = legacy.answer(&resources[1])?;

@@ -61,7 +61,8 @@ pub fn compare(path: &str, legacy: &Value, ours: &Value, rules: &Rules, counted:
 }
 
 impl Counted {
-    fn differ(&mut self, path: &str, legacy: Option<&Value>, ours: Option<&Value>) {
+    /// Counts a field whose values differ.
+    pub fn differ(&mut self, path: &str, legacy: Option<&Value>, ours: Option<&Value>) {
         self.fields += 1;
         let field = path.rsplit('.').next().unwrap_or(path).to_owned();
         self.differences.push(Difference {
