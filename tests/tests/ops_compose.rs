@@ -117,6 +117,30 @@ fn every_setting_of_the_fetcher_can_be_set() {
 }
 
 #[test]
+fn the_readme_has_every_setting_of_the_fetcher_with_its_default() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    // `NAME`, `NAME` | default, default: each setting with its default, as the table shows them.
+    let mut shown: Vec<(String, String)> = Vec::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let mut defaults = cells[2].split(", ");
+        let names = cells[1].split(", ").map(|name| name.trim_matches('`').to_owned());
+        shown.extend(names.map(|name| (name, defaults.next().unwrap_or_default().trim_matches('`').to_owned())));
+    }
+    let command = raceday_fetcher::config::Cli::command();
+    for argument in command.get_subcommands().flat_map(clap::Command::get_arguments) {
+        let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
+        let default = shown.iter().find(|(shown, _)| shown == name);
+        let default = &default.unwrap_or_else(|| panic!("README.md does not name {name}")).1;
+        // Where there is none, the row says what is done instead.
+        if let Some(value) = argument.get_default_values().first() {
+            assert_eq!(default.replace("2 GiB", "2147483648"), value.to_str().unwrap(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn nginx_is_given_only_variables_of_its_templates() {
     let defaults = std::fs::read_to_string(repository().join("deploy/nginx/defaults.env")).unwrap();
     let known: BTreeSet<&str> = defaults.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
