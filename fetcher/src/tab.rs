@@ -268,22 +268,31 @@ impl Tab {
             _ => permit.succeeded(),
         }
         if let Err(FetchError::Status { retry_after: Some(delay), .. }) = &fetched {
-            // It means this client, not this race: asking for another one meanwhile would be refused too.
-            *self.hold_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + *delay);
+            self.hold(*delay);
         }
         fetched
     }
 
-    async fn wait_for_hold(&self, slot: Slot) -> Result<(), FetchError> {
+    /// It means this client, not this race: asking for another one meanwhile would be refused too. Of several answers on
+    /// their way at once the longest counts.
+    fn hold(&self, delay: Duration) {
+        let mut hold = self.hold_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *hold = (*hold).max(Some(Instant::now() + delay));
+    }
+
+    fn held_until(&self) -> Option<Instant> {
         let hold = *self.hold_until.lock().unwrap_or_else(PoisonError::into_inner);
-        match hold {
-            Some(until) if until > slot.retry_until => Err(FetchError::Held),
-            Some(until) => {
-                tokio::time::sleep_until(until.into()).await;
-                Ok(())
+        hold.filter(|until| *until > Instant::now())
+    }
+
+    async fn wait_for_hold(&self, slot: Slot) -> Result<(), FetchError> {
+        while let Some(until) = self.held_until() {
+            if until > slot.retry_until {
+                return Err(FetchError::Held);
             }
-            None => Ok(()),
+            tokio::time::sleep_until(until.into()).await;
         }
+        Ok(())
     }
 
     async fn request(&self, url: Url, known: Option<&Validators>, request_id: &str) -> Result<Fetched, FetchError> {
@@ -318,7 +327,9 @@ impl Tab {
 }
 
 fn identification(settings: &SourceArgs) -> Result<HeaderMap, SetupError> {
-    let bearer = settings.nztab_api_key.as_ref().map(|key| format!("Bearer {key}"));
+    // Set to nothing, as docker-compose.yml does with a key that is not given, it is none.
+    let key = settings.nztab_api_key.as_deref().filter(|key| !key.is_empty());
+    let bearer = key.map(|key| format!("Bearer {key}"));
     let mut headers = HeaderMap::new();
     let given = [
         (header::FROM, &settings.nztab_from, "NZTAB_FROM"),
@@ -375,6 +386,20 @@ mod tests {
         assert_eq!(asked("86400"), Some(HOLD_MAX));
         assert_eq!(asked("soon"), None);
         assert_eq!(retry_after(&HeaderMap::new(), SystemTime::now()), None);
+    }
+
+    #[tokio::test]
+    async fn a_shorter_retry_after_does_not_shorten_a_longer_one() {
+        use crate::config::{Cli, Command};
+        use clap::Parser;
+        let line = ["raceday-fetcher", "once", "race", "--database-url", "postgres://x@y/z"];
+        let Command::Once { source, .. } = Cli::try_parse_from(line).unwrap().command else { panic!("not once") };
+        let tab = Tab::new(&source, Breaker::new(1, Duration::from_hours(1))).unwrap();
+        tab.hold(Duration::from_mins(1));
+        tab.hold(Duration::ZERO);
+        let now = Instant::now();
+        let slot = Slot { retry_until: now + Duration::from_secs(15), give_up: now + Duration::from_secs(15) };
+        assert!(matches!(tab.wait_for_hold(slot).await, Err(FetchError::Held)));
     }
 
     #[test]

@@ -78,6 +78,17 @@ async fn a_request_says_who_asks_and_what_means_something_in_the_race_s_status()
 }
 
 #[tokio::test]
+async fn a_setting_set_to_nothing_is_not_sent() {
+    let (address, heard) = serve(|_| "{}".into_response()).await;
+    let nothing = ["--nztab-api-key", "", "--nztab-from", "", "--nztab-partner", "", "--nztab-partner-id", ""];
+    client(&address, &nothing).event("r", None, None, once()).await.unwrap();
+    let headers = &heard.lock().unwrap()[0].1;
+    for name in ["authorization", "from", "x-partner", "x-partner-id"] {
+        assert!(!headers.contains_key(name), "{name}: {:?}", headers[name]);
+    }
+}
+
+#[tokio::test]
 async fn what_was_not_modified_is_not_sent_again() {
     let (address, _) = serve(|headers| {
         if headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag == "\"one\"") {
