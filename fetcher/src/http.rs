@@ -41,7 +41,8 @@ impl Health {
     }
 
     fn is_alive(&self) -> bool {
-        self.elapsed_ms() - self.beat_ms.load(Ordering::Relaxed) < SILENT_MAX_MS
+        // A beat between the two looks makes the difference less than nothing.
+        self.elapsed_ms().saturating_sub(self.beat_ms.load(Ordering::Relaxed)) < SILENT_MAX_MS
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a process's life fit")]
@@ -92,5 +93,17 @@ async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) 
         (true, true) => (StatusCode::OK, "ready\n"),
         (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database is away\n"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "the loop is stuck\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beat_that_is_newer_than_the_look_is_a_sign_of_life() {
+        let health = Health::new(Arc::default());
+        health.beat_ms.store(health.elapsed_ms() + 1000, Ordering::Relaxed);
+        assert!(health.is_alive());
     }
 }
