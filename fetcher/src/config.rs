@@ -190,7 +190,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number of seconds"))?;
     Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|duration| !duration.is_zero())
+        // A day is more than any of them can mean; far more could not be added to a time.
+        .filter(|duration| !duration.is_zero() && *duration <= Duration::from_hours(24))
         .ok_or_else(|| format!("{text} is no number of seconds"))
 }
 
@@ -246,9 +247,13 @@ mod tests {
 
     #[test]
     fn values_without_sense_are_refused() {
-        for arguments in
-            [["--fetch-timeout", "0"], ["--fetch-timeout", "x"], ["--concurrency", "0"], ["--db-pool-max", "2"]]
-        {
+        for arguments in [
+            ["--fetch-timeout", "0"],
+            ["--fetch-timeout", "1e19"],
+            ["--fetch-timeout", "x"],
+            ["--concurrency", "0"],
+            ["--db-pool-max", "2"],
+        ] {
             assert!(run(&arguments).is_err(), "{arguments:?}");
         }
     }

@@ -25,6 +25,8 @@ use crate::tab::{SetupError, Tab};
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How often a TAB that is taken for down is looked at for its next probe.
 const BREAKER_LOOK: Duration = Duration::from_millis(100);
+/// How long after a panic the housekeeper begins again.
+const CRASH_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the fetcher cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +57,8 @@ pub enum RunError {
 
 /// Polls until `stop` turns true; then finishes the polls in flight, gives up the leases, and logs a summary.
 pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Receiver<bool>) -> Result<(), RunError> {
-    let worker: Arc<str> = settings.worker.clone().unwrap_or_else(worker_name).into();
+    let worker: Arc<str> =
+        settings.worker.clone().filter(|worker| !worker.is_empty()).unwrap_or_else(worker_name).into();
     let source = &settings.source;
     let address = Address::new(&source.common, &worker)?;
     let folder = settings.spool_folder();
@@ -72,10 +75,14 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
 
     let store = || Store::new(access.clone(), worker.clone());
     let poller = Arc::new(Poller::new(tab, Arc::new(spool), clock.clone(), presence.clone()));
-    let housekeeper = Housekeeper::new(poller.clone(), store(), worker.clone(), source.clone());
+    let keeping = (poller.clone(), access.clone(), worker.clone(), source.clone());
     // It ends after the polls, for it finishes what they leave.
     let (end_housekeeping, housekeeping_ends) = watch::channel(false);
-    let housekeeping = tokio::spawn(housekeeper.run(housekeeping_ends));
+    let housekeeping = tokio::spawn(begin_again(move || {
+        let (poller, access, worker, source) = keeping.clone();
+        let store = Store::new(access, worker.clone());
+        Housekeeper::new(poller, store, worker, source).run(housekeeping_ends.clone())
+    }));
     let schedule = Schedule::new(store(), clock, worker.clone(), presence);
     // One connection is the schedule's and one the housekeeper's.
     let workers = settings.concurrency.min(settings.db_pool_max - 2);
@@ -90,6 +97,16 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     schedule.release().await;
     poller.summary.log();
     Ok(())
+}
+
+/// Does a work until it ends, and begins it again when it panics: a poll that panics costs that poll, and so does a look
+/// around the house.
+async fn begin_again<W: Future<Output = ()> + Send + 'static>(work: impl Fn() -> W) {
+    while let Err(error) = tokio::spawn(work()).await {
+        counter!("raceday_worker_crashes_total").increment(1);
+        tracing::error!(error = %error, "housekeeper.crashed");
+        tokio::time::sleep(CRASH_PAUSE).await;
+    }
 }
 
 /// The workers: connections at rest, and polls in flight with theirs.
@@ -181,4 +198,23 @@ pub(crate) fn is_local(source: &SourceArgs) -> bool {
 fn worker_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}-{}", host.trim(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_work_that_panics_is_begun_again_until_it_ends() {
+        let begun = Arc::new(AtomicU32::new(0));
+        let counted = begun.clone();
+        begin_again(move || {
+            let time = counted.fetch_add(1, Ordering::Relaxed);
+            async move { assert!(time > 0, "the first time") }
+        })
+        .await;
+        assert_eq!(begun.load(Ordering::Relaxed), 2);
+    }
 }
