@@ -44,13 +44,12 @@ fn describe() {
     for (name, text) in counters {
         describe_counter!(name, text);
     }
-    // There from the start: an alert on an increase must not miss the first.
+    // There from the start: an increase from nothing to 1 is none to Prometheus, and an alert would miss the first.
     for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
         counter!(name).absolute(0);
     }
-    // Without labels they are there from the start: an increase from nothing to 1 is none to Prometheus.
-    for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
-        counter!(name).absolute(0);
+    for reason in ["bad_payload", "process_error", "refused", "torn", "lost"] {
+        counter!("raceday_payloads_failed_total", "reason" => reason).absolute(0);
     }
     gauge!("active_races_total").set(0.0);
     let gauges = [
