@@ -94,9 +94,9 @@ impl fmt::Display for Address {
 pub enum Trouble {
     /// The connection or the server is gone, or it is no primary any more: connect again.
     Away,
-    /// The server lives and cannot write now (full disk, out of memory, a lock or time limit): try again later.
+    /// The server lives and cannot write now (full disk, a lock or time limit, a missing partition or right): try again later.
     Unable,
-    /// The server refuses this statement or its data; it will refuse it again.
+    /// The server refuses this data; it will refuse it again.
     Refused,
 }
 
@@ -114,10 +114,16 @@ impl Trouble {
             // Connection exceptions, authentication, too many connections; 57P0x: shutdown, crash, starting up.
             "08" | "28" => Self::Away,
             "57" if *state != SqlState::QUERY_CANCELED => Self::Away,
-            "40" | "53" | "54" | "55" | "57" | "58" | "XX" => Self::Unable,
-            _ => Self::Refused,
+            "22" | "23" if !is_partition_missing(error) => Self::Refused,
+            _ => Self::Unable,
         }
     }
+}
+
+/// It is a constraint's violation by its SQLSTATE, but the data is good and is taken once there is a partition for it.
+fn is_partition_missing(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::CHECK_VIOLATION)
+        && error.as_db_error().is_some_and(|answer| answer.constraint().is_none())
 }
 
 /// The server's message with its detail, hint and place, on one line; of another error, its causes.

@@ -34,12 +34,13 @@ pub struct Housekeeper {
     worker: Arc<str>,
     source: SourceArgs,
     pending_at: Instant,
+    spool_is_stuck: bool,
 }
 
 impl Housekeeper {
     /// `store` must be its own.
     pub fn new(poller: Arc<Poller>, store: Store, worker: Arc<str>, source: SourceArgs) -> Self {
-        Self { poller, store, worker, source, pending_at: Instant::now() }
+        Self { poller, store, worker, source, pending_at: Instant::now(), spool_is_stuck: false }
     }
 
     /// Works until told to stop.
@@ -101,6 +102,7 @@ impl Housekeeper {
             };
             stuck.insert(race_id);
         }
+        self.spool_is_stuck &= !stuck.is_empty();
         if staged > 0 {
             tracing::info!(staged, stuck.races = stuck.len(), "spool.staged");
         }
@@ -110,17 +112,19 @@ impl Housekeeper {
     /// The race, if its payload has to wait on. Fails when the database is away.
     async fn stage_waiting(&mut self, name: &str, stuck: &HashSet<String>) -> Result<Option<String>, StoreError> {
         let spool = &self.poller.spool;
+        let race_id = spool.race_of(name).unwrap_or_default();
+        // Without a look at the file: while a disk is full, all of the spool is gone through every second.
+        if stuck.contains(&race_id) {
+            return Ok(Some(race_id));
+        }
         let payload = match spool.read(name).await {
             Ok(Some(payload)) => payload,
             Ok(None) => return Ok(None),
             Err(error) => {
                 tracing::error!(spool.file = name, error = %error, "spool.not_read");
-                return Ok(Some(String::new()));
+                return Ok(Some(race_id));
             }
         };
-        if stuck.contains(&payload.race_id) {
-            return Ok(Some(payload.race_id));
-        }
         let removed = match self.store.store_spooled(&payload).await {
             Ok(stored) => {
                 report(&payload.race_id, &stored);
@@ -131,7 +135,13 @@ impl Housekeeper {
                 counter!("raceday_payloads_failed_total", "reason" => "refused").increment(1);
                 spool.put_aside(name).await
             }
-            Err(error) if error.trouble() == Trouble::Unable => return Ok(Some(payload.race_id)),
+            Err(error) if error.trouble() == Trouble::Unable => {
+                // Said once: it is tried again every second.
+                if !std::mem::replace(&mut self.spool_is_stuck, true) {
+                    tracing::warn!(race.id = %payload.race_id, error = %error, "spool.stuck");
+                }
+                return Ok(Some(payload.race_id));
+            }
             Err(error) => return Err(error),
         };
         if let Err(error) = removed {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use metrics::{counter, gauge, histogram};
 
 use crate::clock::Clock;
+use crate::db::Trouble;
 use crate::schedule::{Claim, Presence};
 use crate::spool::{Kind, Payload, Spool, SpoolError};
 use crate::store::{Processed, Store, Stored};
@@ -32,8 +33,9 @@ pub struct Poller {
     pub presence: Arc<Presence>,
     /// Counts.
     pub summary: Summary,
-    /// When this fetcher began; slots before it are nobody's misses.
-    pub began_at: DateTime<Utc>,
+    /// When this fetcher began; slots before it are nobody's misses. By the monotonic clock: this machine's other one may be
+    /// ahead of the database's.
+    began: Instant,
     last: Mutex<HashMap<String, Last>>,
 }
 
@@ -47,8 +49,7 @@ struct Last {
 impl Poller {
     /// Nothing polled yet.
     pub fn new(tab: Tab, spool: Arc<Spool>, clock: Arc<Clock>, presence: Arc<Presence>) -> Self {
-        let began_at = clock.now();
-        Self { tab, spool, clock, presence, summary: Summary::default(), began_at, last: Mutex::default() }
+        Self { tab, spool, clock, presence, summary: Summary::default(), began: Instant::now(), last: Mutex::default() }
     }
 
     /// Polls a claimed race: fetches, stages, processes, ends the lease. Errors end in metrics and the log.
@@ -85,10 +86,8 @@ impl Poller {
                 (error.cause(), Outcome::Failed)
             }
         };
-        if !self.presence.is_away()
-            && let Err(error) = store.done(&claim.race_id).await
-        {
-            tracing::debug!(race.id = %claim.race_id, error = %error, "lease.not_ended");
+        if !self.presence.is_away() {
+            end_lease(store, &claim.race_id).await;
         }
         ended
     }
@@ -143,6 +142,7 @@ impl Poller {
                 None
             }
         };
+        let mut is_there = !self.presence.is_away();
         // Behind what waits of the same race, so that all of it is staged in order.
         if ticket.is_none() || !(self.presence.is_away() || self.spool.has_waiting(&payload.race_id)) {
             let asked = Instant::now();
@@ -158,7 +158,10 @@ impl Poller {
                     }
                     return report(&payload.race_id, &stored);
                 }
-                Err(error) => tracing::warn!(race.id = %payload.race_id, error = %error, "store.failed"),
+                Err(error) => {
+                    is_there = error.trouble() != Trouble::Away;
+                    tracing::warn!(race.id = %payload.race_id, error = %error, "store.failed");
+                }
             }
         }
         let Some(ticket) = ticket else {
@@ -169,6 +172,10 @@ impl Poller {
         if let Err(error) = ticket.keep().await {
             tracing::error!(race.id = %payload.race_id, error = %error, "spool.not_synced");
         }
+        // Its slot is polled; with the lease left to run out, the race would be due again then, sooner than its cadence.
+        if is_there && payload.kind == Kind::Event {
+            end_lease(store, &payload.race_id).await;
+        }
         ("spooled", Outcome::Spooled)
     }
 
@@ -176,9 +183,11 @@ impl Poller {
         let now = self.clock.now();
         let late = (now - claim.due_at).max(TimeDelta::zero());
         // Slots that passed before there was a fetcher are not this one's misses.
-        let since_begun = (now - self.began_at).num_seconds() / i64::from(claim.cadence_s.max(1));
+        let running = self.began.elapsed().mul_f64(self.clock.rate());
+        let running = TimeDelta::from_std(running).unwrap_or(TimeDelta::MAX);
+        let since_begun = running.num_seconds() / i64::from(claim.cadence_s.max(1));
         let missed = u64::try_from(i64::from(claim.missed).min(since_begun)).unwrap_or(0);
-        let late_here = late.min((now - self.began_at).max(TimeDelta::zero()));
+        let late_here = late.min(running);
         histogram!("raceday_poll_lateness_seconds").record(late_here.as_seconds_f64());
         if missed > 0 {
             counter!("raceday_polls_missed_total").increment(missed);
@@ -211,6 +220,13 @@ impl Poller {
 
     fn forget(&self, race_id: &str) {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(race_id);
+    }
+}
+
+/// Ends the lease on a race of which nothing was staged.
+async fn end_lease(store: &mut Store, race_id: &str) {
+    if let Err(error) = store.done(race_id).await {
+        tracing::debug!(race.id = %race_id, error = %error, "lease.not_ended");
     }
 }
 

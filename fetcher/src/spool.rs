@@ -107,6 +107,7 @@ pub struct Spool {
 }
 
 const EXTENSION: &str = "payload";
+const UNFINISHED: &str = "unfinished";
 
 impl Spool {
     /// Opens a place in `root` that no other fetcher uses, and takes over what dead ones have left in theirs.
@@ -123,6 +124,7 @@ impl Spool {
             number += 1;
         };
         adopt(root, &folder)?;
+        clear_unfinished(&folder)?;
         let index = read_index(&folder)?;
         let spool = Self { folder, max_bytes, index: Mutex::new(index), waits: Notify::new(), _lock: lock };
         spool.index().show();
@@ -148,7 +150,7 @@ impl Spool {
         let bytes = (line.len() + payload.body.len()) as u64;
         let name = self.reserve(&payload, bytes)?;
         let path = self.folder.join(&name);
-        let unfinished = path.with_extension("unfinished");
+        let unfinished = path.with_extension(UNFINISHED);
         let written = (|| {
             let mut file = File::create(&unfinished)?;
             file.write_all(&line)?;
@@ -186,6 +188,11 @@ impl Spool {
     /// Names of what waits, oldest first.
     pub fn waiting(&self) -> Vec<String> {
         self.index().entries.iter().filter(|(_, entry)| entry.waiting).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The race that an answer is about; none when it is no longer here, empty when it is torn.
+    pub fn race_of(&self, name: &str) -> Option<String> {
+        self.index().entries.get(name).map(|entry| entry.race_id.clone())
     }
 
     /// Reads what waits. One that is torn (power failed) is put aside as `.torn` and is none.
@@ -317,6 +324,17 @@ async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
     done.unwrap_or_else(|error| Err(io::Error::other(error).into()))
 }
 
+/// Removes what a killed fetcher had not written whole: no answer, and nothing that the spool counts.
+fn clear_unfinished(folder: &Path) -> io::Result<()> {
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 fn lock(folder: &Path) -> io::Result<Option<File>> {
     fs::create_dir_all(folder)?;
     let file = File::options().create(true).append(true).open(folder.join("lock"))?;
@@ -340,6 +358,7 @@ fn adopt(root: &Path, own: &Path) -> io::Result<()> {
             let moved = format!("{micros}-adopted-{}-{number}.{EXTENSION}", std::process::id());
             fs::rename(place.join(name), own.join(moved))?;
         }
+        clear_unfinished(&place)?;
     }
     Ok(())
 }

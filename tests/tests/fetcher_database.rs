@@ -97,6 +97,35 @@ fn a_full_disk_is_waited_for() {
 }
 
 #[test]
+fn a_missing_partition_is_waited_for_at_the_usual_cadence() {
+    let (scene, fetcher) = running(8);
+    let mut session = scene.sql();
+    let of_today = "select partition, from_at::text, to_at::text from raceday.monitor_partitions
+                    where parent_table = 'raceday.staged_payloads' and to_at > raceday.now() and from_at < raceday.now() + interval '1 day'";
+    let partitions: Vec<(String, String, String)> =
+        session.query(of_today, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    for (partition, ..) in &partitions {
+        let detach = format!("alter table raceday.staged_payloads detach partition raceday.{partition}");
+        session.batch_execute(&detach).unwrap();
+    }
+    let detached_at: String = session.query_one("select raceday.now()::text", &[]).unwrap().get(0);
+    wait_for_spool(&fetcher);
+    // What is spooled is polled: a lease left to run out would make its race due again when it ends.
+    let ended =
+        format!("select count(*) from raceday.race_polls where claimed_at > '{detached_at}' and lease_until is null");
+    scene.wait_for("leases of spooled polls to be ended", 5, &ended);
+    for (partition, from_at, to_at) in &partitions {
+        let attach = format!(
+            "alter table raceday.staged_payloads attach partition raceday.{partition} for values from ('{from_at}') to ('{to_at}')"
+        );
+        session.batch_execute(&attach).unwrap();
+    }
+    wait_for_recovery(&fetcher);
+    assert!(metric(&fetcher, "raceday_payloads_failed_total{reason=\"refused\"}") < 1.0);
+    assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
 fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
     let (mut scene, mut fetcher) = running(4);
     scene.postgres.kill().unwrap();

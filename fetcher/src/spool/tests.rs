@@ -116,3 +116,16 @@ async fn a_ticket_dropped_without_a_word_waits() {
     drop(spool.put(payload("a", 1)).await.unwrap());
     assert_eq!(spool.waiting().len(), 1);
 }
+
+#[tokio::test]
+async fn what_a_killed_fetcher_had_not_written_whole_is_removed() {
+    let root = TempDir::new().unwrap();
+    drop((open(&root), open(&root)));
+    let halves = ["0", "1"].map(|place| root.path().join(place).join("half.unfinished"));
+    for half in &halves {
+        fs::write(half, "{\"kind\"").unwrap();
+    }
+    let spool = open(&root);
+    assert!(halves.iter().all(|half| !half.exists()));
+    assert!(spool.waiting().is_empty());
+}
