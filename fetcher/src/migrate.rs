@@ -22,6 +22,11 @@ const REAPPLIED: [&str; 2] = ["functions", "api"];
 const LOCK: &str = "select pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended('raceday.migrate', 0))";
 const UNLOCK: &str = "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended('raceday.migrate', 0))";
 
+/// A password stands in its statement as it is: such a one goes neither into the server's log nor into pg_stat_statements, whose
+/// texts monitoring may read.
+const UNSEEN: &str = "set log_statement = 'none'; set log_min_duration_statement = -1; \
+                      set log_min_error_statement = 'panic'; set pg_stat_statements.track = 'none'";
+
 /// Why the database was not brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -159,6 +164,7 @@ fn sql_files(folder: &str) -> Vec<(String, &'static str)> {
 
 async fn set_password(client: &Client, role: &str, password: &str) -> Result<(), MigrateError> {
     let what = || doing(format!("setting the password of {role}"));
+    client.batch_execute(UNSEEN).await.map_err(what())?;
     let sql = "select pg_catalog.format('alter role %I password %L', $1::text, $2::text)";
     let statement: String = client.query_one(sql, &[&role, &password]).await.map_err(what())?.get(0);
     client.batch_execute(&statement).await.map_err(what())

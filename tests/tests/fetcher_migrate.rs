@@ -62,3 +62,32 @@ fn a_former_version_runs_on_a_newer_schema() {
     let said = said_after(&mut session, &postgres, "delete from raceday.schema_history where version = 2");
     assert!(said.contains("is missing") && said.contains("Nothing was changed"), "{said}");
 }
+
+#[test]
+fn a_password_that_is_set_is_in_no_statistics_and_in_no_log() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    for statement in [
+        "create extension pg_stat_statements schema public",
+        "select public.pg_stat_statements_reset()",
+        "alter database raceday set log_statement = 'all'",
+    ] {
+        session.batch_execute(statement).unwrap();
+    }
+    let password = "to be seen by nobody";
+    let variables = [
+        ("DATABASE_URL".to_owned(), postgres.url("postgres", "raceday")),
+        ("RACEDAY_MONITOR_PASSWORD".to_owned(), password.to_owned()),
+    ];
+    let said = Fetcher::command(&program("raceday-fetcher"), &["migrate"], &variables).unwrap();
+    assert!(said.contains("password of role raceday_monitor set") && !said.contains(password), "{said}");
+    let count = |session: &mut Client, sql: &str| session.query_one(sql, &[&password]).unwrap().get::<_, i64>(0);
+    let migrated =
+        "select count(*) from public.pg_stat_statements where query like '%pg_advisory_lock%' and query not like $1";
+    assert!(count(&mut session, migrated) > 0, "the statistics know nothing of migrate");
+    let kept = "select count(*) from public.pg_stat_statements where strpos(query, $1) > 0";
+    assert_eq!(count(&mut session, kept), 0);
+    let log = std::fs::read_to_string(postgres.log()).unwrap();
+    assert!(log.contains("pg_advisory_lock"), "the log knows nothing of migrate");
+    assert!(!log.contains(password));
+}
