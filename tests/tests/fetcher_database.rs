@@ -13,6 +13,7 @@ use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, metric, program, unst
 
 const SPEED: f64 = 5.0;
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
+const LOST: &str = "raceday_payloads_failed_total{reason=\"lost\"}";
 const SPOOLED: &str = "raceday_polls_total{result=\"spooled\"}";
 
 fn running(seed: u64) -> (Scene, Fetcher) {
@@ -123,6 +124,21 @@ fn a_missing_partition_is_waited_for_at_the_usual_cadence() {
     wait_for_recovery(&fetcher);
     assert!(metric(&fetcher, "raceday_payloads_failed_total{reason=\"refused\"}") < 1.0);
     assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn a_spool_without_room_keeps_no_answer_from_a_database_that_is_there() {
+    let mut scene = Scene::start(SPEED, 9);
+    let fetcher = scene.fetcher_with("one", &[("RACEDAY_SPOOL_MAX_BYTES", "1".into())]);
+    wait_for_rush(&scene, &fetcher);
+    assert!(metric(&fetcher, "raceday_spool_refusals_total{reason=\"spool_full\"}") > 20.0);
+    // Up to five are in flight at any time.
+    let mut session = scene.sql();
+    wait_until("every answer to be staged", PATIENCE, || Ok(unstaged(&scene, &mut session).len() <= 5)).unwrap();
+    assert!(metric(&fetcher, LOST) < 1.0);
+    // Without either, what is lost is at least counted.
+    scene.postgres.kill().unwrap();
+    wait_metric(&fetcher, LOST, |lost| lost >= 1.0);
 }
 
 #[test]

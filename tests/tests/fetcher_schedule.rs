@@ -2,8 +2,12 @@
 
 mod fetcher;
 
-use crate::fetcher::database;
+use std::collections::BTreeSet;
+use std::sync::{Barrier, Mutex};
+use std::time::Instant;
+
 use crate::fetcher::day::{Day, Ms, Poll};
+use crate::fetcher::{PATIENCE, database};
 
 const SECOND: Ms = 1000;
 const MINUTE: Ms = 60 * SECOND;
@@ -169,4 +173,40 @@ fn a_killed_fetcher_s_races_are_taken_over_within_a_lease() {
         assert!(heir.at - poll.at <= lease + SECOND, "{} ms until taken over", heir.at - poll.at);
     }
     assert_eq!(day.polls.iter().map(|poll| poll.missed).sum::<i32>(), 0);
+}
+
+#[test]
+fn fetchers_that_claim_at_the_same_moment_never_get_the_same_race() {
+    let races = 200;
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    session
+        .batch_execute(&format!(
+            "update raceday.poll_settings set lease = '1 hour';
+             insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', current_date);
+             insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
+             select 'race ' || n, 'm', 'R', 1, raceday.now() + interval '3 minutes', 'H' from generate_series(1, {races}) n"
+        ))
+        .unwrap();
+    let claimed = Mutex::new(Vec::new());
+    let together = Barrier::new(5);
+    std::thread::scope(|scope| {
+        for fetcher in 0..5 {
+            let mut session = postgres.connect("raceday").unwrap();
+            let (claimed, together) = (&claimed, &together);
+            scope.spawn(move || {
+                together.wait();
+                let deadline = Instant::now() + PATIENCE;
+                // None may be free while others hold them: it asks until all are claimed.
+                while claimed.lock().unwrap().len() < races && Instant::now() < deadline {
+                    let sql = "select race_id from raceday.raceday_claim_races($1, 3)";
+                    let rows = session.query(sql, &[&format!("fetcher {fetcher}")]).unwrap();
+                    claimed.lock().unwrap().extend(rows.iter().map(|row| row.get::<_, String>(0)));
+                }
+            });
+        }
+    });
+    let claimed = claimed.into_inner().unwrap();
+    assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), races, "each is claimed");
+    assert_eq!(claimed.len(), races, "and none twice");
 }

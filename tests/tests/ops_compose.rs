@@ -50,6 +50,25 @@ fn every_service_is_watched_restarted_and_pinned() {
 }
 
 #[test]
+fn dockerfiles_build_on_pinned_images() {
+    let mut images = Vec::new();
+    for service in services().values() {
+        let Some(dockerfile) = service["build"]["dockerfile"].as_str() else { continue };
+        let text = std::fs::read_to_string(repository().join(dockerfile)).unwrap();
+        let named =
+            text.lines().filter_map(|line| line.strip_prefix("FROM ").or(line.split_once("_IMAGE=").map(|arg| arg.1)));
+        images.extend(
+            named.map(|image| image.split(' ').next().unwrap().to_owned()).filter(|image| !image.starts_with('$')),
+        );
+    }
+    assert!(images.len() >= 4, "{images:?}");
+    for image in images {
+        let tag = image.split_once(':').unwrap_or_else(|| panic!("{image} has no tag")).1;
+        assert!(tag.contains('.') && tag.starts_with(|c: char| c.is_ascii_digit()), "{image} is not pinned");
+    }
+}
+
+#[test]
 fn ports_are_on_the_loopback_interface_unless_told_otherwise() {
     let services = services();
     let ports: Vec<&str> = services
