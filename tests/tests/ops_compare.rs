@@ -103,13 +103,13 @@ fn a_race_that_neither_backend_has_is_an_error_and_not_a_pass() {
 
 #[test]
 fn what_both_backends_fail_at_is_a_difference() {
-    let failing = || {
-        let answers = contract();
-        Stub::serving(move |path| match path.starts_with("/api/race-pools") {
-            true => (500, "{}".to_owned()),
-            false => fixed(&answers, path),
-        })
-    };
+    let failing =
+        || {
+            let answers = contract();
+            Stub::serving(move |path| {
+                if path.starts_with("/api/race-pools") { (500, "{}".to_owned()) } else { fixed(&answers, path) }
+            })
+        };
     let (equal, report) = compare(&failing(), &failing(), &[RACE]);
     assert!(!equal && report.contains("pools.status: legacy 500, ours 500"), "{report}");
 }
