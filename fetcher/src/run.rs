@@ -71,7 +71,9 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     let breaker = Breaker::new(settings.breaker_failures, settings.breaker_probe);
     let tab = Tab::new(source, breaker)?;
     let access = Arc::new(Access::new(address, clock.clone(), is_local(source)));
-    tracing::info!(worker = %worker, db = %access.address, tab = %source.nztab_api_url, spool = %folder.display(), "fetcher.started");
+    // Without a user and a password that the address may have.
+    let tab_origin = source.nztab_api_url.origin().ascii_serialization();
+    tracing::info!(worker = %worker, db = %access.address, tab = %tab_origin, spool = %folder.display(), "fetcher.started");
 
     let store = || Store::new(access.clone(), worker.clone());
     let poller = Arc::new(Poller::new(tab, Arc::new(spool), clock.clone(), presence.clone()));

@@ -83,7 +83,9 @@ fn a_run_finds_what_was_planted() {
 #[test]
 fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
     let scene = Scene::start(5.0, 32);
-    let mut fetcher = scene.fetcher("one");
+    let (tab_password, tab_key) = ("the-tab-s-password", "the-tab-s-key");
+    let address = scene.simulator.url().replace("http://", &format!("http://user:{tab_password}@"));
+    let mut fetcher = scene.fetcher_with("one", &[("NZTAB_API_URL", address), ("NZTAB_API_KEY", tab_key.into())]);
     wait_metric(&fetcher, PROCESSED, |polls| polls > 30.0);
     fetcher.process().signal(Signal::TERM).unwrap();
     wait_until("the fetcher's end", Duration::from_mins(1), || Ok(!fetcher.process().is_running())).unwrap();
@@ -95,8 +97,10 @@ fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
     for field in ["fetch_ms_p50", "store_ms_p95", "visible_ms_max"] {
         assert!(summary[field].as_f64().unwrap() > 0.0, "{field} of {summary}");
     }
-    let secret = scene.postgres.password("raceday_fetcher");
-    assert!(!fetcher.process().log_tail(usize::MAX).contains(secret), "the password is in the log");
+    let log = fetcher.process().log_tail(usize::MAX);
+    for secret in [scene.postgres.password("raceday_fetcher"), tab_password, tab_key] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
 }
 
 /// When each race was asked for, in simulated time, since `from`.
