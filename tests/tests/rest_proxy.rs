@@ -97,6 +97,10 @@ fn bodies_are_compressed_when_asked_for() {
     let mut gunzip = Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut gunzip.stdin.take().unwrap(), &packed.body).unwrap();
     assert_eq!(gunzip.wait_with_output().unwrap().stdout, plain.body);
+    for path in ["/health", "/api/races/gzip", "/api/meetings/gzip-m", "/api/races/no-such-race-of-this-name"] {
+        let small = stack.get_with(path, &[("accept-encoding", "gzip")]);
+        assert_eq!(small.header("content-encoding"), Some("gzip"), "{path}, of {} bytes", small.body.len());
+    }
 }
 
 #[test]
