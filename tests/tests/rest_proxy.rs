@@ -211,6 +211,25 @@ fn limits_of_bodies_headers_and_methods_answer_in_json() {
 }
 
 #[test]
+fn a_query_that_is_not_percent_encoded_is_refused_and_not_read_as_empty() {
+    let stack = Stack::shared();
+    seed_race(&stack, "raw");
+    for query in [
+        &b"/api/meetings?date=\x80"[..],
+        b"/api/races?meetingId=raw-m&x=\xff",
+        b"/api/races/upcoming?limit=1&n=\xc3\xa9",
+        b"/api/entrants?raceId=raw&x=\xc4\x81",
+        b"/api/money-flow-timeline?raceId=raw&entrants=\xff",
+        // Without its parameters this would be another user.
+        b"/api/user-alert-configs?userId=M\xc4\x81ori",
+    ] {
+        raw_get(stack.port(), query).assert_error(400, &String::from_utf8_lossy(query));
+    }
+    assert_eq!(stack.json("/api/user-alert-configs?userId=M%C4%81ori")["user_id"], "Māori");
+    raw_get(stack.port(), b"/api/races/M\xc4\x81ori").assert_error(404, "an id that is none");
+}
+
+#[test]
 fn without_the_database_reads_stay_for_a_while_and_then_are_503() {
     let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
     seed_race(&stack, "away");
