@@ -115,6 +115,7 @@ fn a_client_over_its_limit_gets_429_and_health_checks_do_not_count() {
     let refused = client("203.0.113.7");
     refused.assert_error(429, "one too many");
     assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.header("content-security-policy").is_some());
     assert_eq!(client("203.0.113.8").status, 404, "another client");
     assert!((0..150).all(|_| stack.get("/health").status == 200), "local health checks are exempt");
     assert!((0..150).any(|_| stack.get_with("/health", &[("x-forwarded-for", "203.0.113.9")]).status == 429));
@@ -159,7 +160,14 @@ fn every_answer_carries_the_security_headers() {
     );
     assert_eq!(preflight.status, 204);
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
-    assert!(preflight.header("access-control-allow-headers").unwrap().contains("Content-Type"));
+    let allowed = preflight.header("access-control-allow-headers").unwrap();
+    for name in ["Content-Type", "If-None-Match", "Cache-Control", "Pragma", "X-Requested-With"] {
+        assert!(allowed.contains(name), "a browser asks whether it may send {name}");
+    }
+    for refused in [stack.send("DELETE", "/api/races/x", &[], b""), preflight] {
+        assert!(refused.header("content-security-policy").is_some(), "{}", refused.status);
+        assert_eq!(refused.header("x-content-type-options"), Some("nosniff"), "{}", refused.status);
+    }
 }
 
 #[test]
@@ -195,6 +203,10 @@ fn limits_of_bodies_headers_and_methods_answer_in_json() {
     assert_eq!(stack.get(&format!("/api/races/{}", "x".repeat(10_000))).status, 404, "10 kB is an unknown id");
     stack.get_with("/api/races?meetingId=x", &[("x-long", &"x".repeat(20_000))]).assert_error(400, "long header");
     raw_get(stack.port(), b"/api/races/%zz").assert_error(400, "bad escape");
+    stack.get_with("/api/meetings", &[("if-match", "\"x\"")]).assert_error(412, "a version that is not");
+    for path in ["/index.html", "/api/meetings.json", "/style.css", "/__raceday/version"] {
+        stack.get(path).assert_error(404, path);
+    }
     for (method, path) in [
         ("POST", "/api/races"),
         ("DELETE", "/api/races/x"),
