@@ -111,10 +111,11 @@ create or replace function raceday.read_indicator(p_indicator jsonb) returns jso
     );
 comment on function raceday.read_indicator(jsonb) is 'A posted indicator with one spelling of each key';
 
--- What a key may hold; null (absent) is judged by the caller. Numbers are kept with two decimals and judged so.
+-- What a key may hold; null (absent) is judged by the caller. Bounds are for the number as it was sent; numbers are kept, and so compared
+-- with each other, with two decimals.
 create or replace function raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) returns boolean
     language sql immutable parallel safe
-    return jsonb_typeof(p_value) = 'number' and round(p_value::numeric, 2) between p_min and p_max;
+    return jsonb_typeof(p_value) = 'number' and p_value::numeric between p_min and p_max;
 comment on function raceday.number_within(jsonb, numeric, numeric) is 'Whether a posted value is a number within bounds';
 
 create or replace function raceday.indicator_problems(p_indicator jsonb) returns text[]

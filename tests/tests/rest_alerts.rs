@@ -166,8 +166,8 @@ fn nothing_of_an_invalid_post_is_stored() {
     ];
     for (key, values) in [
         ("indicator_type", vec![json!("fixed"), Value::Null, json!(1)]),
-        ("percentage_range_min", vec![json!(-0.01), json!(100.01), json!("5"), Value::Null, json!(2.5), json!(2.499)]),
-        ("percentage_range_max", vec![json!(1), json!(0.5), json!(100.01), json!("9"), json!([])]),
+        ("percentage_range_min", vec![json!(-0.001), json!(100.001), json!("5"), Value::Null, json!(2.5), json!(2.499)]),
+        ("percentage_range_max", vec![json!(1), json!(0.5), json!(100.001), json!("9"), json!([])]),
         (
             "color",
             vec![
@@ -180,7 +180,7 @@ fn nothing_of_an_invalid_post_is_stored() {
                 Value::Null,
             ],
         ),
-        ("display_order", vec![json!(0), json!(7), json!(1.5), json!("2"), Value::Null]),
+        ("display_order", vec![json!(0), json!(7), json!(0.999), json!(6.001), json!(1.5), json!("2"), Value::Null]),
         ("user_id", vec![json!("somebody else"), json!(1)]),
         ("enabled", vec![json!("true"), json!(1)]),
         ("indicator_id", vec![json!(1)]),
