@@ -155,7 +155,7 @@ begin
     end if;
     select m.meeting_name into v_meeting_name from raceday.meetings m where m.meeting_id = v_race.meeting_id;
     return raceday.cacheable((
-        rtrim(raceday.race_body(v_race)::text, '}') || ', "meeting_name" : ' || to_json(v_meeting_name) || '}'
+        rtrim(raceday.race_body(v_race)::text, '}') || ', "meeting_name" : ' || coalesce(to_json(v_meeting_name)::text, 'null') || '}'
     )::json);
 end
 $$;

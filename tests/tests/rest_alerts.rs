@@ -166,7 +166,10 @@ fn nothing_of_an_invalid_post_is_stored() {
     ];
     for (key, values) in [
         ("indicator_type", vec![json!("fixed"), Value::Null, json!(1)]),
-        ("percentage_range_min", vec![json!(-0.001), json!(100.001), json!("5"), Value::Null, json!(2.5), json!(2.499)]),
+        (
+            "percentage_range_min",
+            vec![json!(-0.001), json!(100.001), json!("5"), Value::Null, json!(2.5), json!(2.499)],
+        ),
         ("percentage_range_max", vec![json!(1), json!(0.5), json!(100.001), json!("9"), json!([])]),
         (
             "color",

@@ -141,6 +141,16 @@ fn upcoming_and_next_scheduled_leave_out_what_is_over() {
     assert_eq!(next["meeting_name"], "Upcoming");
     let nav = stack.json("/api/races/navigation?raceId=up-5");
     assert_eq!(nav["nextScheduledRace"]["race_id"], "up-closed");
+    // Of a race that only a poll told of, the meeting or its name may be unknown.
+    for sql in ["update raceday.meetings set meeting_name = null", "update raceday.races set meeting_id = null"] {
+        stack.sql(sql);
+        let next = stack.json("/api/races/next-scheduled");
+        assert_keys(&next, &format!("{RACE} meeting_name"));
+        assert_eq!((&next["race_id"], &next["meeting_name"]), (&json!("up-closed"), &Value::Null), "{sql}");
+        let nav = stack.json("/api/races/navigation?raceId=up-5");
+        assert_keys(&nav["nextScheduledRace"], "race_id name start_time meeting_name");
+        assert_eq!(nav["nextScheduledRace"]["meeting_name"], Value::Null, "{sql}");
+    }
 }
 
 #[test]
