@@ -90,16 +90,18 @@ fn without_a_race_named_the_next_one_is_shown() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('pn', 'Addington', 'harness', (now() at time zone 'Pacific/Auckland')::date);
-         select seed.race('pn-1', 'pn', 1, now() - interval '1 minute'); select seed.runners('pn-1', 8)",
+         select seed.race('pn-1', 'pn', 1, now() - interval '2 minutes', 'Interim'),
+                seed.race('pn-2', 'pn', 2, now() - interval '1 minute');
+         select seed.runners('pn-2', 8)",
     );
     // What the page will ask, and may have from the cache, as another test's page left it there.
-    wait_until("the race to be the next one", rest::PATIENCE, || {
+    wait_until("the races to be the next ones", rest::PATIENCE, || {
         let upcoming = stack.json("/api/races/upcoming?windowMinutes=480&lookbackMinutes=5&limit=10");
-        Ok(upcoming["races"][0]["race_id"] == "pn-1")
+        Ok(upcoming["races"][0]["race_id"] == "pn-1" && upcoming["races"][1]["race_id"] == "pn-2")
     })
     .unwrap();
     let page = open(&stack, "/", "#main h2");
-    assert_eq!(page.text("document.querySelector('#main h2').textContent"), "R1 Race 1 of Addington");
+    assert_eq!(page.text("document.querySelector('#main h2').textContent"), "R2 Race 2 of Addington");
     assert!(page.dom().contains("No pools yet"));
     page.assert_content();
 }

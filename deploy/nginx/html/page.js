@@ -108,7 +108,11 @@ async function loadDay() {
     el("h3", null, meeting.meeting_name, el("small", null, [meeting.country, meeting.race_type, meeting.track_condition, meeting.weather].filter(Boolean).join(" · "))),
     el("div", { class: "numbers" }, races[i].map((race) => raceLink(race, String(race.race_number)))))));
   if (!meetings.length) $("meetings").append(el("p", { class: "empty" }, "No meetings yet"));
-  if (!state.opened.id && upcoming.races.length && !location.hash) location.replace("#race/" + encodeURIComponent(upcoming.races[0].race_id));
+  if (!state.opened.id && upcoming.races.length && !location.hash) {
+    // The next to jump, late or not; one that has begun is only looked back at.
+    const next = upcoming.races.find((race) => race.phase === "upcoming") || upcoming.races[0];
+    location.replace("#race/" + encodeURIComponent(next.race_id));
+  }
   if (state.opened.race) show();
   markCurrent();
 }
