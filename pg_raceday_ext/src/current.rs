@@ -29,8 +29,9 @@ static WRITE_ENTRANTS: Plan = Plan::new(
     "insert into raceday.entrants as e (race_id, entrant_id, name, runner_number, win_odds, place_odds, pool_win_odds,
          pool_place_odds, hold_percentage, bet_percentage, is_scratched, is_late_scratched, scratched_at, barrier, jockey,
          trainer_name, silk_colours, silk_url_64, silk_url_128, runner_change, favourite, mover)
-     select $1, u.*
-     from unnest($2, $3, $4::int4[], $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::int4[], $15, $16, $17, $18, $19, $20, $21, $22) u
+     select $1, $2[i], $3[i], $4[i]::int4, $5[i], $6[i], $7[i], $8[i], $9[i], $10[i], $11[i], $12[i], $13[i], $14[i]::int4, $15[i], $16[i],
+         $17[i], $18[i], $19[i], $20[i], $21[i], $22[i]
+     from generate_subscripts($2, 1) i
      on conflict (entrant_id) do update
      set name = excluded.name, runner_number = excluded.runner_number, win_odds = excluded.win_odds,
          place_odds = excluded.place_odds, pool_win_odds = excluded.pool_win_odds, pool_place_odds = excluded.pool_place_odds,

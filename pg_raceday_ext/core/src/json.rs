@@ -28,7 +28,7 @@ pub enum Lenient<T> {
 /// A type read from a JSON object, key by key; of a repeated key the last one counts.
 pub trait FromObject<'de>: Default {
     /// Reads the value of `key` if it is wanted; returns false without touching `map` if not.
-    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
+    fn field<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<bool, A::Error>;
 }
 
 /// A JSON object read as `T`.
@@ -174,8 +174,8 @@ where
     }
 }
 
-/// An object's key, read as bytes because an unpaired surrogate in one must not end the reading.
-struct Key<'de>(Cow<'de, str>);
+/// An object's key, as bytes: an unpaired surrogate in one must not end the reading.
+struct Key<'de>(Cow<'de, [u8]>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -193,20 +193,19 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 
     fn visit_borrowed_bytes<E: Error>(self, key: &'de [u8]) -> Result<Self::Value, E> {
-        // One that is no text is none that is wanted.
-        Ok(Key(Cow::Borrowed(std::str::from_utf8(key).unwrap_or_default())))
-    }
-
-    fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Self::Value, E> {
-        Ok(Key(Cow::Owned(std::str::from_utf8(key).unwrap_or_default().to_owned())))
-    }
-
-    fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Self::Value, E> {
         Ok(Key(Cow::Borrowed(key)))
     }
 
-    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+    fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Self::Value, E> {
         Ok(Key(Cow::Owned(key.to_owned())))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Self::Value, E> {
+        self.visit_borrowed_bytes(key.as_bytes())
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        self.visit_bytes(key.as_bytes())
     }
 }
 
@@ -214,7 +213,7 @@ impl<'de> Visitor<'de> for KeyVisitor {
 macro_rules! from_object {
     ($name:ident { $($field:ident: $($key:literal)|+),+ $(,)? }) => {
         impl<'de> $crate::json::FromObject<'de> for $name<'de> {
-            fn field<A: serde::de::MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+            fn field<A: serde::de::MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<bool, A::Error> {
                 match key {
                     $($($key)|+ => self.$field = map.next_value()?,)+
                     _ => return Ok(false),

@@ -59,13 +59,13 @@ pub struct ListedRace {
 struct RawDocument<'a> {
     data: Object<RawData<'a>>,
 }
-from_object!(RawDocument { data: "data" });
+from_object!(RawDocument { data: b"data" });
 
 #[derive(Debug, Default)]
 struct RawData<'a> {
     meetings: Named<Objects<RawMeeting<'a>>>,
 }
-from_object!(RawData { meetings: "meetings" });
+from_object!(RawData { meetings: b"meetings" });
 
 /// A value whose key is there, be it null; `None` when the key is absent.
 #[derive(Debug)]
@@ -96,15 +96,15 @@ struct RawMeeting<'a> {
     races: Objects<RawRace<'a>>,
 }
 from_object!(RawMeeting {
-    meeting: "meeting",
-    name: "name",
-    date: "date",
-    category: "category",
-    country: "country",
-    state: "state",
-    track_condition: "track_condition",
-    tote_status: "tote_status",
-    races: "races",
+    meeting: b"meeting",
+    name: b"name",
+    date: b"date",
+    category: b"category",
+    country: b"country",
+    state: b"state",
+    track_condition: b"track_condition",
+    tote_status: b"tote_status",
+    races: b"races",
 });
 
 #[derive(Debug, Default)]
@@ -119,14 +119,14 @@ struct RawRace<'a> {
     weather: Leaf<'a>,
 }
 from_object!(RawRace {
-    id: "id",
-    race_number: "race_number",
-    name: "name",
-    start_time: "start_time",
-    status: "status",
-    distance: "distance",
-    track_condition: "track_condition",
-    weather: "weather",
+    id: b"id",
+    race_number: b"race_number",
+    name: b"name",
+    start_time: b"start_time",
+    status: b"status",
+    distance: b"distance",
+    track_condition: b"track_condition",
+    weather: b"weather",
 });
 
 impl MeetingsList {

@@ -8,13 +8,13 @@ pub(crate) struct RawDocument<'a> {
     pub header: Object<RawHeader<'a>>,
     pub data: Object<RawData<'a>>,
 }
-from_object!(RawDocument { header: "header", data: "data" });
+from_object!(RawDocument { header: b"header", data: b"data" });
 
 #[derive(Debug, Default)]
 pub(crate) struct RawHeader<'a> {
     pub generated_time: Leaf<'a>,
 }
-from_object!(RawHeader { generated_time: "generated_time" });
+from_object!(RawHeader { generated_time: b"generated_time" });
 
 #[derive(Debug, Default)]
 pub(crate) struct RawData<'a> {
@@ -28,13 +28,13 @@ pub(crate) struct RawData<'a> {
     pub dividends: Objects<RawDividend<'a>>,
 }
 from_object!(RawData {
-    race: "race",
-    runners: "runners",
-    entrants: "entrants",
-    tote_pools: "tote_pools",
-    money_tracker: "money_tracker",
-    results: "results",
-    dividends: "dividends",
+    race: b"race",
+    runners: b"runners",
+    entrants: b"entrants",
+    tote_pools: b"tote_pools",
+    money_tracker: b"money_tracker",
+    results: b"results",
+    dividends: b"dividends",
 });
 
 #[derive(Debug, Default)]
@@ -57,22 +57,22 @@ pub(crate) struct RawRace<'a> {
     pub protest: Leaf<'a>,
 }
 from_object!(RawRace {
-    event_id: "event_id",
-    meeting_id: "meeting_id",
-    meeting_name: "meeting_name",
-    country: "country",
-    state: "state",
-    race_date_nz: "race_date_nz",
-    description: "description",
-    race_number: "race_number",
-    kind: "type",
-    status: "status",
-    advertised_start: "advertised_start",
-    actual_start: "actual_start",
-    distance: "distance",
-    track_condition: "track_condition",
-    weather: "weather",
-    protest: "protest",
+    event_id: b"event_id",
+    meeting_id: b"meeting_id",
+    meeting_name: b"meeting_name",
+    country: b"country",
+    state: b"state",
+    race_date_nz: b"race_date_nz",
+    description: b"description",
+    race_number: b"race_number",
+    kind: b"type",
+    status: b"status",
+    advertised_start: b"advertised_start",
+    actual_start: b"actual_start",
+    distance: b"distance",
+    track_condition: b"track_condition",
+    weather: b"weather",
+    protest: b"protest",
 });
 
 #[derive(Debug, Default)]
@@ -95,22 +95,22 @@ pub(crate) struct RawRunner<'a> {
     pub mover: Leaf<'a>,
 }
 from_object!(RawRunner {
-    entrant_id: "entrant_id",
-    name: "name",
-    runner_number: "runner_number",
-    odds: "odds",
-    is_scratched: "is_scratched",
-    is_late_scratched: "is_late_scratched",
-    scratch_time: "scratch_time",
-    barrier: "barrier",
-    jockey: "jockey",
-    trainer_name: "trainer_name",
-    silk_colours: "silk_colours",
-    silk_url_64: "silk_url_64x64",
-    silk_url_128: "silk_url_128x128",
-    runner_change: "runner_change",
-    favourite: "favourite",
-    mover: "mover",
+    entrant_id: b"entrant_id",
+    name: b"name",
+    runner_number: b"runner_number",
+    odds: b"odds",
+    is_scratched: b"is_scratched",
+    is_late_scratched: b"is_late_scratched",
+    scratch_time: b"scratch_time",
+    barrier: b"barrier",
+    jockey: b"jockey",
+    trainer_name: b"trainer_name",
+    silk_colours: b"silk_colours",
+    silk_url_64: b"silk_url_64x64",
+    silk_url_128: b"silk_url_128x128",
+    runner_change: b"runner_change",
+    favourite: b"favourite",
+    mover: b"mover",
 });
 
 #[derive(Debug, Default)]
@@ -121,10 +121,10 @@ pub(crate) struct RawOdds<'a> {
     pub pool_place: Leaf<'a>,
 }
 from_object!(RawOdds {
-    fixed_win: "fixed_win",
-    fixed_place: "fixed_place",
-    pool_win: "pool_win",
-    pool_place: "pool_place"
+    fixed_win: b"fixed_win",
+    fixed_place: b"fixed_place",
+    pool_win: b"pool_win",
+    pool_place: b"pool_place"
 });
 
 #[derive(Debug, Default)]
@@ -132,13 +132,13 @@ pub(crate) struct RawPool<'a> {
     pub product_type: Leaf<'a>,
     pub total: Leaf<'a>,
 }
-from_object!(RawPool { product_type: "product_type", total: "total" });
+from_object!(RawPool { product_type: b"product_type", total: b"total" });
 
 #[derive(Debug, Default)]
 pub(crate) struct RawTracker<'a> {
     pub entrants: Objects<RawTrackerRow<'a>>,
 }
-from_object!(RawTracker { entrants: "entrants" });
+from_object!(RawTracker { entrants: b"entrants" });
 
 #[derive(Debug, Default)]
 pub(crate) struct RawTrackerRow<'a> {
@@ -147,7 +147,7 @@ pub(crate) struct RawTrackerRow<'a> {
     pub bet_percentage: Leaf<'a>,
 }
 from_object!(RawTrackerRow {
-    entrant_id: "entrant_id",
-    hold_percentage: "hold_percentage",
-    bet_percentage: "bet_percentage"
+    entrant_id: b"entrant_id",
+    hold_percentage: b"hold_percentage",
+    bet_percentage: b"bet_percentage"
 });

@@ -18,11 +18,11 @@ pub(crate) struct RawPlacing<'a> {
     margin_length: Leaf<'a>,
 }
 from_object!(RawPlacing {
-    position: "position",
-    runner_number: "runner_number",
-    name: "name",
-    entrant_id: "entrant_id",
-    margin_length: "margin_length",
+    position: b"position",
+    runner_number: b"runner_number",
+    name: b"name",
+    entrant_id: b"entrant_id",
+    margin_length: b"margin_length",
 });
 
 #[derive(Debug, Default)]
@@ -33,10 +33,10 @@ pub(crate) struct RawDividend<'a> {
     positions: Objects<RawPosition<'a>>,
 }
 from_object!(RawDividend {
-    product_name: "product_name",
-    dividend: "dividend",
-    status: "status",
-    positions: "positions"
+    product_name: b"product_name",
+    dividend: b"dividend",
+    status: b"status",
+    positions: b"positions"
 });
 
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub(crate) struct RawPosition<'a> {
     runner_number: Leaf<'a>,
     position: Leaf<'a>,
 }
-from_object!(RawPosition { runner_number: "runner_number", position: "position" });
+from_object!(RawPosition { runner_number: b"runner_number", position: b"position" });
 
 /// Where a runner finished.
 #[derive(Debug)]
