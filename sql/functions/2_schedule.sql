@@ -85,7 +85,8 @@ begin
         select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by
         from raceday.due_races d
         where d.due_at <= v_now and (d.lease_until is null or d.lease_until <= v_now)
-        order by d.start_time, d.race_id
+        -- Before or after: what is left of a day whose end nobody polled waits until those about to start are polled.
+        order by abs(d.seconds_to_start), d.race_id
     ), locked as materialized (
         select p.race_id
         from raceday.race_polls p
@@ -93,7 +94,7 @@ begin
         where (p.lease_until is null or p.lease_until <= v_now)
           -- Another worker may have taken it between the two looks.
           and p.slot_at is not distinct from c.slot_at
-        order by c.start_time, c.race_id
+        order by abs(c.seconds_to_start), c.race_id
         limit p_max
         for update of p skip locked
     ), claimed as (
@@ -115,7 +116,7 @@ begin
         claimed.lease_until, c.claimed_by
     from claimed
     join claimable c on c.race_id = claimed.race_id
-    order by c.start_time, c.race_id;
+    order by abs(c.seconds_to_start), c.race_id;
 end
 $$;
 comment on function raceday.raceday_claim_races(text, int) is

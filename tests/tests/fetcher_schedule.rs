@@ -210,3 +210,22 @@ fn fetchers_that_claim_at_the_same_moment_never_get_the_same_race() {
     assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), races, "each is claimed");
     assert_eq!(claimed.len(), races, "and none twice");
 }
+
+#[test]
+fn a_race_about_to_start_is_claimed_before_what_is_left_of_an_outage() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    session
+        .batch_execute(
+            "insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', current_date);
+             insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
+             select 'left ' || n, 'm', 'R', 1, raceday.now() - make_interval(hours => n), 'H' from generate_series(1, 20) n;
+             insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
+             values ('next', 'm', 'R', 1, raceday.now() + interval '30 seconds', 'H'), ('running', 'm', 'R', 1, raceday.now() - interval '1 minute', 'H'),
+                    ('later', 'm', 'R', 1, raceday.now() + interval '50 minutes', 'H')",
+        )
+        .unwrap();
+    let rows = session.query("select race_id from raceday.raceday_claim_races('one', 4)", &[]).unwrap();
+    let claimed: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(claimed, ["next", "running", "later", "left 1"]);
+}

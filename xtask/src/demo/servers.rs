@@ -153,7 +153,7 @@ fn simulated_from(postgres: &Postgres, database: &str) -> Result<String> {
     Ok(row.get(0))
 }
 
-/// Counts polling on from now: what was due while no demo ran is not missed. Races made from another seed are left alone,
+/// Counts polling anew, as of races never polled: what was due while no demo ran is not missed. Races made from another seed are left alone,
 /// for the simulator does not know them any more; their data stays.
 fn resume_schedule(layout: &Layout, options: &DemoOptions, postgres: &Postgres, database: &str) -> Result<()> {
     let path = layout.local("run/seed");
@@ -162,7 +162,7 @@ fn resume_schedule(layout: &Layout, options: &DemoOptions, postgres: &Postgres, 
         postgres.execute(database, "delete from raceday.race_polls")?;
         fs::write(&path, options.seed.to_string())?;
     }
-    let sql = "update raceday.race_polls set slot_at = raceday.now(), lease_until = null where slot_at < raceday.now();
+    let sql = "update raceday.race_polls set slot_at = null, lease_until = null where slot_at < raceday.now();
                update raceday.list_polls set slot_at = null, lease_until = null";
     postgres.execute(database, sql)
 }
