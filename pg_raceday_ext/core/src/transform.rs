@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::results::{dividends_json, fixed_odds_json, placings_json};
 use crate::state::{Odds, OddsKind, Phase, Pools, Progress, Race, RaceState, Results};
 use crate::time;
-use crate::update::{meeting, next_race, update_entrant};
+use crate::update::{next_meeting, next_race, update_entrant};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ impl RaceState {
         let event_us = time::event_timestamp_us(event.generated_us, fetched_us);
         let mut report = event.report;
         let runners = distinct(event.runners);
-        self.meeting = meeting(&event.race).or(self.meeting.take());
+        self.meeting = next_meeting(self.meeting.take(), &event.race);
         let race = next_race(self.race.take(), &event.race, event_us, fetched_us);
         let seconds_to_start = time::seconds_to_start(race.start_us, event_us);
         let holds = event.tracker.map(|rows| sum_holds(rows, &runners, &mut report));

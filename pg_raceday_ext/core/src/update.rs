@@ -5,15 +5,17 @@ use crate::state::{Entrant, Meeting, OddsKind, Phase, Race};
 use crate::transform::Hold;
 use std::borrow::Cow;
 
-pub(crate) fn meeting(facts: &RaceFacts) -> Option<Meeting> {
-    Some(Meeting {
-        meeting_id: facts.meeting_id.as_ref()?.to_string(),
-        name: owned(facts.meeting_name.as_ref()),
-        country: owned(facts.country.as_ref()),
-        state: owned(facts.state.as_ref()),
-        race_type: if facts.kind == "T" { "thoroughbred" } else { "harness" }.to_owned(),
-        date: owned(facts.date.as_ref()),
-    })
+pub(crate) fn next_meeting(known: Option<Meeting>, facts: &RaceFacts) -> Option<Meeting> {
+    let Some(meeting_id) = &facts.meeting_id else { return known };
+    let mut meeting = known
+        .filter(|known| known.meeting_id == **meeting_id)
+        .unwrap_or_else(|| Meeting { meeting_id: meeting_id.to_string(), ..Meeting::default() });
+    keep_text(&mut meeting.name, facts.meeting_name.as_ref());
+    keep_text(&mut meeting.country, facts.country.as_ref());
+    keep_text(&mut meeting.state, facts.state.as_ref());
+    keep_text(&mut meeting.date, facts.date.as_ref());
+    if facts.kind == "T" { "thoroughbred" } else { "harness" }.clone_into(&mut meeting.race_type);
+    Some(meeting)
 }
 
 pub(crate) fn next_race(known: Option<Race>, facts: &RaceFacts, event_us: i64, fetched_us: i64) -> Race {
@@ -21,6 +23,9 @@ pub(crate) fn next_race(known: Option<Race>, facts: &RaceFacts, event_us: i64, f
     let mut race = known.unwrap_or_default();
     if is_first {
         race.polled_us = fetched_us;
+        // What a list said of it does not count: the list may as well have come later.
+        race.status.clear();
+        race.phase = Phase::default();
     }
     let status = facts
         .status
@@ -86,8 +91,4 @@ fn keep_text(known: &mut Option<String>, said: Option<&Cow<str>>) {
     {
         *known = Some(said.to_string());
     }
-}
-
-fn owned(text: Option<&Cow<str>>) -> Option<String> {
-    text.map(ToString::to_string)
 }

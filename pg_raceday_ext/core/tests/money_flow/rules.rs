@@ -2,7 +2,7 @@
 
 use crate::payload::{FETCHED_US, RACE, START_S, apply, base, first, put, with, with_all, without};
 use crate::table;
-use raceday_core::{Outcome, Phase, RaceState, payload_hash};
+use raceday_core::{Outcome, Phase, Race, RaceState, payload_hash};
 use serde_json::json;
 
 const SECOND: i64 = 1_000_000;
@@ -419,4 +419,36 @@ fn an_unknown_meeting_is_made_of_what_the_race_tells() {
     let (state, rows) = first(&with("/data/race/meeting_id", "null"));
     assert_eq!((state.meeting, state.race.unwrap().meeting_id), (None, None));
     assert_eq!(rows.history.entrant_id.len(), 3, "no meeting, but a race");
+}
+
+#[test]
+fn what_a_poll_does_not_say_of_the_meeting_stays_known() {
+    let mut state = RaceState::default();
+    apply(&mut state, &base().to_string(), FETCHED_US);
+    let known = state.meeting.clone().unwrap();
+    assert!(known.name.is_some() && known.country.is_some() && known.date.is_some());
+    let silent = ["meeting_name", "country", "state", "race_date_nz"].map(|key| format!("/data/race/{key}"));
+    let silent: Vec<(&str, &str)> = silent.iter().map(|pointer| (pointer.as_str(), "null")).collect();
+    apply(&mut state, &with_all(&silent), FETCHED_US + SECOND);
+    assert_eq!(state.meeting.as_ref(), Some(&known));
+    // Another meeting is not known by what was known of the one before.
+    apply(
+        &mut state,
+        &with_all(&[&silent[..], &[("/data/race/meeting_id", "\"meeting-2\"")]].concat()),
+        FETCHED_US + 2 * SECOND,
+    );
+    let other = state.meeting.unwrap();
+    assert_eq!((other.meeting_id.as_str(), other.name, other.country), ("meeting-2", None, None));
+}
+
+#[test]
+fn a_listed_status_does_not_count_once_a_race_is_polled() {
+    for status in ["null", "\"Paying\""] {
+        let payload = with("/data/race/status", status);
+        let (expected, expected_rows) = first(&payload);
+        let listed = Race { status: "Abandoned".to_owned(), phase: Phase::Abandoned, ..Race::default() };
+        let mut state = RaceState { race: Some(listed), ..RaceState::default() };
+        let rows = apply(&mut state, &payload, FETCHED_US);
+        assert_eq!((state, rows.history), (expected, expected_rows.history), "{status}");
+    }
 }
