@@ -95,6 +95,17 @@ pub fn write_odds(race_id: &str, poll: &PollRows, created_us: i64) -> usize {
         .count()
 }
 
+static FIRST_POLLING: Plan = Plan::new(
+    "select least((select min(h.polling_timestamp) from raceday.money_flow_history h where h.race_id = $1),
+                  (select min(o.polling_timestamp) from raceday.odds_history o where o.race_id = $1))",
+    &[TEXTOID],
+);
+
+/// When the oldest poll was fetched that a race has rows of. Looks into every partition: for rebuilding only.
+pub fn first_polling(race_id: &str) -> Option<i64> {
+    FIRST_POLLING.run(&[arg(race_id)]).get::<Moment>(0, 1).map(|moment| moment.0)
+}
+
 static WRITE_PROGRESS: Plan = Plan::new(
     "insert into raceday.race_progress (race_id, processed_through, payload_hash, generated_at, event_timestamp,
          first_event_timestamp, last_event_timestamp, first_fetched_at, has_history, rows_created_at, entrant_ids, win_intervals,

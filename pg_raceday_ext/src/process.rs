@@ -124,27 +124,33 @@ fn process_keys(race_id: &str, keys: &[Key]) -> Call {
     if keys.is_empty() {
         return call;
     }
-    let began = Instant::now();
     let mut payloads: Vec<Staged> = keys.iter().filter_map(|key| staging::open(race_id, *key)).collect();
     // Two payloads fetched at the same moment are told apart by what they say, not by who staged first.
     payloads.sort_by_key(|payload| (payload.key.fetched_us, payload.hash, payload.key.payload_id));
-    if payloads.iter().any(|payload| payload.is_list) {
-        lists::process(&mut call, &payloads);
+    let (lists, payloads): (Vec<Staged>, Vec<Staged>) = payloads.into_iter().partition(|payload| payload.is_list);
+    if !lists.is_empty() {
+        lists::process(&mut call, &lists);
+    }
+    if payloads.is_empty() {
         return call;
     }
+    let began = Instant::now();
     let before = load::load(race_id);
-    let mut now = before.state.clone();
-    let oldest = payloads.iter().find(|payload| is_older(payload, &before)).map(|payload| payload.key.fetched_us);
-    if let Some(from_us) = oldest {
-        redo::redo_from(&mut call, &before, from_us);
-        return call;
+    let (late, payloads): (Vec<Staged>, Vec<Staged>) =
+        payloads.into_iter().partition(|payload| is_older(payload, &before));
+    if let Some(oldest) = late.first() {
+        let Err(lost) = redo::redo_from(&mut call, &before, oldest.key.fetched_us) else { return call };
+        for payload in &late {
+            call.fail(payload.key, format!("older than what is processed, and the race cannot be redone: {lost}"));
+        }
     }
+    let mut now = before.state.clone();
     let polls: Vec<PollRows> =
         payloads.iter().filter_map(|payload| apply_staged(&mut call, &mut now, payload)).collect();
-    call.transform = began.elapsed();
+    call.transform += began.elapsed();
     let began = Instant::now();
-    call.written = write::write(race_id, &before, &now, &polls);
-    call.write = began.elapsed();
+    call.written.add(write::write(race_id, &before, &now, &polls));
+    call.write += began.elapsed();
     call
 }
 

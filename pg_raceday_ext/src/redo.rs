@@ -1,6 +1,8 @@
 //! Redoing a race from its staged payloads: after one that came late, or because a DBA asks.
 
 use crate::guard;
+use crate::history;
+use crate::lists;
 use crate::load::{self, Loaded};
 use crate::plan::{Moment, Plan, arg};
 use crate::process::{Call, apply_staged};
@@ -9,24 +11,20 @@ use crate::write;
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState};
-use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are.
-pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) {
+/// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are. Does
+/// nothing, and says why, when staging no longer holds the race's first payloads.
+pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) -> Result<(), String> {
+    first_payloads_lost(first_fetched(before), &staging::all_keys(&call.race_id))?;
     // In this order: a payload that is staged between the two looks stays queued, for the next call.
     let taken = staging::take_pending(&call.race_id);
     // What came meanwhile may be older still.
     let from_us = taken.first().map_or(from_us, |oldest| oldest.fetched_us.min(from_us));
     let keys = staging::all_keys(&call.race_id);
-    if let Some(lost) = first_payloads_lost(before, &keys) {
-        let late: BTreeSet<Key> = taken.into_iter().chain(late_keys(&keys, before)).collect();
-        for key in late {
-            call.fail(key, format!("older than what is processed, and the race cannot be redone: {lost}"));
-        }
-        return;
-    }
-    replay(call, before, &keys, from_us);
+    process_lists(call, &taken, &keys);
+    replay(call, before, &keys, Some(from_us));
+    Ok(())
 }
 
 /// Recomputes all of a race's derived rows; raises when staging no longer holds its first payloads.
@@ -35,30 +33,44 @@ pub fn rebuild(race_id: &str) -> Call {
     Spi::connect(|_| {
         let mut call = Call::new(race_id);
         let before = load::load(race_id);
-        staging::take_pending(race_id);
+        let taken = staging::take_pending(race_id);
         let keys = staging::all_keys(race_id);
-        if let Some(lost) = first_payloads_lost(&before, &keys) {
+        // Where race_progress is gone, the rows that would be dropped say how far back the payloads have to go.
+        let first_us = first_fetched(&before).or_else(|| history::first_polling(race_id));
+        if let Err(lost) = first_payloads_lost(first_us, &keys) {
             guard::raise(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("cannot rebuild race {race_id}: {lost}"),
                 "Restore raceday.staged_payloads from a backup first.",
             );
         }
-        replay(&mut call, &before, &keys, i64::MIN);
+        process_lists(&mut call, &taken, &keys);
+        replay(&mut call, &before, &keys, None);
         call
     })
 }
 
-/// Why a replay would lose rows: retention dropped the payloads they came from.
-fn first_payloads_lost(before: &Loaded, keys: &[Key]) -> Option<String> {
-    let first_us = before.state.progress.as_ref()?.first_fetched_us;
-    let is_there = keys.first().is_some_and(|key| key.fetched_us <= first_us);
-    (!is_there).then(|| "staging no longer holds the race's first payloads (they are kept 7 days)".to_owned())
+fn first_fetched(before: &Loaded) -> Option<i64> {
+    before.state.progress.as_ref().map(|progress| progress.first_fetched_us)
 }
 
-fn late_keys<'a>(keys: &'a [Key], before: &'a Loaded) -> impl Iterator<Item = Key> + 'a {
-    let first_us = before.state.progress.as_ref().map_or(i64::MIN, |progress| progress.first_fetched_us);
-    keys.iter().copied().filter(move |key| key.fetched_us < first_us)
+/// An error where a replay would lose rows: retention dropped the payloads they came from.
+fn first_payloads_lost(first_us: Option<i64>, keys: &[Key]) -> Result<(), String> {
+    let is_there = first_us.is_none_or(|first_us| keys.iter().any(|key| key.fetched_us == first_us));
+    if is_there {
+        return Ok(());
+    }
+    Err("staging no longer holds the race's first payloads (they are kept 7 days)".to_owned())
+}
+
+/// Handles the lists among the payloads taken off the queue: a replay is of events only.
+fn process_lists(call: &mut Call, taken: &[Key], events: &[Key]) {
+    let race_id = call.race_id.clone();
+    let others = taken.iter().filter(|key| !events.contains(key));
+    let lists: Vec<_> = others.filter_map(|key| staging::open(&race_id, *key)).collect();
+    if !lists.is_empty() {
+        lists::process(call, &lists);
+    }
 }
 
 /// The polls that a race's staged payloads give, writing nothing.
@@ -78,7 +90,8 @@ pub fn polls(race_id: &str) -> Vec<PollRows> {
     polls
 }
 
-fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: i64) {
+/// Writes anew what a race's payloads give: the history from a moment on, or all of it.
+fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: Option<i64>) {
     let race_id = call.race_id.clone();
     let began = Instant::now();
     let mut state = RaceState::default();
@@ -87,16 +100,19 @@ fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: i64) {
         let mut payloads: Vec<_> = moment.iter().filter_map(|key| staging::open(&race_id, *key)).collect();
         payloads.sort_by_key(|payload| (payload.hash, payload.key.payload_id));
         for payload in &payloads {
-            polls.extend(apply_staged(call, &mut state, payload).filter(|poll| poll.polling_us >= from_us));
+            polls.extend(
+                apply_staged(call, &mut state, payload)
+                    .filter(|poll| from_us.is_none_or(|from_us| poll.polling_us >= from_us)),
+            );
         }
     }
-    call.transform = began.elapsed();
+    call.transform += began.elapsed();
     let began = Instant::now();
     delete_history(&race_id, before, from_us);
     keep_listed(&mut state, before);
     delete_strays(&race_id, before, &state);
-    call.written = write::write(&race_id, before, &state, &polls);
-    call.write = began.elapsed();
+    call.written.add(write::write(&race_id, before, &state, &polls));
+    call.write += began.elapsed();
 }
 
 /// What only a meetings list told of the race stays.
@@ -125,9 +141,17 @@ static DELETE_ODDS: Plan = Plan::pruned(
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-fn delete_history(race_id: &str, before: &Loaded, from_us: i64) {
-    let Some(progress) = &before.state.progress else { return };
-    let from_us = from_us.max(progress.first_fetched_us.min(progress.first_event_us));
+static DELETE_ALL_FLOW: Plan = Plan::new("delete from raceday.money_flow_history where race_id = $1", &[TEXTOID]);
+
+static DELETE_ALL_ODDS: Plan = Plan::new("delete from raceday.odds_history where race_id = $1", &[TEXTOID]);
+
+fn delete_history(race_id: &str, before: &Loaded, from_us: Option<i64>) {
+    let (Some(from_us), Some(progress)) = (from_us, &before.state.progress) else {
+        // In every partition: rows that lie where race_progress knows of none go too.
+        DELETE_ALL_FLOW.run(&[arg(race_id)]);
+        DELETE_ALL_ODDS.run(&[arg(race_id)]);
+        return;
+    };
     let args =
         [arg(race_id), arg(Moment(from_us)), arg(Moment(progress.first_event_us)), arg(Moment(progress.last_event_us))];
     DELETE_FLOW.run(&args);

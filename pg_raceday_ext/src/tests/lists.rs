@@ -46,6 +46,33 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_list_under_a_races_id_fails_alone() {
+        migrate();
+        stage(RACE, 290, &Poll::default().payload());
+        let list = spi::quote_literal(list(0, "Open", "Good"));
+        let at = moment(280);
+        run(&format!(
+            "insert into raceday.staged_payloads (kind, race_id, fetched_at, payload) values ('meetings', 'race-1', {at}, {list})"
+        ));
+        assert_eq!(process(RACE), "ok");
+        assert_eq!(
+            text("select string_agg(kind || ' ' || status, ', ' order by fetched_at) from raceday.staged_payloads")
+                .as_deref(),
+            Some("event processed, meetings failed")
+        );
+        assert_eq!(number("select count(*) from raceday.money_flow_history"), 3);
+    }
+
+    #[pg_test]
+    fn a_list_that_is_pending_at_a_rebuild_is_handled() {
+        migrate();
+        stage_list(7200, &list(0, "Open", "Good"));
+        assert_eq!(text(&format!("select status from raceday.raceday_rebuild('{LIST}')")).as_deref(), Some("ok"));
+        assert_eq!(text("select status from raceday.staged_payloads").as_deref(), Some("processed"));
+        assert_eq!(number("select count(*) from raceday.races"), 1);
+    }
+
+    #[pg_test]
     fn an_unchanged_list_writes_nothing() {
         migrate();
         stage_list(7200, &list(0, "Open", "Good"));

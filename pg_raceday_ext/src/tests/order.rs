@@ -106,6 +106,54 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_rebuild_leaves_no_row_that_no_payload_gives_wherever_it_lies() {
+        migrate();
+        let ordered = processed_in(&[0, 1, 2, 3, 4, 5]);
+        for history in ["money_flow_history", "odds_history"] {
+            run(&format!(
+                "update raceday.{history} set polling_timestamp = polling_timestamp - interval '1 day', event_timestamp = event_timestamp - interval '1 day'"
+            ));
+        }
+        run("select * from raceday.raceday_rebuild('race-1')");
+        assert_same(&fingerprint(), &ordered, "rows of another day");
+        run("delete from raceday.race_progress");
+        run("select * from raceday.raceday_rebuild('race-1')");
+        assert_same(&fingerprint(), &ordered, "no progress");
+    }
+
+    #[pg_test(
+        error = "cannot rebuild race race-1: staging no longer holds the race's first payloads (they are kept 7 days)"
+    )]
+    fn a_race_without_progress_whose_payloads_are_gone_is_not_rebuilt() {
+        migrate();
+        processed_in(&[0, 1, 2]);
+        run("delete from raceday.race_progress");
+        run(
+            "delete from raceday.staged_payloads where fetched_at = (select min(fetched_at) from raceday.staged_payloads)",
+        );
+        run("select * from raceday.raceday_rebuild('race-1')");
+    }
+
+    #[pg_test]
+    fn a_late_payload_of_a_race_whose_first_are_gone_fails_and_holds_up_no_newer_one() {
+        migrate();
+        let expected = processed_in(&[0, 1, 3, 5]);
+        processed_in(&[0, 1, 3]);
+        run(
+            "delete from raceday.staged_payloads where fetched_at = (select min(fetched_at) from raceday.staged_payloads)",
+        );
+        stage_poll(2);
+        stage_poll(5);
+        let call = text(
+            "select format('%s %s %s %s', status, payloads_processed, payloads_failed, error) from raceday.raceday_process('race-1')",
+        );
+        let reason = "older than what is processed, and the race cannot be redone: staging no longer holds the race's first payloads (they are kept 7 days)";
+        assert_eq!(call, Some(format!("ok 1 1 {reason}")));
+        assert_eq!(text("select error from raceday.staged_payloads where status = 'failed'").as_deref(), Some(reason));
+        assert_same(&fingerprint(), &expected, "the newer one");
+    }
+
+    #[pg_test]
     fn a_day_is_rebuilt_race_by_race() {
         migrate();
         let ordered = processed_in(&[0, 1, 2, 3, 4, 5]);
