@@ -62,6 +62,23 @@ begin
     where not exists (select from raceday.entrants e where e.entrant_id = r.entrant_id and e.race_id = p_race_id);
 
     return query
+    select 'current_row', format(
+        case when e.entrant_id is null then 'entrant %s has no current row' else 'no poll of the race gave the current row of entrant %s' end,
+        entrant_id)
+    from (select unnest(g.entrant_ids) as entrant_id from raceday.race_progress g where g.race_id = p_race_id) p
+    full join (select n.entrant_id from raceday.entrants n where n.race_id = p_race_id) e using (entrant_id)
+    where p.entrant_id is null or e.entrant_id is null;
+
+    return query
+    select 'columns', format('row %s of entrant %s at the poll of %s contradicts itself', r.id, r.entrant_id, r.polling_timestamp)
+    from pg_temp.raceday_check_rows r
+    where r.incremental_amount is distinct from r.incremental_win_amount
+       or r.time_interval <> raceday.raceday_time_interval(r.seconds_to_start)
+       or r.time_to_start <> round(r.seconds_to_start / 60.0)
+       or r.interval_type <> case when r.seconds_to_start > 1800 then '5m' when r.seconds_to_start > 300 then '2m'
+                                  when r.seconds_to_start > 0 then '30s' else 'live' end;
+
+    return query
     select 'span', format('row %s of %s lies outside the span that race_progress tells, %s to %s', r.id, r.event_timestamp, v_from, v_to)
     from pg_temp.raceday_check_rows r
     where (r.event_timestamp between v_from and v_to) is not true;
@@ -75,6 +92,15 @@ begin
     return query
     select 'pending', format('payload %s fetched at %s is not processed yet', q.payload_id, q.fetched_at)
     from raceday.pending_payloads q where q.race_id = p_race_id;
+
+    return query
+    select 'unqueued', format('payload %s fetched at %s is marked pending, but no call will find it', s.payload_id, s.fetched_at)
+    from raceday.staged_payloads s
+    where s.race_id = p_race_id and s.status = 'pending'
+      and not exists (
+          select from raceday.pending_payloads q
+          where q.race_id = s.race_id and q.fetched_at = s.fetched_at and q.payload_id = s.payload_id
+      );
 
     -- The rest compares with the payloads themselves, while staging holds all of them.
     if not exists (

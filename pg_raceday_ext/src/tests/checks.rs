@@ -53,7 +53,40 @@ mod tests {
         good_race();
         run("delete from raceday.entrants where entrant_id = 'runner-1'");
         stage(RACE, 100, &Poll::default().payload());
-        assert_eq!(violations(), "missing pending stranger");
+        assert_eq!(violations(), "current_row missing pending stranger");
+    }
+
+    #[pg_test]
+    fn a_current_row_that_no_poll_gave_is_found() {
+        good_race();
+        run("insert into raceday.entrants (entrant_id, race_id) values ('stray', 'race-1')");
+        assert_eq!(violations(), "current_row");
+    }
+
+    #[pg_test]
+    fn columns_that_contradict_each_other_are_found() {
+        good_race();
+        for change in [
+            "incremental_amount = incremental_amount + 1",
+            "incremental_amount = null",
+            "time_to_start = time_to_start + 1",
+            "interval_type = 'live'",
+            "seconds_to_start = seconds_to_start - 60",
+        ] {
+            run(&format!(
+                "update raceday.money_flow_history set {change} where time_interval = 3 and entrant_id = 'runner-1'"
+            ));
+            assert_eq!(violations(), "columns", "{change}");
+            run("select * from raceday.raceday_rebuild('race-1')");
+        }
+    }
+
+    #[pg_test]
+    fn a_payload_that_was_lost_from_the_queue_is_found() {
+        good_race();
+        stage(RACE, 100, &Poll::default().payload());
+        run("delete from raceday.pending_payloads");
+        assert_eq!(violations(), "missing unqueued");
     }
 
     #[pg_test]
