@@ -69,6 +69,10 @@ pub(crate) fn update_entrant(entrant: &mut Entrant, runner: &Runner, hold: Optio
     entrant.is_scratched = runner.is_scratched.unwrap_or(entrant.is_scratched);
     entrant.is_late_scratched = runner.is_late_scratched.unwrap_or(entrant.is_late_scratched);
     entrant.scratched_us = runner.scratched_us.or(entrant.scratched_us);
+    if runner.is_scratched == Some(false) && !entrant.is_late_scratched {
+        // It runs after all.
+        entrant.scratched_us = runner.scratched_us;
+    }
     entrant.favourite = runner.favourite.unwrap_or(entrant.favourite);
     entrant.mover = runner.mover.unwrap_or(entrant.mover);
     if let Some(odds) = runner.odds {

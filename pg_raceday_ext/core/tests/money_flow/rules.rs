@@ -452,3 +452,21 @@ fn a_listed_status_does_not_count_once_a_race_is_polled() {
         assert_eq!((state, rows.history), (expected, expected_rows.history), "{status}");
     }
 }
+
+#[test]
+fn a_runner_that_runs_after_all_was_not_scratched_at_any_time() {
+    let scratched =
+        with_all(&[("/data/runners/0/is_scratched", "true"), ("/data/runners/0/scratch_time", "1767312000")]);
+    let mut state = RaceState::default();
+    apply(&mut state, &scratched, FETCHED_US);
+    let at = state.entrants["a"].entrant.scratched_us;
+    assert_eq!(at, Some(1_767_312_000 * SECOND));
+    let silent = with_all(&[("/data/runners/0/is_scratched", "null"), ("/data/runners/0/scratch_time", "null")]);
+    apply(&mut state, &silent, FETCHED_US + SECOND);
+    let runner = &state.entrants["a"].entrant;
+    assert_eq!((runner.is_scratched, runner.scratched_us), (true, at), "what a poll does not say stays");
+    let runs = with_all(&[("/data/runners/0/is_scratched", "false"), ("/data/runners/0/scratch_time", "0")]);
+    apply(&mut state, &runs, FETCHED_US + 2 * SECOND);
+    let runner = &state.entrants["a"].entrant;
+    assert_eq!((runner.is_scratched, runner.scratched_us), (false, None));
+}
