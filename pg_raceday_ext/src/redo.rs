@@ -185,12 +185,13 @@ fn delete_strays(race_id: &str, before: &Loaded, state: &RaceState) {
 }
 
 static RACES_OF_DAY: Plan = Plan::new(
-    "select r.race_id from raceday.races r join raceday.meetings m on m.meeting_id = r.meeting_id where m.date = $1
+    "select r.race_id from raceday.races r left join raceday.meetings m on m.meeting_id = r.meeting_id
+     where coalesce(m.date, (r.start_time at time zone 'Pacific/Auckland')::date) = $1
      order by r.start_time, r.race_id",
     &[pg_sys::DATEOID],
 );
 
-/// The races of a New Zealand day.
+/// The races of a New Zealand day: their meeting's, or that of the start of a race without one.
 pub fn races_of_day(day: pgrx::datum::Date) -> Vec<String> {
     let rows = RACES_OF_DAY.run(&[arg(day)]);
     (0..rows.count()).filter_map(|row| rows.get(row, 1)).collect()

@@ -160,6 +160,10 @@ mod tests {
         run("truncate raceday.money_flow_history");
         assert_eq!(number("select count(*) from raceday.raceday_rebuild_day('2026-01-02')"), 1);
         assert_eq!(fingerprint(), ordered);
+        run("update raceday.races set meeting_id = null");
+        let day = "select (start_time at time zone 'Pacific/Auckland')::date from raceday.races";
+        assert_eq!(number(&format!("select count(*) from raceday.raceday_rebuild_day(({day}))")), 1);
+        assert_eq!(fingerprint(), ordered);
     }
 
     #[pg_test(
