@@ -9,6 +9,7 @@ mod lists;
 mod model;
 mod payload;
 mod properties;
+mod race;
 mod rules;
 mod sample;
 mod table;

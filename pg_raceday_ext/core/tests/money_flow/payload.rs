@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 pub const RACE: &str = "race-1";
 /// Its advertised start, 2025-07-17 00:50:00 UTC, in seconds.
 pub const START_S: i64 = 1_752_713_400;
+/// A second in microseconds.
+pub const SECOND: i64 = 1_000_000;
 /// When the base payload was fetched: 1 798.5 s before the start.
-pub const FETCHED_US: i64 = (START_S - 1_799) * 1_000_000 + 500_000;
+pub const FETCHED_US: i64 = (START_S - 1_799) * SECOND + 500_000;
 
 /// A small race: `a` and `b` run, `c` is scratched; the tracker names `x`, which is no runner.
 pub fn base() -> Value {

@@ -1,11 +1,9 @@
 //! The rules of the money flow, each on a payload small enough to work out on paper.
 
-use crate::payload::{FETCHED_US, RACE, START_S, apply, base, first, put, with, with_all, without};
+use crate::payload::{FETCHED_US, RACE, SECOND, START_S, apply, base, first, with, with_all, without};
 use crate::table;
-use raceday_core::{Outcome, Phase, Race, RaceState, payload_hash};
+use raceday_core::{Outcome, RaceState, payload_hash};
 use serde_json::json;
-
-const SECOND: i64 = 1_000_000;
 
 #[test]
 fn a_first_poll_gives_a_row_a_runner() {
@@ -260,105 +258,6 @@ fn quality_falls_by_what_is_missing() {
     assert_eq!(first(&with("/data/tote_pools", no_place)).0.pools.unwrap().quality, 70);
 }
 
-/// The base race with another status and so many seconds later.
-fn next_status(state: &mut RaceState, status: &str, later_s: i64) -> (String, Phase) {
-    apply(state, &with("/data/race/status", &format!("\"{status}\"")), FETCHED_US + later_s * SECOND);
-    let race = state.race.as_ref().unwrap();
-    (race.status.clone(), race.phase)
-}
-
-#[test]
-fn the_status_is_the_tabs_word_and_the_phase_its_meaning() {
-    let mut state = RaceState::default();
-    let event = |later_s: i64| Some((FETCHED_US + later_s * SECOND) / 1_000 * 1_000);
-    let first_event = Some((START_S - 1_800) * SECOND + 123_000);
-    assert_eq!(next_status(&mut state, "OPEN", 0), ("Open".to_owned(), Phase::Upcoming));
-    assert_eq!(state.race.as_ref().unwrap().last_status_change_us, first_event);
-    assert_eq!(next_status(&mut state, "open", 400), ("Open".to_owned(), Phase::Upcoming));
-    assert_eq!(state.race.as_ref().unwrap().last_status_change_us, first_event, "no change");
-    assert_eq!(next_status(&mut state, "Closed", 500), ("Closed".to_owned(), Phase::InProgress));
-    assert_eq!(next_status(&mut state, "Interim", 600), ("Interim".to_owned(), Phase::InProgress));
-    assert_eq!(next_status(&mut state, "Final", 700), ("Final".to_owned(), Phase::Finished));
-    assert_eq!(state.race.as_ref().unwrap().finalized_us, event(700));
-    // Backwards: the TAB's word stands; when it was first final stays.
-    assert_eq!(next_status(&mut state, "Interim", 800), ("Interim".to_owned(), Phase::InProgress));
-    assert_eq!(next_status(&mut state, "Final", 900), ("Final".to_owned(), Phase::Finished));
-    assert_eq!(state.race.as_ref().unwrap().finalized_us, event(700));
-    assert_eq!(state.race.as_ref().unwrap().last_status_change_us, event(900));
-    assert_eq!(next_status(&mut state, "Paying", 1_000), ("Paying".to_owned(), Phase::Finished), "an unknown word");
-    assert_eq!(next_status(&mut state, "Abandoned", 1_100), ("Abandoned".to_owned(), Phase::Abandoned));
-    assert_eq!(state.race.as_ref().unwrap().abandoned_us, event(1_100));
-}
-
-#[test]
-fn an_abandoned_race_without_history_has_current_state_only() {
-    let mut state = RaceState::default();
-    let abandoned = with("/data/race/status", "\"Abandoned\"");
-    let rows = apply(&mut state, &abandoned, FETCHED_US);
-    assert_eq!((rows.history.entrant_id.len(), rows.odds.odds.len()), (0, 0));
-    assert_eq!(state.entrants["a"].entrant.hold, Some(1_800));
-    assert!(state.pools.is_some() && !state.progress.as_ref().unwrap().has_history);
-
-    let mut state = RaceState::default();
-    apply(&mut state, &base().to_string(), FETCHED_US);
-    let rows = apply(&mut state, &abandoned, FETCHED_US + SECOND);
-    assert_eq!(rows.history.entrant_id.len(), 3, "with history it goes on");
-
-    let mut state = RaceState::default();
-    apply(&mut state, &with("/data/money_tracker", "null"), FETCHED_US);
-    let dearer = with_all(&[("/data/race/status", "\"Abandoned\""), ("/data/runners/0/odds/fixed_win", "6")]);
-    let rows = apply(&mut state, &dearer, FETCHED_US + SECOND);
-    assert_eq!(rows.odds.odds, [600], "odds are history too");
-}
-
-#[test]
-fn results_come_with_placings_or_with_the_status() {
-    let placings = r#"[{"position":1,"runner_number":2,"name":"Beta \"B\"","entrant_id":"b","margin_length":0},
-                       {"position":"2","runner_number":1,"name":null,"entrant_id":"a","margin_length":0.4}]"#;
-    let dividends = r#"[{"product_name":"Pool Win","dividend":6.6,"status":"Final","positions":[{"runner_number":2,"position":1}]}]"#;
-    let (state, _) = first(&with_all(&[("/data/results", placings), ("/data/dividends", dividends)]));
-    let results = state.results.unwrap();
-    assert_eq!((results.available, results.status, results.protest), (true, None, false));
-    assert_eq!(
-        results.placings,
-        concat!(
-            r#"[{"position":1,"runner_number":2,"name":"Beta \"B\"","entrant_id":"b","margin_length":0.00},"#,
-            r#"{"position":2,"runner_number":1,"name":null,"entrant_id":"a","margin_length":0.40}]"#
-        )
-    );
-    assert_eq!(
-        results.dividends,
-        r#"[{"product_name":"Pool Win","dividend":6.60,"status":"Final","positions":[{"runner_number":2,"position":1}]}]"#
-    );
-    let fixed: serde_json::Value = serde_json::from_str(&results.fixed_odds).unwrap();
-    assert_eq!(fixed["2"]["fixed_win"].to_string(), "1.5");
-    assert_eq!(fixed["2"]["runner_name"], "Beta");
-
-    for (status, word) in [("Interim", Some("interim")), ("Final", Some("final"))] {
-        let (state, _) = first(&with("/data/race/status", &format!("\"{status}\"")));
-        let results = state.results.unwrap();
-        assert_eq!((results.available, results.status), (false, word));
-        assert_eq!((results.placings.as_str(), results.dividends.as_str()), ("[]", "[]"));
-    }
-    assert_eq!(first(&with("/data/race/status", "\"Closed\"")).0.results, None);
-}
-
-#[test]
-fn a_protest_is_the_races_own_flag() {
-    let mut state = RaceState::default();
-    let mut payload = base();
-    put(&mut payload, "/data/race/status", json!("Interim"));
-    put(&mut payload, "/data/race/protest", json!(true));
-    apply(&mut state, &payload.to_string(), FETCHED_US);
-    let results = state.results.as_ref().unwrap();
-    assert_eq!((results.status, results.protest), (Some("protest"), true));
-    put(&mut payload, "/data/race/status", json!("Final"));
-    apply(&mut state, &payload.to_string(), FETCHED_US + SECOND);
-    let results = state.results.as_ref().unwrap();
-    assert_eq!((results.status, results.protest), (Some("final"), true));
-    assert_eq!(results.result_us, (START_S - 1_800) * SECOND + 123_000, "the first poll with results");
-}
-
 #[test]
 fn the_vendors_time_counts_when_it_is_near() {
     for (generated, event) in [
@@ -403,54 +302,6 @@ fn a_start_that_moves_moves_the_buckets() {
         apply(&mut state, &with("/data/race/advertised_start", &(START_S + 1_800).to_string()), FETCHED_US + SECOND);
     assert_eq!((rows.seconds_to_start, rows.time_interval, rows.interval_type), (3_599, 55, "5m"));
     assert_eq!(state.race.as_ref().unwrap().start_us, (START_S + 1_800) * SECOND);
-}
-
-#[test]
-fn an_unknown_meeting_is_made_of_what_the_race_tells() {
-    let (state, _) = first(&with_all(&[
-        ("/data/race/meeting_id", "\"meeting-2\""),
-        ("/data/race/meeting_name", "null"),
-        ("/data/race/race_date_nz", "null"),
-        ("/data/race/type", "\"H\""),
-    ]));
-    let meeting = state.meeting.unwrap();
-    assert_eq!((meeting.meeting_id.as_str(), meeting.name, meeting.date), ("meeting-2", None, None));
-    assert_eq!(meeting.race_type, "harness");
-    let (state, rows) = first(&with("/data/race/meeting_id", "null"));
-    assert_eq!((state.meeting, state.race.unwrap().meeting_id), (None, None));
-    assert_eq!(rows.history.entrant_id.len(), 3, "no meeting, but a race");
-}
-
-#[test]
-fn what_a_poll_does_not_say_of_the_meeting_stays_known() {
-    let mut state = RaceState::default();
-    apply(&mut state, &base().to_string(), FETCHED_US);
-    let known = state.meeting.clone().unwrap();
-    assert!(known.name.is_some() && known.country.is_some() && known.date.is_some());
-    let silent = ["meeting_name", "country", "state", "race_date_nz"].map(|key| format!("/data/race/{key}"));
-    let silent: Vec<(&str, &str)> = silent.iter().map(|pointer| (pointer.as_str(), "null")).collect();
-    apply(&mut state, &with_all(&silent), FETCHED_US + SECOND);
-    assert_eq!(state.meeting.as_ref(), Some(&known));
-    // Another meeting is not known by what was known of the one before.
-    apply(
-        &mut state,
-        &with_all(&[&silent[..], &[("/data/race/meeting_id", "\"meeting-2\"")]].concat()),
-        FETCHED_US + 2 * SECOND,
-    );
-    let other = state.meeting.unwrap();
-    assert_eq!((other.meeting_id.as_str(), other.name, other.country), ("meeting-2", None, None));
-}
-
-#[test]
-fn a_listed_status_does_not_count_once_a_race_is_polled() {
-    for status in ["null", "\"Paying\""] {
-        let payload = with("/data/race/status", status);
-        let (expected, expected_rows) = first(&payload);
-        let listed = Race { status: "Abandoned".to_owned(), phase: Phase::Abandoned, ..Race::default() };
-        let mut state = RaceState { race: Some(listed), ..RaceState::default() };
-        let rows = apply(&mut state, &payload, FETCHED_US);
-        assert_eq!((state, rows.history), (expected, expected_rows.history), "{status}");
-    }
 }
 
 #[test]
