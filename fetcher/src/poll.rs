@@ -10,7 +10,7 @@ use metrics::{counter, gauge, histogram};
 use crate::clock::Clock;
 use crate::db::Trouble;
 use crate::schedule::{Claim, Presence};
-use crate::spool::{Kind, Payload, Spool, SpoolError};
+use crate::spool::{Kind, Payload, Spool, SpoolError, Ticket};
 use crate::store::{Processed, Store, Stored};
 use crate::summary::{Outcome, Summary};
 use crate::tab::{Answer, Fetched, Slot, Tab, Validators};
@@ -123,25 +123,7 @@ impl Poller {
         let Answer { body, request_id, .. } = answer;
         let payload = Payload { kind, race_id, fetched_at: self.clock.now(), body: Arc::new(body) };
         let fetched = Instant::now();
-        let ticket = match self.spool.put(payload.clone()).await {
-            Ok(ticket) => {
-                // From here on the answer outlives this process; `cargo xtask chaos` takes it at its word.
-                tracing::debug!(
-                    race.id = %payload.race_id,
-                    request.id = %request_id,
-                    body.xxh3 = %ticket.hash(),
-                    fetched_at_us = payload.fetched_at.timestamp_micros(),
-                    "answer.kept"
-                );
-                Some(ticket)
-            }
-            Err(error) => {
-                let reason = if matches!(error, SpoolError::Full) { "spool_full" } else { "spool_error" };
-                counter!("raceday_spool_refusals_total", "reason" => reason).increment(1);
-                tracing::error!(race.id = %payload.race_id, error = %error, "spool.refused");
-                None
-            }
-        };
+        let ticket = self.put_on_disk(&payload, &request_id).await;
         let mut is_there = !self.presence.is_away();
         // Behind what waits of the same race, so that all of it is staged in order.
         if ticket.is_none() || !(self.presence.is_away() || self.spool.has_waiting(&payload.race_id)) {
@@ -177,6 +159,29 @@ impl Poller {
             end_lease(store, &payload.race_id).await;
         }
         ("spooled", Outcome::Spooled)
+    }
+
+    /// Writes an answer into the spool; none when that does not take it.
+    async fn put_on_disk(&self, payload: &Payload, request_id: &str) -> Option<Ticket> {
+        match self.spool.put(payload.clone()).await {
+            Ok(ticket) => {
+                // From here on the answer outlives this process; `cargo xtask chaos` takes it at its word.
+                tracing::debug!(
+                    race.id = %payload.race_id,
+                    request.id = %request_id,
+                    body.xxh3 = %ticket.hash(),
+                    fetched_at_us = payload.fetched_at.timestamp_micros(),
+                    "answer.kept"
+                );
+                Some(ticket)
+            }
+            Err(error) => {
+                let reason = if matches!(error, SpoolError::Full) { "spool_full" } else { "spool_error" };
+                counter!("raceday_spool_refusals_total", "reason" => reason).increment(1);
+                tracing::error!(race.id = %payload.race_id, error = %error, "spool.refused");
+                None
+            }
+        }
     }
 
     fn note_lateness(&self, claim: &Claim) {

@@ -3,6 +3,8 @@
 //! Every answer is written here before it is staged, so that it outlives a killed fetcher (the page cache does), and
 //! removed when the database has committed it. Only one that the database did not take is synced to disk, and waits.
 
+mod place;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -14,6 +16,8 @@ use metrics::{counter, gauge};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
+
+use place::{EXTENSION, UNFINISHED, adopt, clear_unfinished, lock, names};
 
 /// What the TAB answered, on its way to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,9 +109,6 @@ pub struct Spool {
     // Held for the process's life; the system gives it up with the process.
     _lock: File,
 }
-
-const EXTENSION: &str = "payload";
-const UNFINISHED: &str = "unfinished";
 
 impl Spool {
     /// Opens a place in `root` that no other fetcher uses, and takes over what dead ones have left in theirs.
@@ -322,57 +323,6 @@ async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
 ) -> Result<T, E> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(io::Error::other(error).into()))
-}
-
-/// Removes what a killed fetcher had not written whole: no answer, and nothing that the spool counts.
-fn clear_unfinished(folder: &Path) -> io::Result<()> {
-    for file in fs::read_dir(folder)? {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-fn lock(folder: &Path) -> io::Result<Option<File>> {
-    fs::create_dir_all(folder)?;
-    let file = File::options().create(true).append(true).open(folder.join("lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Moves what fetchers that run no more have left into `own`.
-fn adopt(root: &Path, own: &Path) -> io::Result<()> {
-    for place in fs::read_dir(root)? {
-        let place = place?.path();
-        if place == own || !place.is_dir() {
-            continue;
-        }
-        let Some(_lock) = lock(&place)? else { continue };
-        for (number, name) in names(&place)?.into_iter().enumerate() {
-            let micros = name.split('-').next().unwrap_or_default();
-            let moved = format!("{micros}-adopted-{}-{number}.{EXTENSION}", std::process::id());
-            fs::rename(place.join(name), own.join(moved))?;
-        }
-        clear_unfinished(&place)?;
-    }
-    Ok(())
-}
-
-fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for file in fs::read_dir(folder)? {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == EXTENSION) {
-            names.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 fn read_index(folder: &Path) -> io::Result<Index> {
