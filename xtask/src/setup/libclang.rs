@@ -23,12 +23,17 @@ pub fn variables(cache: &Path) -> Vec<(String, String)> {
     variables
 }
 
+/// Whether nothing is to be done.
+pub fn is_provided(cache: &Path) -> bool {
+    is_on_system() || is_complete(&cache.join("libclang"))
+}
+
 /// Provides libclang unless the system has it.
 pub fn provide(setup: &Setup) -> Result<()> {
-    let tree = setup.cache.join("libclang");
-    if is_on_system() || is_complete(&tree) {
+    if is_provided(&setup.cache) {
         return Ok(());
     }
+    let tree = setup.cache.join("libclang");
     let mut step = Step::begin("libclang");
     let made = cached::entry(&tree, is_complete, |folder| {
         let unpacked = folder.join("tree");
@@ -70,10 +75,14 @@ fn is_complete(tree: &Path) -> bool {
 
 fn has_libclang(folder: &Path) -> bool {
     let mut names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    names.any(|name| {
-        let name = name.to_string_lossy();
-        (name.starts_with("libclang-") || name.starts_with("libclang.so")) && name.contains(".so")
-    })
+    names.any(|name| is_libclang(&name.to_string_lossy()))
+}
+
+/// Whether bindgen would load a file of this name. libclang-cpp, which comes with llvm, is another library.
+fn is_libclang(name: &str) -> bool {
+    (name.starts_with("libclang-") || name.starts_with("libclang.so"))
+        && name.contains(".so")
+        && !name.contains("-cpp.")
 }
 
 fn library_folder(tree: &Path) -> Option<PathBuf> {
@@ -85,4 +94,19 @@ fn resource_folder(tree: &Path) -> Option<PathBuf> {
     let in_usr_lib = fs::read_dir(tree.join("usr/lib")).ok()?.flatten().map(|entry| entry.path().join("lib/clang"));
     let versions = in_usr_lib.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     versions.map(|entry| entry.path()).find(|folder| folder.join("include/stddef.h").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_library_of_clang_is_not_taken_for_libclang() {
+        for name in ["libclang.so", "libclang.so.1", "libclang-14.so", "libclang-14.so.14.0.6"] {
+            assert!(is_libclang(name), "{name}");
+        }
+        for name in ["libclang-cpp.so", "libclang-cpp.so.14", "libclang_rt.asan.so", "libclang-14.a"] {
+            assert!(!is_libclang(name), "{name}");
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub fn describe() -> String {
 
 /// Whether nothing is to be done.
 pub fn is_provided(setup: &Setup) -> bool {
-    CARGO_PGRX.is_there(&setup.cache)
+    CARGO_PGRX.is_there(&setup.cache) && libclang::is_provided(&setup.cache)
 }
 
 /// Provides cargo-pgrx, libclang and pgrx's home.
