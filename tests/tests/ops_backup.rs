@@ -4,16 +4,15 @@ mod ops;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use nztab_sim::day::Category;
 use nztab_sim::{Config, Simulator};
 use postgres::Client;
 use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions, wait_until};
+use xtask::stack::{Postgres, PostgresOptions};
 
-use crate::ops::{migrate, repository};
+use crate::ops::{migrate, repository, wait_for_worker};
 
 /// What is derived from payloads, without what numbers and dates the rows themselves.
 const DERIVED: [(&str, &str); 7] = [
@@ -37,11 +36,10 @@ fn a_restored_database_is_equal_and_its_payloads_rebuild_to_the_same_rows() {
     assert!(before.contains("money_flow_history: ") && before.len() > 10_000, "{} bytes derived", before.len());
 
     // pg_partman's first look retires old partitions, and pg_dump cannot lock what goes before it comes to it.
-    wait_until("the partitions' first maintenance", Duration::from_mins(1), || {
+    wait_for_worker(&ours, "the partitions' first maintenance", || {
         let sql = "select bool_and(last_run_at is not null) from raceday.monitor_maintenance";
         Ok(client.query_one(sql, &[])?.get(0))
-    })
-    .unwrap();
+    });
     // As docs/runbooks/backup-restore.md says.
     let (roles, dump) = (folder.path().join("roles.sql"), folder.path().join("raceday.dump"));
     tool(&ours, "pg_dumpall", &["--roles-only", "--file", text(&roles)]);
@@ -83,10 +81,7 @@ fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
         )
         .unwrap();
     let archived = "select relname::text from pg_class where relnamespace = 'archive'::regnamespace and relkind = 'r'";
-    wait_until("the partition to be archived", Duration::from_mins(1), || {
-        Ok(client.query_opt(archived, &[])?.is_some())
-    })
-    .unwrap();
+    wait_for_worker(&server, "the partition to be archived", || Ok(client.query_opt(archived, &[])?.is_some()));
     let partition: String = client.query_one(archived, &[]).unwrap().get(0);
     let count = "select count(*) from raceday.money_flow_history";
     assert_eq!(client.query_one(count, &[]).unwrap().get::<_, i64>(0), 0);
@@ -110,10 +105,9 @@ fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
 
     // Back under its retention, it goes to the archive again.
     client.batch_execute("update partman.part_config set retention = '30 days'").unwrap();
-    wait_until("the partition to be archived again", Duration::from_mins(1), || {
+    wait_for_worker(&server, "the partition to be archived again", || {
         Ok(client.query_one(count, &[])?.get::<_, i64>(0) == 0 && client.query_opt(archived, &[])?.is_some())
-    })
-    .unwrap();
+    });
 }
 
 #[test]

@@ -2,12 +2,9 @@
 
 mod ops;
 
-use std::time::Duration;
-
 use postgres::{Client, GenericClient};
-use xtask::stack::wait_until;
 
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::ops::wait_for_worker;
 
 #[test]
 fn partitions_stand_for_today_and_fourteen_days_on() {
@@ -40,8 +37,9 @@ fn the_worker_makes_partitions_ahead_of_the_newest_data() {
     assert!(!has_partition(&mut client, "staged_payloads", 20));
     // The data's clock moves, not the machine's: a payload of the last day there is a partition for.
     stage(&mut client, "now() + interval '14 days'").unwrap();
-    wait_until("the worker to make partitions ahead", LIMIT, || Ok(has_partition(&mut client, "staged_payloads", 28)))
-        .unwrap();
+    wait_for_worker(&server, "the worker to make partitions ahead", || {
+        Ok(has_partition(&mut client, "staged_payloads", 28))
+    });
     assert!(!has_partition(&mut client, "odds_history", 20), "made for a table without new data");
 }
 
@@ -57,18 +55,17 @@ fn the_worker_makes_up_for_a_partition_that_is_missing() {
         .unwrap()
         .get(0);
     client.batch_execute(&format!("drop table raceday.{farthest}")).unwrap();
-    wait_until("the worker to make it again", LIMIT, || {
+    wait_for_worker(&server, "the worker to make it again", || {
         let found = client.query_one("select to_regclass($1) is not null", &[&format!("raceday.{farthest}")])?;
         Ok(found.get(0))
-    })
-    .unwrap();
+    });
 }
 
 #[test]
 fn the_worker_archives_old_history_and_drops_old_payloads() {
     let server = ops::database();
     let mut client = server.connect("raceday").unwrap();
-    // The worker, which looks every second, sees them when the rows are in.
+    // The worker, which looks every few seconds, sees them when the rows are in.
     let mut transaction = client.transaction().unwrap();
     // Both are past their retention of 30 and 7 days; beside each one that is not.
     for (table, days) in
@@ -85,11 +82,10 @@ fn the_worker_archives_old_history_and_drops_old_payloads() {
         )
         .unwrap();
     transaction.commit().unwrap();
-    wait_until("the worker to retire partitions", LIMIT, || {
+    wait_for_worker(&server, "the worker to retire partitions", || {
         Ok(!has_partition(&mut client, "money_flow_history", -40)
             && !has_partition(&mut client, "staged_payloads", -12))
-    })
-    .unwrap();
+    });
     let archived = partition_name(&mut client, "money_flow_history", -40);
     let amount: i64 = client.query_one(&format!("select win_pool_amount from archive.{archived}"), &[]).unwrap().get(0);
     assert_eq!(amount, 164_725, "the archived rows are not those that were written");
@@ -110,7 +106,7 @@ fn what_monitoring_reads_says_when_tomorrow_is_missing_and_when_the_worker_ran()
     let mut monitor = Client::connect(&server.url("raceday_monitor", "raceday"), postgres::NoTls).unwrap();
     let question = "select has_tomorrow, days_ahead::int, last_run_at is not null from raceday.monitor_maintenance
         where parent_table = 'raceday.odds_history'";
-    wait_until("the worker's first run", LIMIT, || Ok(monitor.query_one(question, &[])?.get(2))).unwrap();
+    wait_for_worker(&server, "the worker's first run", || Ok(monitor.query_one(question, &[])?.get(2)));
     let before = monitor.query_one(question, &[]).unwrap();
     assert!(before.get::<_, bool>(0));
     assert!(before.get::<_, i32>(1) >= 14);

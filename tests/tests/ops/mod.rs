@@ -4,12 +4,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use clap::Parser;
 use raceday_fetcher::config::Cli;
 use serde_json::Value;
 use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions};
+use xtask::stack::{Postgres, PostgresOptions, wait_until};
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
@@ -43,7 +44,7 @@ pub fn promtool(arguments: &[&str]) -> String {
     text
 }
 
-/// A server of its own with a migrated database `raceday`, whose partition worker looks every second.
+/// A server of its own with a migrated database `raceday`, whose partition worker looks every few seconds.
 pub fn database() -> Postgres {
     let mut options = PostgresOptions::scratch(&Layout::of_workspace()).unwrap();
     options.partman.interval_s = 1;
@@ -56,6 +57,18 @@ pub fn database() -> Postgres {
     postgres.execute("postgres", "alter system set pg_partman_bgw.dbname = 'raceday'").unwrap();
     postgres.execute("postgres", "select pg_reload_conf()").unwrap();
     postgres
+}
+
+/// Waits for what the partition worker of `database` should do; fails with what the server's log has of the worker.
+pub fn wait_for_worker(server: &Postgres, what: &str, condition: impl FnMut() -> anyhow::Result<bool>) {
+    if let Err(error) = wait_until(what, Duration::from_mins(1), condition) {
+        let log = std::fs::read_to_string(server.log()).unwrap();
+        let of_worker: Vec<&str> = log.lines().filter(|line| line.contains("partman")).collect();
+        panic!(
+            "{error}; the log's last lines of the worker:\n{}",
+            of_worker[of_worker.len().saturating_sub(20)..].join("\n")
+        );
+    }
 }
 
 /// What `raceday-fetcher migrate` does, with the same password for every role.
