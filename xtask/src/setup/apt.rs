@@ -110,11 +110,25 @@ fn installed_by(simulation: &str) -> Vec<String> {
     lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
-/// Where a package's shared libraries are in an unpacked tree, e.g. `usr/lib/x86_64-linux-gnu`.
+/// Where a package's shared libraries are in an unpacked tree: `usr/lib/x86_64-linux-gnu`, and folders in it such as `pulseaudio`,
+/// which a library names by their place on an installed system.
 pub fn library_folders(tree: &Path) -> Vec<PathBuf> {
-    let folders = ["usr/lib", "lib"].map(|folder| tree.join(folder));
-    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).collect()
+    let mut folders = [entries(&tree.join("usr/lib")), entries(&tree.join("lib"))].concat();
+    folders.retain(|folder| folder.to_string_lossy().ends_with("-linux-gnu"));
+    let within: Vec<_> =
+        folders.iter().flat_map(|folder| entries(folder)).filter(|folder| has_library(folder)).collect();
+    [folders, within].concat()
+}
+
+fn has_library(folder: &Path) -> bool {
+    entries(folder)
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str())
+        .any(|name| name.starts_with("lib") && name.contains(".so"))
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 #[cfg(test)]
@@ -127,6 +141,19 @@ mod tests {
             "bookworm-security http://a/debian-security\nbookworm-updates http://b/debian\nbookworm http://b/debian\n";
         assert_eq!(first_mirror(targets).as_deref(), Some("http://b/debian"));
         assert_eq!(first_mirror(""), None);
+    }
+
+    #[test]
+    fn libraries_are_looked_for_in_folders_of_their_own_too() {
+        let tree = tempfile::tempdir().unwrap();
+        let machine = tree.path().join("usr/lib/x86_64-linux-gnu");
+        for file in ["libpulse.so.0", "pulseaudio/libpulsecommon-16.1.so", "gtk-3.0/settings.ini", "../python3/libx.so"]
+        {
+            let file = machine.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        assert_eq!(library_folders(tree.path()), [machine.clone(), machine.join("pulseaudio")]);
     }
 
     #[test]

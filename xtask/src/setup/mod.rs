@@ -6,7 +6,6 @@ mod apt;
 mod cached;
 mod extension;
 mod libclang;
-mod monitoring;
 mod nginx;
 mod partman;
 mod pgrx;
@@ -24,7 +23,7 @@ use anyhow::{Context, Result};
 
 pub use self::cached::remove;
 pub use self::pgrx::PgrxEnvironment;
-pub use self::test_tools::provide as provide_test_tools;
+pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};
 use crate::layout::{Layout, cache};
 
@@ -63,11 +62,6 @@ pub fn run(layout: &Layout) -> Result<()> {
     pgrx::provide(&setup)?;
     rest::provide(&setup)?;
     extension::install(&setup)
-}
-
-/// Provides what only the end-to-end tests run.
-pub fn test_tools(layout: &Layout) -> Result<()> {
-    monitoring::provide(&Setup::begin(layout)?)
 }
 
 /// Builds the programs of the workspace that the demo and the end-to-end tests start.

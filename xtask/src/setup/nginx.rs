@@ -3,11 +3,15 @@
 use anyhow::Result;
 
 use super::Setup;
-use super::unpacked::Package;
+use super::unpacked::{Package, Program};
 use crate::layout::Layout;
 use crate::stack::Nginx;
 
-const NGINX: Package = Package { name: "nginx", programs: &[("nginx", "usr/sbin/nginx")] };
+const NGINX: Package = Package {
+    name: "nginx",
+    suite: None,
+    programs: &[Program { name: "nginx", path: "usr/sbin/nginx", version_argument: "-v" }],
+};
 
 /// What will be provided.
 pub fn describe(layout: &Layout) -> String {

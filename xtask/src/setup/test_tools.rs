@@ -1,32 +1,55 @@
-//! What only tests need: Prometheus, its exporter for PostgreSQL, and a browser for the page.
+//! What only tests need: Prometheus, its exporter for PostgreSQL, docker-compose, and a browser for the page.
 
 use anyhow::Result;
 
 use super::Setup;
-use super::unpacked::Package;
+use super::unpacked::{Package, Program};
 use crate::layout::Layout;
-use crate::stack::on_path;
 
-const PACKAGES: [Package; 3] = [
-    Package { name: "prometheus", programs: &[("promtool", "usr/bin/promtool"), ("prometheus", "usr/bin/prometheus")] },
+const PACKAGES: [Package; 4] = [
+    Package {
+        name: "prometheus",
+        suite: None,
+        programs: &[
+            Program { name: "promtool", path: "usr/bin/promtool", version_argument: "--version" },
+            Program { name: "prometheus", path: "usr/bin/prometheus", version_argument: "--version" },
+        ],
+    },
     Package {
         name: "prometheus-postgres-exporter",
-        programs: &[("prometheus-postgres-exporter", "usr/bin/prometheus-postgres-exporter")],
+        suite: None,
+        programs: &[Program {
+            name: "prometheus-postgres-exporter",
+            path: "usr/bin/prometheus-postgres-exporter",
+            version_argument: "--version",
+        }],
+    },
+    // Debian 12 has Compose 1 only, which reads another format.
+    Package {
+        name: "docker-compose",
+        suite: Some("trixie"),
+        programs: &[Program {
+            name: "docker-compose",
+            path: "usr/libexec/docker/cli-plugins/docker-compose",
+            version_argument: "version",
+        }],
     },
     // Not usr/bin/chromium, a script that starts the system's.
-    Package { name: "chromium", programs: &[("chromium", "usr/lib/chromium/chromium")] },
+    Package {
+        name: "chromium",
+        suite: None,
+        programs: &[Program { name: "chromium", path: "usr/lib/chromium/chromium", version_argument: "--version" }],
+    },
 ];
 
-/// Provides those that are not on PATH in `.raceday/bin`.
-pub fn provide(layout: &Layout) -> Result<()> {
-    let is_there = |program: &str| on_path(program).is_some() || layout.local("bin").join(program).is_file();
-    let missing: Vec<_> =
-        PACKAGES.iter().filter(|package| package.programs.iter().any(|(program, _)| !is_there(program))).collect();
+/// Provides in `.raceday/bin` those that are not there. Returns why some could not be had: their tests fail, or say so, by name.
+pub fn provide(layout: &Layout) -> Result<Vec<anyhow::Error>> {
+    let missing: Vec<_> = PACKAGES.iter().filter(|package| !package.is_there(layout)).collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let names: Vec<_> = missing.iter().map(|package| package.name).collect();
     println!("the tests use {} too, unpacked from Debian's packages", names.join(", "));
     let setup = Setup::begin(layout)?;
-    missing.iter().try_for_each(|package| package.provide(&setup))
+    Ok(missing.iter().filter_map(|package| package.provide(&setup).err()).collect())
 }

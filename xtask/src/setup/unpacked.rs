@@ -3,48 +3,91 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::apt::{Apt, library_folders};
 use super::{Setup, cached};
+use crate::layout::Layout;
 use crate::progress::Step;
+use crate::stack::on_path;
+
+/// A program of a package.
+#[derive(Debug)]
+pub struct Program {
+    /// Its name.
+    pub name: &'static str,
+    /// Its path in the package.
+    pub path: &'static str,
+    /// What makes it print its version.
+    pub version_argument: &'static str,
+}
 
 /// Programs of one package.
 #[derive(Debug)]
 pub struct Package {
     /// The package.
     pub name: &'static str,
-    /// Its programs: the name, and the path in the package.
-    pub programs: &'static [(&'static str, &'static str)],
+    /// The suite it comes from, where the machine's own release has none that will do.
+    pub suite: Option<&'static str>,
+    /// Its programs.
+    pub programs: &'static [Program],
 }
 
 impl Package {
+    /// Whether all its programs are on PATH or were provided.
+    pub fn is_there(&self, layout: &Layout) -> bool {
+        let is_there = |name: &str| on_path(name).is_some() || layout.local("bin").join(name).is_file();
+        self.programs.iter().all(|program| is_there(program.name))
+    }
+
     /// Provides its programs, whether or not the machine has them.
     ///
-    /// Fails with the command that installs the package.
+    /// Fails with the command that installs the package, or with what a program says that does not start.
     pub fn provide(&self, setup: &Setup) -> Result<()> {
-        let is_complete = |tree: &Path| self.programs.iter().all(|(_, path)| tree.join(path).is_file());
+        let is_complete = |tree: &Path| self.programs.iter().all(|program| tree.join(program.path).is_file());
         let place = setup.cache.join("debian").join(self.name);
-        if !(place.exists() && is_complete(&place)) {
-            let mut step = Step::begin(self.name);
-            let made = cached::entry(&place, is_complete, |folder| {
-                let unpacked = folder.join("tree");
-                let apt = Apt::of_machine(setup, &mut step)?;
-                let packages = apt.missing(&[self.name])?;
-                apt.unpack(setup, &mut step, &packages, &unpacked)?;
-                Ok(unpacked)
-            });
-            made.with_context(|| {
-                format!("{0} is missing: as root `apt-get install --no-install-recommends {0}`", self.name)
-            })?;
-            step.done();
+        if is_complete(&place) && self.write_starters(setup, &place).is_ok() {
+            return Ok(());
         }
-        for (program, path) in self.programs {
-            write_starter(&setup.layout.local("bin").join(program), &place, path)?;
+        // What is there may have been unpacked on a machine that had libraries which this one has not.
+        cached::remove(&place)?;
+        let mut step = Step::begin(self.name);
+        let made = cached::entry(&place, is_complete, |folder| {
+            let unpacked = folder.join("tree");
+            let apt = match self.suite {
+                None => Apt::of_machine(setup, &mut step)?,
+                Some(suite) => Apt::of_suite(setup, &mut step, suite)?,
+            };
+            let packages = apt.missing(&[self.name])?;
+            apt.unpack(setup, &mut step, &packages, &unpacked)?;
+            Ok(unpacked)
+        });
+        made.with_context(|| {
+            format!("{0} is missing: as root `apt-get install --no-install-recommends {0}`", self.name)
+        })?;
+        step.done();
+        self.write_starters(setup, &place)
+    }
+
+    fn write_starters(&self, setup: &Setup, tree: &Path) -> Result<()> {
+        for program in self.programs {
+            let starter = setup.layout.local("bin").join(program.name);
+            write_starter(&starter, tree, program.path)?;
+            assert_starts(&starter, program.version_argument)?;
         }
         Ok(())
     }
+}
+
+/// Fails with what a program says that does not start: that it misses a library, say.
+fn assert_starts(starter: &Path, version_argument: &str) -> Result<()> {
+    let output = Command::new(starter).arg(version_argument).stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        bail!("{} does not start: {}", starter.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }
 
 /// Writes a script that starts a program of the tree with the libraries and fonts it was unpacked with.
@@ -84,5 +127,16 @@ mod tests {
         let output = std::process::Command::new(&starter).arg("hello").output().unwrap();
         let expected = format!("hello {}\n", tree.join("usr/lib/x86_64-linux-gnu").display());
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_program_that_does_not_start_is_told_with_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("tool");
+        fs::write(&program, "#!/bin/sh\n[ \"$1\" = -v ] && exit 0\necho no libpulse >&2\nexit 127\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_starts(&program, "-v").unwrap();
+        let error = assert_starts(&program, "--version").unwrap_err().to_string();
+        assert!(error.ends_with("tool does not start: no libpulse"), "{error}");
     }
 }

@@ -118,13 +118,10 @@ fn end_to_end(layout: &Layout, counts: &mut Counts) {
         println!("error: {error:#}");
         return counts.fail("building the programs for the end-to-end tests");
     }
-    // Tests that need them say what is missing.
-    if let Err(error) = setup::test_tools(layout) {
-        println!("error: {error:#}");
-    }
-    if let Err(error) = setup::provide_test_tools(layout) {
-        // Tests that need the missing one fail by name; the others still run.
-        println!("error: {error:#}");
+    // Tests that need what is missing fail by name; the others still run.
+    match setup::test_tools(layout) {
+        Ok(missing) => missing.iter().for_each(|error| println!("error: {error:#}")),
+        Err(error) => println!("error: {error:#}"),
     }
     let mut tests = cargo(layout);
     tests.args(["test", "--no-fail-fast", "--package", "raceday-tests"]);
