@@ -22,7 +22,7 @@ comment on function raceday.request_header(text) is 'A header of the REST reques
 
 create or replace function raceday.decode_url_text(p_text text) returns text
     language plpgsql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_text text := replace(p_text, '+', ' ');
@@ -57,7 +57,7 @@ comment on function raceday.path_id() is 'The id that ends the path of the REST 
 
 create or replace function raceday.query_values(p_query text, p_names text[]) returns text[]
     language sql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(v.value order by pair.position)
     from string_to_table(p_query, '&') with ordinality pair (text, position)
@@ -101,7 +101,7 @@ comment on function raceday.utc_text(timestamptz) is '2025-10-05T12:00:00.000Z: 
 
 create or replace function raceday.parse_instant(p_text text) returns timestamptz
     language plpgsql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set timezone = 'UTC'
 as $$
 declare
@@ -119,7 +119,7 @@ comment on function raceday.parse_instant(text) is 'An ISO instant cut to millis
 
 create or replace function raceday.refuse(p_status int, p_error text, p_more json default null) returns json
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform set_config('response.status', p_status::text, true);
@@ -134,7 +134,7 @@ comment on function raceday.refuse(int, text, json) is 'Answers with an error st
 -- The proxy may keep an answer for a second, and for a little longer while it asks again or the database is away.
 create or replace function raceday.set_cache_headers(p_etag text) returns void
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform set_config('response.headers', format(
@@ -146,7 +146,7 @@ comment on function raceday.set_cache_headers(text) is 'Sets the headers ETag an
 -- Pollers ask with the ETag and are told 304 while nothing changed.
 create or replace function raceday.cacheable(p_body json) returns json
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform raceday.set_cache_headers(to_hex(hashtextextended(p_body::text, 0)));
@@ -157,7 +157,7 @@ comment on function raceday.cacheable(json) is 'Returns the body, having set the
 
 create or replace function raceday.found(p_body json, p_missing text) returns json
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_body is null then
@@ -172,7 +172,7 @@ comment on function raceday.found(json, text) is 'Answers with the body, cacheab
 -- 403 when the request is refused (the codes that nginx's auth_request lets through). A refused request is asked again, to explain.
 create or replace function raceday.version_answer(p_query text, p_refusal json, p_state text) returns json
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_etag text := to_hex(hashtextextended(concat_ws(' ', p_query, p_state), 0));
@@ -193,7 +193,7 @@ comment on function raceday.version_answer(text, json, text) is
 
 create or replace function raceday.race_version(p_race_id text) returns text
     language sql stable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select concat_ws(' ',
         (select row(p.processed_through, p.payload_hash, p.rows_created_at, p.first_event_timestamp, p.last_event_timestamp)::text

@@ -27,7 +27,7 @@ comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the 
 create or replace function api.client_meetings(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_query text := raceday.asked_query(p_query);
@@ -57,7 +57,7 @@ comment on function api.client_meetings(text) is 'GET /api/meetings: meetings, b
 create or replace function api.client_meeting(p_id text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());

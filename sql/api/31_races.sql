@@ -33,7 +33,7 @@ comment on function raceday.nav_body(raceday.races) is 'A race as a step of navi
 create or replace function api.client_races(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_meeting_id text := raceday.asked(p_query, 'meetingId', 'meeting_id');
@@ -53,7 +53,7 @@ comment on function api.client_races(text) is 'GET /api/races: the races of a me
 create or replace function api.client_race(p_id text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());
@@ -66,7 +66,7 @@ comment on function api.client_race(text) is 'GET /api/races/:id: one race';
 create or replace function api.client_race_navigation(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
@@ -100,7 +100,7 @@ comment on function api.client_race_navigation(text) is 'GET /api/races/navigati
 create or replace function api.client_upcoming_races(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_query text := raceday.asked_query(p_query);
@@ -139,7 +139,7 @@ comment on function api.client_upcoming_races(text) is 'GET /api/races/upcoming:
 create or replace function api.client_next_scheduled_race(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_race raceday.races;

@@ -28,7 +28,7 @@ comment on function raceday.entrant_body(raceday.entrants) is 'A runner as the c
 create or replace function api.client_entrants(p_query text default null)
     returns api."application/json"
     language plpgsql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
@@ -52,7 +52,7 @@ comment on function api.client_entrants(text) is 'GET /api/entrants: the runners
 create or replace function api.client_entrants_version(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_query text := raceday.asked_query(p_query);
@@ -91,7 +91,7 @@ comment on function raceday.pools_body(raceday.race_pools) is 'The pools of a ra
 create or replace function api.client_race_pools(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
@@ -126,7 +126,7 @@ comment on function raceday.results_body(raceday.race_results) is 'The results o
 create or replace function api.client_race_results(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');

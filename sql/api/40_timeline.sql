@@ -12,7 +12,7 @@ comment on function raceday.timeline_pool_type(text) is 'The pool asked for, as 
 
 create or replace function raceday.timeline_refusal(p_query text) returns json
     language sql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case
         when raceday.query_value(p_query, 'raceId', 'race_id') is null then json_build_object('error', 'raceId is required')
@@ -27,7 +27,7 @@ comment on function raceday.timeline_refusal(text) is 'Why a request is refused;
 
 create or replace function raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals int[]) returns json
     language sql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     with critical as (
         select minutes from unnest('{60,55,50,45,40,35,30,25,20,15,10,5,4,3,2,1,0}'::int[]) minutes
@@ -83,7 +83,7 @@ comment on function raceday.timeline_coverage(text[], text[], int[]) is
 create or replace function api.client_money_flow_timeline(p_query text default null)
     returns api."application/json"
     language plpgsql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_query text := raceday.asked_query(p_query);
@@ -125,7 +125,7 @@ comment on function api.client_money_flow_timeline(text) is 'GET /api/money-flow
 create or replace function api.client_money_flow_timeline_version(p_query text default null)
     returns json
     language plpgsql stable parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_query text := raceday.asked_query(p_query);

@@ -23,7 +23,7 @@ comment on function raceday.valid_user_id(text) is 'Whether alerts are kept unde
 -- One user at a time: of two first visits at once, the second finds what the first has made.
 create or replace function raceday.make_missing_alerts(p_user_id text) returns void
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform pg_advisory_xact_lock(hashtextextended('user_alert_configs ' || p_user_id, 0));
@@ -38,7 +38,7 @@ comment on function raceday.make_missing_alerts(text) is 'Makes the slots of a u
 
 create or replace function raceday.alerts_body(p_user_id text) returns jsonb
     language sql stable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'user_id', p_user_id,
@@ -67,7 +67,7 @@ comment on function raceday.alerts_body(text) is 'The alerts of a user as the cl
 create or replace function api.client_alert_configs(p_query text default null)
     returns json
     language plpgsql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id text := coalesce(raceday.asked(p_query, 'userId', 'user_id'), 'Default User');
@@ -86,7 +86,7 @@ comment on function api.client_alert_configs(text) is 'GET /api/user-alert-confi
 -- The first of the spellings that is there and not null.
 create or replace function raceday.body_value(p_object jsonb, variadic p_names text[]) returns jsonb
     language sql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select p_object -> n.name
     from unnest(p_names) with ordinality n (name, position)
@@ -144,7 +144,7 @@ comment on function raceday.indicator_problems(jsonb) is 'What is wrong with a p
 
 create or replace function raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) returns text[]
     language sql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select array_remove(
         coalesce((
@@ -170,7 +170,7 @@ comment on function raceday.alerts_problems(jsonb, jsonb[], text[]) is 'What is 
 -- has that one by its id. A row that is pushed from its place takes one that is free.
 create or replace function raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) returns void
     language plpgsql volatile parallel unsafe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ids text[] := array_fill(null::text, array[6]);
@@ -217,7 +217,7 @@ comment on function raceday.store_alerts(text, jsonb[], boolean) is 'Changes a u
 
 create or replace function raceday.parse_body(p_body text) returns jsonb
     language plpgsql immutable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return p_body::jsonb;
@@ -232,7 +232,7 @@ comment on function raceday.parse_body(text) is 'A posted body as JSON; null whe
 create or replace function api.client_save_alert_configs(text)
     returns json
     language plpgsql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_body jsonb := raceday.parse_body($1);

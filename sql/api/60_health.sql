@@ -2,7 +2,7 @@
 
 create or replace function raceday.live_races_polled() returns boolean
     language sql stable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select not exists (
         select
@@ -25,7 +25,7 @@ comment on function raceday.live_races_polled() is
 create or replace function api.client_health(p_query text default null)
     returns json
     language plpgsql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     return json_build_object(

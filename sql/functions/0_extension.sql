@@ -3,7 +3,23 @@
 -- They write tables that their callers may not touch, as the tables' owner and not as the superuser who made the extension. A dump does not
 -- keep the owner of an extension's functions, and an update may bring new ones: so this is said again by every `migrate`.
 
-alter extension pg_raceday_ext update;
+do $$
+declare
+    v_installed text := (select extversion from pg_catalog.pg_extension where extname = 'pg_raceday_ext');
+    v_available text := (select default_version from pg_catalog.pg_available_extensions where name = 'pg_raceday_ext');
+begin
+    if exists (
+        select from pg_catalog.pg_extension_update_paths('pg_raceday_ext')
+        where source = v_installed and target = v_available and path is not null
+    ) then
+        alter extension pg_raceday_ext update;
+    elsif v_installed <> v_available then
+        -- A server that went back to a former version: the newer functions stay.
+        raise warning 'pg_raceday_ext % is in this database, and % on the server has no way from it', v_installed, v_available
+            using hint = 'Run the server with the library of the newer version: a former fetcher works with that.';
+    end if;
+end
+$$;
 
 do $$
 declare

@@ -5,7 +5,7 @@
 create or replace function raceday.poll_due_at(p_slot_at timestamptz, p_first_due_at timestamptz, p_start_time timestamptz)
     returns timestamptz
     language sql stable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select case when p_slot_at is null
         then greatest(p_first_due_at, p_start_time - make_interval(secs => max(c.within_s)))
@@ -18,7 +18,7 @@ comment on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz) i
 
 create or replace function raceday.poll_every_s(p_seconds_to_start double precision) returns int
     language sql stable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select c.every_s from raceday.poll_cadence c where c.within_s >= p_seconds_to_start order by c.within_s limit 1
 $$;
@@ -29,8 +29,8 @@ comment on function raceday.poll_every_s(double precision) is 'Seconds between p
 create or replace view raceday.due_races as
 select
     r.race_id,
-    -- A lease that was not ended belongs to a worker that died: its slot is not polled yet.
-    least(n.slot_at, p.lease_until) as due_at,
+    -- A lease that was not ended belongs to a worker that died: its slot is not polled yet, if it is to be polled at all now.
+    case when n.every_s is null then n.slot_at else least(n.slot_at, p.lease_until) end as due_at,
     s.start_time,
     r.status,
     extract(epoch from s.start_time - t.now)::double precision as seconds_to_start,
@@ -49,7 +49,10 @@ cross join lateral (
 cross join lateral (
     select
         case when p.slot_at is null
-            then greatest(p.first_due_at, s.start_time - make_interval(secs => max(c.within_s)))
+            then greatest(least(p.first_due_at, t.now), s.start_time - make_interval(secs => max(c.within_s)))
+            -- Of a clock that has been set back since: counted from there, the race would not be polled until it is that late again.
+            when p.slot_at > t.now + interval '5 seconds'
+            then greatest(t.now, s.start_time - make_interval(secs => max(c.within_s)))
             else min(greatest(p.slot_at + make_interval(secs => c.every_s), s.start_time - make_interval(secs => c.within_s)))
         end as slot_at,
         min(c.every_s) filter (where c.within_s >= extract(epoch from s.start_time - t.now)) as every_s
@@ -63,7 +66,7 @@ comment on view raceday.due_races is 'Races still polled, with when each is due 
 -- A lease is about a worker's life, so it runs by the server's clock even where raceday.now() runs faster.
 create or replace function raceday.lease_end(p_now timestamptz) returns timestamptz
     language sql stable parallel safe
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select p_now + s.lease * raceday.clock_rate() from raceday.poll_settings s
 $$;
@@ -75,7 +78,7 @@ create function raceday.raceday_claim_races(p_worker text, p_max int)
     returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int,
                    missed int, lease_until timestamptz, polled_by text)
     language plpgsql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := raceday.now();
@@ -84,7 +87,7 @@ begin
     with claimable as materialized (
         select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by
         from raceday.due_races d
-        where d.due_at <= v_now and (d.lease_until is null or d.lease_until <= v_now)
+        where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
         -- Before or after: what is left of a day whose end nobody polled waits until those about to start are polled.
         order by abs(d.seconds_to_start), d.race_id
     ), locked as materialized (
@@ -124,7 +127,7 @@ comment on function raceday.raceday_claim_races(text, int) is
 
 create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text) returns void
     language sql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
 $$;
@@ -132,7 +135,7 @@ comment on function raceday.raceday_poll_done(text, text) is 'Ends a worker''s l
 
 create or replace function raceday.raceday_release_leases(p_worker text) returns int
     language sql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     with races as (
         -- Ended now, not null: the slot was not polled, so it is due for whoever comes.
@@ -148,7 +151,7 @@ comment on function raceday.raceday_release_leases(text) is 'Gives up what a wor
 
 create or replace function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
     language sql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     with recursive plan as (
         select d.race_id, d.start_time, greatest(d.next_slot_at, raceday.now()) as slot_at
@@ -175,7 +178,7 @@ comment on function raceday.raceday_poll_plan(interval) is
 
 create or replace function raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamptz[]) returns void
     language sql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     with noted as (
         select n.race_id, max(n.slot_at) as slot_at
@@ -199,23 +202,24 @@ comment on function raceday.raceday_polls_noted(text, text[], timestamptz[]) is
 
 create or replace function raceday.raceday_next_due() returns timestamptz
     language sql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select min(greatest(d.due_at, coalesce(d.lease_until, d.due_at))) from raceday.due_races d
 $$;
 comment on function raceday.raceday_next_due() is 'When the next race can be claimed; null when none is known';
 
--- Today's list, and tomorrow's from two hours before New Zealand's midnight on, so that the first races of the day are met in time.
+-- Today's list; tomorrow's from two hours before New Zealand's midnight on, so that the first races of the day are met in time; and
+-- yesterday's until four hours after it, as Australia's last races of the evening run until then.
 create or replace function raceday.raceday_claim_meetings(p_worker text) returns setof date
     language plpgsql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := raceday.now();
 begin
     insert into raceday.list_polls (list_date)
     select distinct (at at time zone 'Pacific/Auckland')::date
-    from (values (v_now), (v_now + interval '2 hours')) v (at)
+    from (values (v_now - interval '4 hours'), (v_now), (v_now + interval '2 hours')) v (at)
     on conflict do nothing;
 
     return query
@@ -223,9 +227,10 @@ begin
         select l.list_date
         from raceday.list_polls l
         cross join raceday.poll_settings settings
-        where l.list_date >= (v_now at time zone 'Pacific/Auckland')::date
+        where l.list_date >= ((v_now - interval '4 hours') at time zone 'Pacific/Auckland')::date
           and l.list_date <= ((v_now + interval '2 hours') at time zone 'Pacific/Auckland')::date
-          and (l.slot_at is null or l.slot_at + settings.meetings_every <= v_now)
+          -- A slot in the future is of a clock that has been set back since.
+          and (l.slot_at is null or l.slot_at + settings.meetings_every <= v_now or l.slot_at > v_now + interval '5 seconds')
           and (l.lease_until is null or l.lease_until <= v_now)
         order by l.list_date
         for update of l skip locked
@@ -241,17 +246,22 @@ comment on function raceday.raceday_claim_meetings(text) is 'Claims the meetings
 
 create or replace function raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) returns void
     language sql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     update raceday.list_polls
-    set lease_until = null, slot_at = case when p_ok then raceday.now() else slot_at end
+    set slot_at = case when p_ok then raceday.now() else slot_at end,
+        failures = case when p_ok then 0 else failures + 1 end,
+        -- Soon again, but who is refused and goes on asking every second stays refused.
+        lease_until = case when p_ok then null
+            else raceday.now() + least(interval '1 second' * 2 ^ least(failures, 5), interval '30 seconds') * raceday.clock_rate() end
     where list_date = p_date and claimed_by = p_worker
 $$;
-comment on function raceday.raceday_meetings_done(date, text, boolean) is 'Ends a worker''s lease on a meetings list; a failed one stays due';
+comment on function raceday.raceday_meetings_done(date, text, boolean) is
+    'Ends a worker''s lease on a meetings list; a failed one is due again after 1, 2, 4, ... 30 s';
 
 create or replace function raceday.raceday_poll_scope() returns table (countries text[], categories text[], lease interval, meetings_every interval)
     language sql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select countries, categories, lease, meetings_every from raceday.poll_settings
 $$;

@@ -2,7 +2,7 @@
 
 create or replace function raceday.raceday_check(p_race_id text) returns table (violation text, detail text)
     language plpgsql volatile parallel unsafe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set plan_cache_mode = 'force_custom_plan'
 as $$
 declare

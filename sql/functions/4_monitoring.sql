@@ -78,6 +78,15 @@ left join raceday.due_races d on d.cadence_s = c.every_s
 group by c.every_s;
 comment on view raceday.monitor_races is 'Races still polled, by the seconds between their polls, and how late the latest of them is';
 
+create or replace view raceday.monitor_lists as
+select
+    coalesce(greatest(extract(epoch from raceday.now() - max(l.slot_at) - s.meetings_every), 0), 0)::double precision as overdue_s,
+    coalesce(max(l.failures), 0) as failures
+from raceday.poll_settings s
+left join raceday.list_polls l on l.list_date = (raceday.now() at time zone 'Pacific/Auckland')::date
+group by s.meetings_every;
+comment on view raceday.monitor_lists is 'Today''s meetings list: how late it is, and how often it failed since it last succeeded';
+
 create or replace view raceday.monitor_sessions as
 select
     a.usename::text as role,
@@ -95,7 +104,7 @@ comment on view raceday.monitor_sessions is 'Sessions of this database by role, 
 -- The server's memory cannot be had over SQL otherwise. In a container its own limit counts, elsewhere the machine's.
 create or replace function raceday.monitor_memory(out used_bytes bigint, out limit_bytes bigint)
     language plpgsql stable parallel restricted security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit text := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.max', true), E'\n');
@@ -120,12 +129,13 @@ alter view raceday.monitor_partitions owner to raceday_owner;
 alter view raceday.monitor_maintenance owner to raceday_owner;
 alter view raceday.monitor_payloads owner to raceday_owner;
 alter view raceday.monitor_races owner to raceday_owner;
+alter view raceday.monitor_lists owner to raceday_owner;
 alter view raceday.monitor_sessions owner to raceday_owner;
 revoke all on function raceday.monitor_memory() from public;
 
 grant usage on schema raceday to raceday_monitor;
-grant select on raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_sessions
-    to raceday_monitor;
+grant select on raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_lists,
+    raceday.monitor_sessions to raceday_monitor;
 -- A view reads tables as its owner but calls functions as its reader; those of the schedule read the cadence.
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function raceday.monitor_memory(), raceday.now(), raceday.poll_due_at(timestamptz, timestamptz, timestamptz),

@@ -2,7 +2,7 @@
 
 create or replace function raceday.raceday_status() returns table (item text, value text)
     language sql stable parallel restricted security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
     set plan_cache_mode = force_custom_plan
 as $$
     with t as materialized (
@@ -43,7 +43,7 @@ grant execute on function raceday.raceday_status() to raceday_fetcher;
 -- A list that was polled says nothing of a race, so only processed payloads count.
 create or replace function raceday.raceday_oldest_live_payload_age_s() returns double precision
     language sql stable parallel safe security definer
-    set search_path = ''
+    set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(max(extract(epoch from raceday.now() - greatest(
         p.processed_through, d.start_time - interval '5 minutes', q.first_due_at

@@ -64,6 +64,20 @@ fn a_former_version_runs_on_a_newer_schema() {
 }
 
 #[test]
+fn a_former_version_leaves_a_newer_extension_as_it_is() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    session.batch_execute("update pg_extension set extversion = '999.0' where extname = 'pg_raceday_ext'").unwrap();
+    let said = migrate(&postgres).unwrap();
+    assert!(said.contains("sql/functions:"), "{said}");
+    let version: String =
+        session.query_one("select extversion from pg_extension where extname = 'pg_raceday_ext'", &[]).unwrap().get(0);
+    assert_eq!(version, "999.0");
+    let log = std::fs::read_to_string(postgres.log()).unwrap();
+    assert!(log.contains("pg_raceday_ext 999.0 is in this database"), "{log}");
+}
+
+#[test]
 fn a_password_that_is_set_is_in_no_statistics_and_in_no_log() {
     let postgres = database();
     let mut session = postgres.connect("raceday").unwrap();

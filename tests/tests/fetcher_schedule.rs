@@ -229,3 +229,47 @@ fn a_race_about_to_start_is_claimed_before_what_is_left_of_an_outage() {
     let claimed: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(claimed, ["next", "running", "later", "left 1"]);
 }
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_the_polling() {
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 1, 5, 300);
+    // It was thirteen hours ahead, and the race about to start.
+    day.set(13 * HOUR);
+    day.race("race", 13 * HOUR + 2 * MINUTE, 14 * HOUR, "finished");
+    day.run_until(13 * HOUR + MINUTE);
+    assert_eq!(day.polls.len(), 4);
+    day.move_start("race", 2 * MINUTE);
+    day.set_back(0);
+    day.run_until(2 * MINUTE);
+    let after: Vec<&Poll> = day.polls[4..].iter().collect();
+    assert!(after[0].at < SECOND, "at once: {after:?}");
+    assert!((8..=9).contains(&after.len()), "every 15 s for two minutes: {after:?}");
+    assert!(after.iter().all(|poll| poll.missed == 0), "{after:?}");
+}
+
+#[test]
+fn a_race_known_by_a_clock_that_was_ahead_is_polled() {
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 1, 5, 300);
+    day.set(13 * HOUR);
+    day.race("race", 2 * MINUTE, HOUR, "finished");
+    day.set_back(0);
+    day.run_until(MINUTE);
+    assert_eq!(day.polls.len(), 4, "{:?}", day.polls);
+}
+
+#[test]
+fn a_lease_left_on_a_race_that_moved_far_away_is_not_claimed() {
+    let postgres = database();
+    let mut day = Day::begin(&postgres, 2, 5, 300);
+    day.race("race", 2 * MINUTE, HOUR, "finished");
+    day.run_until(10);
+    assert_eq!(day.polls.len(), 1);
+    day.kill(0);
+    day.move_start("race", 26 * HOUR);
+    day.run_until(HOUR);
+    assert_eq!(day.polls.len(), 1, "{:?}", day.polls);
+    day.run_until(3 * HOUR);
+    assert!(day.polls.len() > 1, "within a day of its start it is polled again");
+}

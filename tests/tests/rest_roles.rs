@@ -166,6 +166,46 @@ fn the_forbidden_is_refused_to_the_login_itself() {
 }
 
 #[test]
+fn a_temporary_type_is_not_taken_for_the_type_it_is_named_like() {
+    let stack = Stack::shared();
+    let unsafe_ones = stack.value(
+        "select coalesce(string_agg(oid::regprocedure::text, ' '), '') from pg_proc
+         where pronamespace in ('raceday'::regnamespace, 'api'::regnamespace) and prosecdef
+           and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false)",
+    );
+    assert_eq!(unsafe_ones, "", "run as their owner, with types looked up in pg_temp first");
+    for (login, role, calls) in [
+        (
+            "authenticator",
+            "web_anon",
+            "select api.client_upcoming_races(''); select api.client_meetings('date=2030-01-01')",
+        ),
+        (
+            "raceday_fetcher",
+            "raceday_fetcher",
+            "select * from raceday.raceday_claim_races('w', 1); select raceday.raceday_claim_meetings('w')",
+        ),
+    ] {
+        let mut client = Client::connect(&stack.postgres.url(login, "raceday"), NoTls).unwrap();
+        client
+            .batch_execute(&format!(
+                "set role {role};
+                 create temp table seen (role text); grant insert on seen to public;
+                 create function pg_temp.see(anyelement) returns boolean language plpgsql
+                     as $$ begin insert into pg_temp.seen values (current_user); return true; end $$;
+                 create domain pg_temp.timestamptz as pg_catalog.timestamptz check (pg_temp.see(value));
+                 create domain pg_temp.int4 as pg_catalog.int4 check (pg_temp.see(value));
+                 create domain pg_temp.text as pg_catalog.text check (pg_temp.see(value));
+                 create domain pg_temp.date as pg_catalog.date check (pg_temp.see(value))"
+            ))
+            .unwrap();
+        client.batch_execute(calls).unwrap();
+        let seen = client.query_one("select string_agg(distinct role, ' ') from pg_temp.seen", &[]).unwrap();
+        assert_eq!(seen.get::<_, Option<String>>(0), None, "{login} ran its own code as another");
+    }
+}
+
+#[test]
 fn the_forbidden_is_refused_over_http() {
     let stack = Stack::shared();
     stack.sql(

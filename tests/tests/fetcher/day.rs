@@ -11,6 +11,10 @@ pub type Ms = i64;
 
 /// 2025-11-23 00:00 UTC, noon of a racing day in New Zealand.
 const DAY: &str = "2025-11-23T00:00:00Z";
+/// The database's clock stands at the beginning of `DAY` until this session sets `raceday.test_now`.
+pub const STANDING_CLOCK: &str = "set raceday.test_now = '2025-11-23T00:00:00Z';
+     create or replace function raceday.now() returns timestamptz language sql stable parallel safe
+         return current_setting('raceday.test_now')::timestamptz";
 /// What a fetcher waits at least before it asks again.
 const SHORTEST_WAIT: Ms = 20;
 /// And at most, when nothing is due and nothing in flight.
@@ -64,12 +68,10 @@ impl Day {
     /// Begins at `DAY`. A poll takes about `service_ms`, and each fetcher makes `free` at a time.
     pub fn begin(postgres: &Postgres, fetchers: usize, free: i32, service_ms: Ms) -> Self {
         let mut client = postgres.connect("raceday").unwrap();
+        client.batch_execute(STANDING_CLOCK).unwrap();
         client
             .batch_execute(
-                "set raceday.test_now = '2025-11-23T00:00:00Z';
-                 create or replace function raceday.now() returns timestamptz language sql stable parallel safe
-                     return current_setting('raceday.test_now')::timestamptz;
-                 insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', '2025-11-23');
+                "insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', '2025-11-23');
                  set synchronous_commit = off",
             )
             .unwrap();
@@ -142,6 +144,14 @@ impl Day {
     pub fn set(&mut self, now: Ms) {
         self.now = now;
         self.client.execute(&self.set_clock, &[&(now as f64)]).unwrap();
+    }
+
+    /// Lets what is in flight end, then sets the clock back.
+    pub fn set_back(&mut self, now: Ms) {
+        self.set(self.now + 2 * self.service_ms);
+        self.end_polls();
+        self.set(now);
+        self.next_due = now;
     }
 
     /// Ends the polls whose time is over; an answer that says so ends the race.
