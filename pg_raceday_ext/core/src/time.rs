@@ -13,9 +13,9 @@ pub fn event_timestamp_us(generated_us: Option<i64>, fetched_us: i64) -> i64 {
     moment.div_euclid(1000) * 1000
 }
 
-/// Whole seconds from a moment to the start, rounded down; negative after it.
+/// Whole seconds from a moment to the start, rounded down; negative after it. No more than 68 years: what the column holds.
 pub fn seconds_to_start(start_us: i64, moment_us: i64) -> i64 {
-    (start_us - moment_us).div_euclid(1_000_000)
+    (start_us - moment_us).div_euclid(1_000_000).clamp(i32::MIN.into(), i32::MAX.into())
 }
 
 /// Minutes to the start, rounded half away from zero.
@@ -125,6 +125,9 @@ mod tests {
     fn seconds_round_down() {
         assert_eq!(seconds_to_start(10_000_000, 9_000_001), 0);
         assert_eq!(seconds_to_start(10_000_000, 10_000_001), -1);
+        // A placeholder in the year 2100 and what is counted from it fit their columns, and agree.
+        let far = seconds_to_start(4_102_444_800_000_000, 1_764_150_000_000_000);
+        assert_eq!((far, time_to_start(far)), (2_147_483_647, 35_791_394));
         assert_eq!(seconds_to_start(10_000_000, 9_000_000), 1);
     }
 }
