@@ -1,11 +1,11 @@
 //! What is done beside the polls: the day's meetings lists, the spool's way into the database, payloads left pending.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
-use metrics::{counter, gauge};
+use metrics::counter;
 use tokio::sync::watch;
 
 use crate::config::SourceArgs;
@@ -14,9 +14,13 @@ use crate::meetings::{self, Scope};
 use crate::poll::{Poller, report};
 use crate::spool::Kind;
 use crate::store::{Store, StoreError, Stored};
+use crate::summary::Outcome;
+use crate::tab::Answer;
 
 /// How often is looked for something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often is looked for what fetchers have left that died.
+const ADOPT_EVERY: Duration = Duration::from_secs(10);
 /// How often payloads are looked for that were staged and not processed.
 const PENDING_EVERY: Duration = Duration::from_secs(20);
 /// And how many races of such at a time, so that the connection is soon free again.
@@ -34,19 +38,25 @@ pub struct Housekeeper {
     worker: Arc<str>,
     source: SourceArgs,
     pending_at: Instant,
+    adopted_at: Instant,
     spool_is_stuck: bool,
+    troubles: Troubles,
 }
 
 impl Housekeeper {
     /// `store` must be its own.
     pub fn new(poller: Arc<Poller>, store: Store, worker: Arc<str>, source: SourceArgs) -> Self {
-        Self { poller, store, worker, source, pending_at: Instant::now(), spool_is_stuck: false }
+        let (now, troubles) = (Instant::now(), Troubles::default());
+        Self { poller, store, worker, source, pending_at: now, adopted_at: now, spool_is_stuck: false, troubles }
     }
 
     /// Works until told to stop.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut quiet = false;
         while !*stop.borrow() {
+            if self.adopted_at.elapsed() > ADOPT_EVERY {
+                self.adopt().await;
+            }
             if !self.poller.presence.is_away() {
                 match self.look().await {
                     Ok(()) => quiet = false,
@@ -71,6 +81,23 @@ impl Housekeeper {
         }
     }
 
+    /// Takes over what dead fetchers have left, also while the database is away: what nobody counts nobody misses.
+    async fn adopt(&mut self) {
+        self.adopted_at = Instant::now();
+        match self.poller.spool.adopt().await {
+            Ok(answers) => {
+                self.troubles.is_over("spool");
+                if answers > 0 {
+                    tracing::info!(answers, "spool.adopted");
+                }
+            }
+            Err(error) if self.troubles.is_news("spool", &error.to_string()) => {
+                tracing::error!(error = %error, "spool.not_adopted");
+            }
+            Err(_) => {}
+        }
+    }
+
     async fn process_pending(&mut self) -> Result<(), StoreError> {
         self.pending_at = Instant::now();
         self.store.query_one(PROCESS_PENDING, &[&PENDING_RACES]).await?;
@@ -86,7 +113,7 @@ impl Housekeeper {
             self.process_pending().await?;
         }
         let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
-        gauge!("raceday_oldest_live_payload_age_seconds").set(age);
+        self.poller.live_age.heard(age);
         Ok(())
     }
 
@@ -159,28 +186,59 @@ impl Housekeeper {
     async fn fetch_meetings(&mut self, date: NaiveDate) -> Result<(), StoreError> {
         let scope = Scope::read(&mut self.store).await?;
         let fetched = meetings::fetch(&self.poller.tab, &scope, date, self.source.fetch_timeout).await;
-        let ok = match fetched {
-            Ok(pages) => {
-                let mut ok = true;
-                for page in pages {
-                    let begun = Instant::now();
-                    let key = meetings::key(date);
-                    let (result, _) = self.poller.deliver(&mut self.store, Kind::Meetings, key, page, begun).await;
-                    counter!("raceday_lists_total", "result" => result).increment(1);
-                    ok &= result != "lost";
-                }
-                ok
-            }
+        let failure = match fetched {
+            Ok(pages) => self.deliver_list(date, pages).await.map(str::to_owned),
             Err(error) => {
-                tracing::warn!(list.date = %date, error = %error, "list.failed");
                 counter!("raceday_lists_total", "result" => error.cause()).increment(1);
-                false
+                Some(error.to_string())
             }
         };
-        tracing::debug!(list.date = %date, ok, "list");
+        self.say_of_list(date, failure.as_deref());
         let worker = self.worker.clone();
-        self.store.query(MEETINGS_DONE, &[&date, &&*worker, &ok]).await?;
+        // When a failed one is asked for again is for the database to say.
+        self.store.query(MEETINGS_DONE, &[&date, &&*worker, &failure.is_none()]).await?;
         Ok(())
+    }
+
+    /// Why the database has no use of the list, if so.
+    async fn deliver_list(&mut self, date: NaiveDate, pages: Vec<Answer>) -> Option<&'static str> {
+        let mut failure = pages.is_empty().then_some("no page");
+        for page in pages {
+            let (begun, key) = (Instant::now(), meetings::key(date));
+            let (result, outcome) = self.poller.deliver(&mut self.store, Kind::Meetings, key, page, begun).await;
+            counter!("raceday_lists_total", "result" => result).increment(1);
+            if outcome == Outcome::Failed {
+                failure = Some(result);
+            }
+        }
+        failure
+    }
+
+    fn say_of_list(&mut self, date: NaiveDate, failure: Option<&str>) {
+        let key = meetings::key(date);
+        match failure {
+            Some(reason) if self.troubles.is_news(&key, reason) => {
+                tracing::warn!(list.date = %date, error = reason, "list.failed");
+            }
+            None if self.troubles.is_over(&key) => tracing::info!(list.date = %date, "list.back"),
+            _ => tracing::debug!(list.date = %date, error = failure, "list"),
+        }
+    }
+}
+
+/// The reason last told of each trouble that is met again and again.
+#[derive(Debug, Default)]
+struct Troubles(HashMap<String, String>);
+
+impl Troubles {
+    /// Whether this was not told yet, or is another reason than was.
+    fn is_news(&mut self, what: &str, reason: &str) -> bool {
+        self.0.insert(what.to_owned(), reason.to_owned()).is_none_or(|told| told != reason)
+    }
+
+    /// Whether there was such a trouble until now.
+    fn is_over(&mut self, what: &str) -> bool {
+        self.0.remove(what).is_some()
     }
 }
 
@@ -198,5 +256,20 @@ pub fn summarise(race_id: &str, stored: &Stored) -> String {
             processed.transform_ms + processed.write_ms,
             processed.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_told_once_a_reason() {
+        let mut troubles = Troubles::default();
+        let told = ["status 403", "status 403", "timed out", "status 403"].map(|reason| troubles.is_news("a", reason));
+        assert_eq!(told, [true, false, true, true]);
+        assert!(troubles.is_news("b", "status 403"), "another's");
+        assert!(troubles.is_over("a") && !troubles.is_over("a"));
+        assert!(troubles.is_news("a", "status 403"), "it came again");
     }
 }

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use crate::config::RunArgs;
+use crate::live::LiveAge;
 use crate::run::RunError;
 use crate::schedule::Presence;
 
@@ -52,7 +53,12 @@ impl Health {
 }
 
 /// Listens and serves in a task of its own. Fails when the port is taken.
-pub async fn serve(settings: &RunArgs, metrics: PrometheusHandle, health: Arc<Health>) -> Result<(), RunError> {
+pub async fn serve(
+    settings: &RunArgs,
+    metrics: PrometheusHandle,
+    health: Arc<Health>,
+    live_age: Arc<LiveAge>,
+) -> Result<(), RunError> {
     let address = SocketAddr::new(settings.metrics_address, settings.port);
     let listener =
         TcpListener::bind(address).await.map_err(|source| RunError::Listen { address: address.to_string(), source })?;
@@ -69,6 +75,7 @@ pub async fn serve(settings: &RunArgs, metrics: PrometheusHandle, health: Arc<He
     process.describe();
     let render = async move || {
         process.collect();
+        live_age.show();
         metrics.render()
     };
     let router = Router::new()

@@ -9,6 +9,7 @@ pub mod config;
 pub mod db;
 pub mod housekeeping;
 pub mod http;
+pub mod live;
 pub mod meetings;
 pub mod metrics;
 pub mod migrate;

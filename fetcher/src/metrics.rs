@@ -38,7 +38,10 @@ fn describe() {
         ("raceday_payloads_failed_total", "Answers that were lost or could not be processed, by reason"),
         ("raceday_worker_crashes_total", "Polls that ended in a panic"),
         ("raceday_db_reconnects_total", "Connections made anew after the first"),
-        ("raceday_spool_refusals_total", "Answers that the spool could not take, by reason"),
+        (
+            "raceday_spool_refusals_total",
+            "Answers that could not be put on disk before they were staged, by reason; lost only if the database is away too",
+        ),
         ("raceday_lists_total", "Pages of meetings lists by result"),
     ];
     for (name, text) in counters {
@@ -51,6 +54,9 @@ fn describe() {
     for reason in ["bad_payload", "process_error", "refused", "torn", "lost"] {
         counter!("raceday_payloads_failed_total", "reason" => reason).absolute(0);
     }
+    for reason in ["spool_full", "spool_error"] {
+        counter!("raceday_spool_refusals_total", "reason" => reason).absolute(0);
+    }
     gauge!("active_races_total").set(0.0);
     let gauges = [
         ("active_races_total", "Races being polled"),
@@ -60,7 +66,8 @@ fn describe() {
         ("raceday_spool_bytes", "Size of what waits on disk for the database"),
         (
             "raceday_oldest_live_payload_age_seconds",
-            "Age of the newest answer, of the live race whose newest is oldest",
+            "Age of the newest answer that the database has, of the live race whose newest is oldest; what is in the spool does \
+             not count: while the database is away it grows",
         ),
     ];
     for (name, text) in gauges {

@@ -9,6 +9,7 @@ use metrics::{counter, gauge, histogram};
 
 use crate::clock::Clock;
 use crate::db::Trouble;
+use crate::live::LiveAge;
 use crate::schedule::{Claim, Presence};
 use crate::spool::{Kind, Payload, Spool, SpoolError, Ticket};
 use crate::store::{Processed, Store, Stored};
@@ -27,6 +28,8 @@ pub struct Poller {
     pub tab: Tab,
     /// Where answers wait.
     pub spool: Arc<Spool>,
+    /// How long a live race has had nothing new.
+    pub live_age: Arc<LiveAge>,
     /// Database time.
     pub clock: Arc<Clock>,
     /// Whether the database is there.
@@ -48,20 +51,30 @@ struct Last {
 
 impl Poller {
     /// Nothing polled yet.
-    pub fn new(tab: Tab, spool: Arc<Spool>, clock: Arc<Clock>, presence: Arc<Presence>) -> Self {
-        Self { tab, spool, clock, presence, summary: Summary::default(), began: Instant::now(), last: Mutex::default() }
+    pub fn new(
+        tab: Tab,
+        spool: Arc<Spool>,
+        live_age: Arc<LiveAge>,
+        clock: Arc<Clock>,
+        presence: Arc<Presence>,
+    ) -> Self {
+        let (summary, began, last) = (Summary::default(), Instant::now(), Mutex::default());
+        Self { tab, spool, live_age, clock, presence, summary, began, last }
     }
 
     /// Polls a claimed race: fetches, stages, processes, ends the lease. Errors end in metrics and the log.
     pub async fn poll(&self, store: &mut Store, claim: &Claim) {
         let begun = Instant::now();
-        gauge!("active_races_total").increment(1.0);
+        let active = Active::count();
         self.note_lateness(claim);
+        if self.presence.is_away() {
+            self.live_age.polled_unheard(claim.cadence_s, claim.due_at);
+        }
         let (result, outcome) = self.poll_once(store, claim, begun).await;
         self.summary.ended(outcome);
         counter!("raceday_polls_total", "result" => result).increment(1);
         histogram!("race_processing_seconds").record(begun.elapsed().as_secs_f64());
-        gauge!("active_races_total").decrement(1.0);
+        drop(active);
         tracing::debug!(race.id = %claim.race_id, poll.result = result, poll.ms = ms(begun.elapsed()), "poll");
     }
 
@@ -228,6 +241,22 @@ impl Poller {
     }
 }
 
+/// Counts a race as being polled as long as it lives: also a poll that panics comes to its end.
+struct Active;
+
+impl Active {
+    fn count() -> Self {
+        gauge!("active_races_total").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        gauge!("active_races_total").decrement(1.0);
+    }
+}
+
 /// Ends the lease on a race of which nothing was staged.
 async fn end_lease(store: &mut Store, race_id: &str) {
     if let Err(error) = store.done(race_id).await {
@@ -259,4 +288,48 @@ pub fn unhurried(timeout: Duration) -> Slot {
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use clap::Parser;
+    use futures_util::FutureExt;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::breaker::Breaker;
+    use crate::config::{Cli, Command};
+    use crate::db::Address;
+    use crate::store::Access;
+
+    #[tokio::test]
+    async fn a_poll_that_panics_is_counted_as_active_no_longer() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _here = metrics::set_default_local_recorder(&recorder);
+        let line = ["raceday-fetcher", "once", "race", "--database-url", "postgres://x@y/z"];
+        let Command::Once { source, .. } = Cli::try_parse_from(line).unwrap().command else { panic!("not once") };
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, presence) = (Arc::new(Clock::default()), Arc::new(Presence::default()));
+        let tab = Tab::new(&source, Breaker::new(1, Duration::from_hours(1))).unwrap();
+        let spool = Arc::new(Spool::open(folder.path(), 1000).unwrap());
+        let live_age = Arc::new(LiveAge::new(clock.clone()));
+        let poller = Poller::new(tab, spool, live_age, clock.clone(), presence);
+        let access = Access::new(Address::new(&source.common, "test").unwrap(), clock, false);
+        let mut store = Store::new(Arc::new(access), "test".into());
+        // There is no slot after the end of time.
+        let claim = Claim {
+            race_id: "race".into(),
+            due_at: DateTime::<Utc>::MAX_UTC,
+            status: None,
+            cadence_s: 15,
+            missed: 0,
+            lease_until: Utc::now(),
+            ours_before: false,
+        };
+        let polling = std::panic::AssertUnwindSafe(poller.poll(&mut store, &claim));
+        assert!(polling.catch_unwind().await.is_err(), "it did not panic");
+        let text = recorder.handle().render();
+        assert!(text.lines().any(|line| line == "active_races_total 0"), "{text}");
+    }
 }

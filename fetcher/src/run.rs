@@ -15,6 +15,7 @@ use crate::config::{RunArgs, SourceArgs};
 use crate::db::{Address, AddressError};
 use crate::housekeeping::Housekeeper;
 use crate::http::{self, Health};
+use crate::live::LiveAge;
 use crate::poll::Poller;
 use crate::schedule::{Claim, Presence, Schedule};
 use crate::spool::Spool;
@@ -67,7 +68,8 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     let clock = Arc::new(Clock::default());
     let presence = Arc::new(Presence::default());
     let health = Arc::new(Health::new(presence.clone()));
-    http::serve(settings, metrics, health.clone()).await?;
+    let live_age = Arc::new(LiveAge::new(clock.clone()));
+    http::serve(settings, metrics, health.clone(), live_age.clone()).await?;
     let breaker = Breaker::new(settings.breaker_failures, settings.breaker_probe);
     let tab = Tab::new(source, breaker)?;
     let access = Arc::new(Access::new(address, clock.clone(), is_local(source)));
@@ -76,7 +78,7 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     tracing::info!(worker = %worker, db = %access.address, tab = %tab_origin, spool = %folder.display(), "fetcher.started");
 
     let store = || Store::new(access.clone(), worker.clone());
-    let poller = Arc::new(Poller::new(tab, Arc::new(spool), clock.clone(), presence.clone()));
+    let poller = Arc::new(Poller::new(tab, Arc::new(spool), live_age, clock.clone(), presence.clone()));
     let keeping = (poller.clone(), access.clone(), worker.clone(), source.clone());
     // It ends after the polls, for it finishes what they leave.
     let (end_housekeeping, housekeeping_ends) = watch::channel(false);

@@ -55,16 +55,23 @@ pub struct Claim {
 }
 
 impl Claim {
-    fn of(row: &Row, worker: &str) -> Result<Self, tokio_postgres::Error> {
-        Ok(Self {
-            race_id: row.try_get("race_id")?,
+    /// None for a race without a cadence: it is not to be polled, and its lease left to run out keeps it from coming again at
+    /// once.
+    fn of(row: &Row, worker: &str) -> Result<Option<Self>, tokio_postgres::Error> {
+        let race_id: String = row.try_get("race_id")?;
+        let (Some(cadence_s), Some(missed)) = (row.try_get("cadence_s")?, row.try_get("missed")?) else {
+            tracing::warn!(race.id = %race_id, "claim.without_cadence");
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            race_id,
             due_at: row.try_get("due_at")?,
             status: row.try_get("status")?,
-            cadence_s: row.try_get("cadence_s")?,
-            missed: row.try_get("missed")?,
+            cadence_s,
+            missed,
             lease_until: row.try_get("lease_until")?,
             ours_before: row.try_get::<_, Option<&str>>("polled_by")? == Some(worker),
-        })
+        }))
     }
 }
 
@@ -87,7 +94,10 @@ impl Plan {
     fn of(rows: &[Row]) -> Result<Self, tokio_postgres::Error> {
         let mut plan = Self::default();
         for row in rows {
-            plan.slots.entry(row.try_get(0)?).or_default().push_back((row.try_get(1)?, row.try_get(2)?));
+            // A slot without a cadence is none.
+            if let Some(every_s) = row.try_get(2)? {
+                plan.slots.entry(row.try_get(0)?).or_default().push_back((row.try_get(1)?, every_s));
+            }
         }
         Ok(plan)
     }
@@ -312,7 +322,7 @@ async fn ask(
         let (claims, next) =
             future::try_join(client.query(CLAIM, &[&worker, &max]), client.query_one(NEXT, &[])).await?;
         clock.read(next.try_get(0)?, asked, next.try_get(1)?);
-        let claims = claims.iter().map(|row| Claim::of(row, worker)).collect::<Result<_, _>>()?;
+        let claims = claims.iter().filter_map(|row| Claim::of(row, worker).transpose()).collect::<Result<_, _>>()?;
         Ok(Asked { claims, next: next.try_get(2)?, plan })
     };
     store.round_trip(asking).await

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
-use place::{EXTENSION, UNFINISHED, adopt, clear_unfinished, lock, names};
+use place::{EXTENSION, UNFINISHED, clear_unfinished, lock, names, places};
 
 /// What the TAB answered, on its way to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,23 @@ struct Index {
 }
 
 impl Index {
+    /// A name that no answer has here. Names sort by time fetched, first part.
+    fn name(&mut self, fetched_at_us: &str) -> String {
+        loop {
+            self.written += 1;
+            let name = format!("{fetched_at_us}-{:08}.{EXTENSION}", self.written);
+            // An earlier life may have counted as far, and process ids come again.
+            if !self.entries.contains_key(&name) {
+                return name;
+            }
+        }
+    }
+
+    fn insert(&mut self, name: String, race_id: String, bytes: u64) {
+        self.bytes += bytes;
+        self.entries.insert(name, Entry { race_id, bytes, waiting: false });
+    }
+
     fn show(&self) {
         let waiting = self.entries.values().filter(|entry| entry.waiting);
         let (depth, bytes) = waiting.fold((0_u64, 0), |(depth, bytes), entry| (depth + 1, bytes + entry.bytes));
@@ -101,6 +118,7 @@ impl Index {
 /// The spool of one fetcher process.
 #[derive(Debug)]
 pub struct Spool {
+    root: PathBuf,
     folder: PathBuf,
     max_bytes: u64,
     index: Mutex<Index>,
@@ -124,12 +142,53 @@ impl Spool {
             }
             number += 1;
         };
-        adopt(root, &folder)?;
         clear_unfinished(&folder)?;
-        let index = read_index(&folder)?;
-        let spool = Self { folder, max_bytes, index: Mutex::new(index), waits: Notify::new(), _lock: lock };
+        let index = Mutex::new(read_index(&folder)?);
+        let spool = Self { root: root.to_owned(), folder, max_bytes, index, waits: Notify::new(), _lock: lock };
         spool.index().show();
+        spool.adopt_all()?;
         Ok(spool)
+    }
+
+    /// Takes over what fetchers have left that died since; returns how many answers.
+    ///
+    /// As long as half of the spool is free: the rest is for this fetcher's own, and comes when there is room again.
+    pub async fn adopt(self: &Arc<Self>) -> io::Result<usize> {
+        let spool = self.clone();
+        blocking(move || spool.adopt_all()).await
+    }
+
+    fn adopt_all(&self) -> io::Result<usize> {
+        let mut adopted = 0;
+        for place in places(&self.root)?.into_iter().filter(|place| *place != self.folder) {
+            // Whoever lives holds the lock of its place; this one is held while the place is emptied, so that it is once.
+            let Some(_lock) = lock(&place)? else { continue };
+            for name in names(&place)? {
+                if self.index().bytes > self.max_bytes / 2 {
+                    return Ok(adopted);
+                }
+                self.adopt_one(&place.join(&name), name.split('-').next().unwrap_or_default())?;
+                adopted += 1;
+            }
+            clear_unfinished(&place)?;
+        }
+        Ok(adopted)
+    }
+
+    fn adopt_one(&self, path: &Path, fetched_at_us: &str) -> io::Result<()> {
+        let (race_id, bytes) = race_and_size(path)?;
+        let name = {
+            let mut index = self.index();
+            let name = index.name(fetched_at_us);
+            index.insert(name.clone(), race_id, bytes);
+            name
+        };
+        if let Err(error) = fs::rename(path, self.folder.join(&name)) {
+            self.forget(&name);
+            return Err(error);
+        }
+        self.wait(&name);
+        Ok(())
     }
 
     /// Writes a payload, so that it outlives this process. Fails when the spool is full, or the disk.
@@ -172,12 +231,8 @@ impl Spool {
         if index.bytes + bytes > self.max_bytes {
             return Err(SpoolError::Full);
         }
-        index.written += 1;
-        // Names sort by time fetched.
-        let name = format!("{:020}-{:08}.{EXTENSION}", payload.fetched_at.timestamp_micros(), index.written);
-        let entry = Entry { race_id: payload.race_id.clone(), bytes, waiting: false };
-        index.bytes += bytes;
-        index.entries.insert(name.clone(), entry);
+        let name = index.name(&format!("{:020}", payload.fetched_at.timestamp_micros()));
+        index.insert(name.clone(), payload.race_id.clone(), bytes);
         Ok(name)
     }
 
@@ -328,9 +383,7 @@ async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
 fn read_index(folder: &Path) -> io::Result<Index> {
     let mut index = Index::default();
     for name in names(folder)? {
-        let path = folder.join(&name);
-        let bytes = fs::metadata(&path)?.len();
-        let race_id = read_payload(&path)?.map(|payload| payload.race_id).unwrap_or_default();
+        let (race_id, bytes) = race_and_size(&folder.join(&name))?;
         index.bytes += bytes;
         *index.waiting_by_race.entry(race_id.clone()).or_default() += 1;
         index.entries.insert(name, Entry { race_id, bytes, waiting: true });
@@ -338,6 +391,13 @@ fn read_index(folder: &Path) -> io::Result<Index> {
     // Later names must not collide with those of an earlier life.
     index.written = index.entries.len() as u64 + u64::from(std::process::id()) * 1000;
     Ok(index)
+}
+
+/// The race that a file's answer is about, empty when it is torn, and the file's size.
+fn race_and_size(path: &Path) -> io::Result<(String, u64)> {
+    let bytes = fs::metadata(path)?.len();
+    let race_id = read_payload(path)?.map(|payload| payload.race_id).unwrap_or_default();
+    Ok((race_id, bytes))
 }
 
 /// The payload in a file; none when it is torn.

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::db::{Address, Trouble, describe};
 use crate::spool::Payload;
 
-/// Longest that the database may take for one round trip. Beyond it the connection is given up.
+/// Longest that the database may take for one round trip, or for all of connecting. Beyond it the connection is given up.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
 
 /// On every new connection: nothing of ours waits for ever, and a commit answered is a commit kept.
@@ -115,13 +115,9 @@ impl Access {
 
     /// Connects, sets the session, and reads the clock.
     async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
-        let connecting = async {
-            let client = self.address.connect().await?;
-            client.batch_execute(SESSION).await?;
-            self.read_clock(&client).await?;
-            Ok(client)
-        };
-        let client = tokio::time::timeout(ROUND_TRIP_MAX, connecting).await.unwrap_or(Err(StoreError::Slow))?;
+        let client = self.address.connect().await?;
+        client.batch_execute(SESSION).await?;
+        self.read_clock(&client).await?;
         self.count(&self.open, 1);
         Ok(Connection { client, access: self.clone() })
     }
@@ -184,6 +180,14 @@ pub struct Session {
 }
 
 impl Session {
+    async fn open(access: &Arc<Access>) -> Result<Self, StoreError> {
+        let connection = access.connect().await?;
+        let client = &connection.client;
+        let (ingest, stage, done) =
+            future::try_join3(client.prepare(INGEST), client.prepare(STAGE), client.prepare(DONE)).await?;
+        Ok(Self { connection, ingest, stage, done })
+    }
+
     /// The connection's client.
     pub fn client(&self) -> &Client {
         &self.connection.client
@@ -302,12 +306,10 @@ impl Store {
         if self.connected_before {
             counter!("raceday_db_reconnects_total").increment(1);
         }
-        let connection = self.access.connect().await?;
-        let client = &connection.client;
-        let (ingest, stage, done) =
-            future::try_join3(client.prepare(INGEST), client.prepare(STAGE), client.prepare(DONE)).await?;
+        let opening = Session::open(&self.access);
+        let session = tokio::time::timeout(ROUND_TRIP_MAX, opening).await.unwrap_or(Err(StoreError::Slow))?;
         self.connected_before = true;
-        Ok(Session { connection, ingest, stage, done })
+        Ok(session)
     }
 }
 

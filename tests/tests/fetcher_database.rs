@@ -2,14 +2,24 @@
 
 mod fetcher;
 
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use raceday_fetcher::clock::Clock;
+use raceday_fetcher::config::{CommonArgs, LogFormat};
+use raceday_fetcher::db::Address;
+use raceday_fetcher::store::{Access, Store, StoreError};
+use serde_json::Value;
 use tempfile::TempDir;
 use xtask::layout::Layout;
 use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
 
+use crate::fetcher::silent::silent_after;
 use crate::fetcher::small_disk::SmallDisk;
-use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, metric, program, unstaged, wait_metric};
+use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, unstaged, wait_metric};
 
 const SPEED: f64 = 5.0;
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
@@ -165,6 +175,115 @@ fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
     let twice =
         "select count(*) from (select from raceday.staged_payloads group by race_id, fetched_at having count(*) > 1) s";
     assert_eq!(scene.count(twice), 0, "staged twice");
+}
+
+#[test]
+fn what_a_killed_fetcher_had_spooled_is_taken_over_by_one_that_lives() {
+    let (mut scene, survivor) = running(10);
+    let mut victim = scene.fetcher("two");
+    wait_metric(&victim, PROCESSED, |polls| polls > 5.0);
+    scene.postgres.kill().unwrap();
+    wait_for_spool(&survivor);
+    wait_for_spool(&victim);
+    victim.process().kill().unwrap();
+    let left = scene.folder.path().join("spool/1");
+    let orphans = answers_in(&left);
+    assert!(orphans.len() >= 5, "{orphans:?}");
+    // Before the database is back: what waits is to be seen.
+    wait_until("the survivor to take over", PATIENCE, || Ok(answers_in(&left).is_empty())).unwrap();
+    assert!(metric(&survivor, "raceday_spool_depth") > orphans.len() as f64);
+    scene.postgres.start_again().unwrap();
+    wait_for_recovery(&survivor);
+    wait_metric(&survivor, "raceday_spool_depth", |depth| depth == 0.0);
+    let mut session = scene.sql();
+    let staged = "select count(*) from raceday.staged_payloads where race_id = $1 and fetched_at = $2";
+    for (race, fetched_at) in &orphans {
+        let times: i64 = session.query_one(staged, &[race, fetched_at]).unwrap().get(0);
+        assert_eq!(times, 1, "{race} of {fetched_at}");
+    }
+}
+
+/// The race and the moment of every answer in a fetcher's folder of the spool; those being moved are left out.
+fn answers_in(folder: &Path) -> Vec<(String, DateTime<Utc>)> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let heads =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "payload")).filter_map(|path| {
+            let text = std::fs::read(path).ok()?;
+            serde_json::from_slice::<Value>(text.split(|byte| *byte == b'\n').next()?).ok()
+        });
+    heads
+        .map(|head| (head["race_id"].as_str().unwrap().into(), head["fetched_at"].as_str().unwrap().parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_age_of_a_live_race_s_newest_answer_grows_while_the_database_is_away() {
+    let (mut scene, fetcher) = running(11);
+    let age = "raceday_oldest_live_payload_age_seconds";
+    wait_metric(&fetcher, age, |age_s| age_s > 0.0);
+    scene.postgres.kill().unwrap();
+    // More than the alert RacedayLiveRaceSilent waits for.
+    wait_metric(&fetcher, age, |age_s| age_s > 61.0);
+    scene.postgres.start_again().unwrap();
+    wait_metric(&fetcher, age, |age_s| age_s < 60.0);
+    assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn a_database_that_falls_silent_while_it_is_connected_to_is_given_up() {
+    let postgres = database();
+    let direct = format!(":{}/", postgres.port());
+    let detour = format!(":{}/", silent_after("raceday_ingest", postgres.port()));
+    let settings = CommonArgs {
+        database_url: postgres.url("raceday_fetcher", "raceday").replace(&direct, &detour),
+        db_password: None,
+        db_ca_file: None,
+        log_level: "info".into(),
+        log_format: LogFormat::Json,
+    };
+    let address = Address::new(&settings, "test").unwrap();
+    let access = Arc::new(Access::new(address, Arc::new(Clock::default()), true));
+    let mut store = Store::new(access, "one".into());
+    let opened = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        tokio::time::timeout(Duration::from_secs(20), store.session()).await.expect("it still waits")
+    });
+    assert!(matches!(opened, Err(StoreError::Slow)), "{opened:?}");
+}
+
+#[test]
+fn a_race_without_a_cadence_is_passed_over_and_the_others_are_polled() {
+    let scene = Scene::start(SPEED, 12);
+    // A quarter of the races have none.
+    scene
+        .sql()
+        .batch_execute(
+            "alter function raceday.raceday_claim_races(text, int) rename to claims_as_they_are;
+             alter function raceday.raceday_poll_plan(interval) rename to plan_as_it_is;
+             create function raceday.has_cadence(p_race_id text) returns boolean immutable language sql
+             begin atomic select md5(p_race_id) > '4'; end;
+             create function raceday.raceday_claim_races(p_worker text, p_max int)
+                 returns table (race_id text, due_at timestamptz, status text, cadence_s int, missed int, lease_until timestamptz, polled_by text)
+                 language sql volatile security definer
+             begin atomic
+                 select c.race_id, c.due_at, c.status, case when raceday.has_cadence(c.race_id) then c.cadence_s end,
+                        case when raceday.has_cadence(c.race_id) then c.missed end, c.lease_until, c.polled_by
+                 from raceday.claims_as_they_are(p_worker, p_max) c;
+             end;
+             create function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
+                 language sql stable security definer
+             begin atomic
+                 select p.race_id, p.slot_at, case when raceday.has_cadence(p.race_id) then p.every_s end
+                 from raceday.plan_as_it_is(p_ahead) p;
+             end;
+             grant execute on function raceday.raceday_claim_races(text, int), raceday.raceday_poll_plan(interval) to raceday_fetcher",
+        )
+        .unwrap();
+    let mut fetcher = scene.fetcher("one");
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 20.0);
+    wait_until("a race without a cadence", PATIENCE, || Ok(!logged(&mut fetcher, "claim.without_cadence").is_empty()))
+        .unwrap();
+    let away = logged(&mut fetcher, "db.away");
+    assert!(away.is_empty(), "{away:?}");
 }
 
 #[test]

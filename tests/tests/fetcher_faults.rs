@@ -2,9 +2,11 @@
 
 mod fetcher;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
-use crate::fetcher::{Scene, assert_nothing_lost, metric, wait_metric};
+use crate::fetcher::{Scene, assert_nothing_lost, logged, metric, wait_metric};
 
 const SPEED: f64 = 5.0;
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
@@ -77,6 +79,30 @@ fn a_tab_that_is_down_is_only_probed_and_polled_again_when_it_is_back() {
     let processed = metric(&fetcher, PROCESSED);
     wait_metric(&fetcher, PROCESSED, |polls| polls > processed + 5.0);
     assert_nothing_lost(&scene, fetcher);
+}
+
+#[test]
+fn a_list_that_fails_is_told_once_a_reason_and_asked_for_again_until_it_comes() {
+    let scene = Scene::start(SPEED, 26);
+    // A list that is taken for had does not come again within this test.
+    scene.postgres.execute("raceday", "update raceday.poll_settings set meetings_every = '7 days'").unwrap();
+    scene.faults(&json!({"server_error": {"status": 403}, "path": "/meetings"}));
+    let mut fetcher = scene.fetcher("one");
+    let lists = |result: &str| format!("raceday_lists_total{{result=\"{result}\"}}");
+    wait_metric(&fetcher, &lists("refused"), |tries| tries >= 3.0);
+    let asked = scene.stats()["requests"].as_f64().unwrap();
+    let tries = metric(&fetcher, &lists("refused"));
+    assert!(asked <= tries + 1.0, "{asked} requests for {tries} tries");
+    // An answer of which the database makes nothing is no list either.
+    scene.faults(&json!({"garbage_body": {"probability": 1.0}, "path": "/meetings"}));
+    wait_metric(&fetcher, &lists("payload_failed"), |tries| tries >= 2.0);
+    scene.faults(&json!({}));
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
+    let told = logged(&mut fetcher, "list.failed");
+    let told: Vec<_> = told.iter().map(|line| format!("{} {}", line["list.date"], line["error"])).collect();
+    let reasons: BTreeSet<_> = told.iter().collect();
+    assert!(told.len() >= 2 && reasons.len() == told.len(), "{told:?}");
+    assert!(!logged(&mut fetcher, "list.back").is_empty());
 }
 
 #[test]

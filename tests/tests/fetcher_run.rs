@@ -188,6 +188,8 @@ fn every_metric_of_the_specification_is_there() {
         "raceday_payloads_failed_total{reason=\"refused\"}",
         "raceday_payloads_failed_total{reason=\"torn\"}",
         "raceday_payloads_failed_total{reason=\"lost\"}",
+        "raceday_spool_refusals_total{reason=\"spool_full\"}",
+        "raceday_spool_refusals_total{reason=\"spool_error\"}",
     ] {
         assert!(text.lines().any(|line| line.starts_with(&format!("{name} "))), "no {name} in:\n{text}");
     }

@@ -1,8 +1,8 @@
-//! A fetcher's folder in the spool: its lock, its files, and what dead fetchers have left in theirs.
+//! A fetcher's folder in the spool: its lock and its files.
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An answer that waits or is on its way.
 pub const EXTENSION: &str = "payload";
@@ -20,22 +20,19 @@ pub fn lock(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Moves what fetchers that run no more have left into `own`.
-pub fn adopt(root: &Path, own: &Path) -> io::Result<()> {
-    for place in fs::read_dir(root)? {
-        let place = place?.path();
-        if place == own || !place.is_dir() {
-            continue;
+/// The folders of all fetchers in a spool.
+pub fn places(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut places = Vec::new();
+    for file in fs::read_dir(root)? {
+        let path = file?.path();
+        // A disk's root holds other folders too, `lost+found` say.
+        let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u32>().ok());
+        if number.is_some() && path.is_dir() {
+            places.push(path);
         }
-        let Some(_lock) = lock(&place)? else { continue };
-        for (number, name) in names(&place)?.into_iter().enumerate() {
-            let micros = name.split('-').next().unwrap_or_default();
-            let moved = format!("{micros}-adopted-{}-{number}.{EXTENSION}", std::process::id());
-            fs::rename(place.join(name), own.join(moved))?;
-        }
-        clear_unfinished(&place)?;
     }
-    Ok(())
+    places.sort();
+    Ok(places)
 }
 
 /// Removes what a killed fetcher had not written whole: no answer, and nothing that the spool counts.

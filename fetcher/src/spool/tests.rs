@@ -129,3 +129,61 @@ async fn what_a_killed_fetcher_had_not_written_whole_is_removed() {
     assert!(halves.iter().all(|half| !half.exists()));
     assert!(spool.waiting().is_empty());
 }
+
+#[tokio::test]
+async fn what_a_fetcher_leaves_that_dies_later_is_taken_over_once_and_in_order() {
+    let root = TempDir::new().unwrap();
+    let (first, second, third) = (open(&root), open(&root), open(&root));
+    for (spool, race, second) in [(&first, "a", 1), (&second, "b", 2), (&third, "b", 0), (&first, "a", 3)] {
+        spool.put(payload(race, second)).await.unwrap().keep().await.unwrap();
+    }
+    assert_eq!(first.adopt().await.unwrap(), 0, "the others live");
+    drop((second, third));
+    assert_eq!(first.adopt().await.unwrap(), 2);
+    assert_eq!(first.adopt().await.unwrap(), 0, "taken over already");
+    assert!(first.has_waiting("b"), "a newer answer waits behind it");
+    let mut waiting = Vec::new();
+    for name in first.waiting() {
+        waiting.push(first.read(&name).await.unwrap().unwrap());
+        first.remove(&name).await.unwrap();
+    }
+    assert_eq!(waiting, [payload("b", 0), payload("a", 1), payload("b", 2), payload("a", 3)]);
+    assert_eq!(first.index().bytes, 0);
+}
+
+#[tokio::test]
+async fn answers_of_the_same_moment_from_several_places_are_all_kept() {
+    let root = TempDir::new().unwrap();
+    let (first, second, third) = (open(&root), open(&root), open(&root));
+    for (spool, race) in [(&second, "b"), (&third, "c")] {
+        spool.put(payload(race, 1)).await.unwrap().keep().await.unwrap();
+    }
+    drop((second, third));
+    first.adopt().await.unwrap();
+    assert_eq!(first.waiting().len(), 2);
+}
+
+#[tokio::test]
+async fn half_of_the_spool_is_left_for_a_fetcher_s_own_answers() {
+    let root = TempDir::new().unwrap();
+    let (first, second) = (open(&root), open(&root));
+    let mut left = 0;
+    while let Ok(ticket) = second.put(payload("b", left)).await {
+        ticket.keep().await.unwrap();
+        left += 1;
+    }
+    drop(second);
+    let adopted = first.adopt().await.unwrap();
+    assert!(adopted > 0 && adopted < usize::try_from(left).unwrap(), "{adopted} of {left}");
+    first.put(payload("a", 1)).await.unwrap().keep().await.unwrap();
+    // The rest comes as there is room.
+    let mut taken = 0;
+    while !first.waiting().is_empty() {
+        for name in first.waiting() {
+            first.remove(&name).await.unwrap();
+            taken += 1;
+        }
+        first.adopt().await.unwrap();
+    }
+    assert_eq!(taken, left + 1);
+}

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod day;
+pub mod silent;
 pub mod small_disk;
 
 use std::collections::BTreeSet;
