@@ -16,8 +16,9 @@ RUN apt-get update \
 RUN cargo install --locked --no-default-features cargo-pgrx@0.18.1 && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target \
+# Builds that run at once take turns: what one writes into the caches, another must not find half written.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
     cargo pgrx package --package pg_raceday_ext --pg-config /usr/lib/postgresql/18/bin/pg_config --out-dir /extension
 
 FROM ${POSTGRES_IMAGE}

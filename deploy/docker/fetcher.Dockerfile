@@ -5,8 +5,9 @@ ARG RUST_IMAGE=rust:1.95.0-trixie
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target \
+# Builds that run at once take turns: what one writes into the caches, another must not find half written.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked --package raceday-fetcher && cp target/release/raceday-fetcher /usr/local/bin/
 
 FROM debian:13.7-slim

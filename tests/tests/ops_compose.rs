@@ -69,19 +69,65 @@ fn dockerfiles_build_on_pinned_images() {
 }
 
 #[test]
-fn ports_are_on_the_loopback_interface_unless_told_otherwise() {
+fn only_nginx_s_port_leaves_the_loopback_interface_and_only_when_told() {
+    let mut published = 0;
+    for (name, service) in services() {
+        for port in service["ports"].as_array().into_iter().flatten() {
+            let address = if name == "nginx" { "${RACEDAY_BIND:-127.0.0.1}:" } else { "127.0.0.1:" };
+            assert!(port.as_str().unwrap().starts_with(address), "{name}: {port}");
+            published += 1;
+        }
+    }
+    assert!(published >= 4);
+}
+
+/// Builds run at once, and of two that export one image the second fails.
+#[test]
+fn no_two_services_build_one_image() {
     let services = services();
-    let ports: Vec<&str> = services
-        .values()
-        .flat_map(|service| service["ports"].as_array().into_iter().flatten())
-        .map(|port| port.as_str().unwrap())
-        .collect();
-    assert!(ports.len() >= 4);
-    for port in ports {
-        assert!(port.starts_with("${RACEDAY_BIND:-127.0.0.1}:"), "{port}");
+    let built: Vec<&Value> =
+        services.values().filter(|service| service["build"].is_object()).map(|service| &service["image"]).collect();
+    assert!(built.len() >= 3);
+    for image in &built {
+        assert_eq!(built.iter().filter(|other| other == &image).count(), 1, "{image} is built more than once");
     }
 }
 
+#[test]
+fn caches_of_builds_are_locked() {
+    for entry in std::fs::read_dir(repository().join("deploy/docker")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for mount in text.split_whitespace().filter(|word| word.starts_with("--mount=type=cache")) {
+            assert!(mount.ends_with(",sharing=locked"), "{}: {mount}", path.display());
+        }
+    }
+}
+
+/// Who comes through a published port of the loopback interface has the gateway's address: it must be known, and believed.
+#[test]
+fn the_trusted_proxy_is_the_fixed_gateway() {
+    let network = &yaml("docker-compose.yml")["networks"]["default"]["ipam"]["config"][0];
+    let setting = |text: &Value| text.as_str().unwrap().strip_prefix("${").map(setting_and_default).map(own).unwrap();
+    let (subnet, gateway) = (setting(&network["subnet"]), setting(&network["gateway"]));
+    assert_eq!((subnet.0.as_str(), gateway.0.as_str()), ("RACEDAY_SUBNET", "RACEDAY_GATEWAY"));
+    let prefix = subnet.1.strip_suffix("0/24").unwrap();
+    assert!(gateway.1.starts_with(prefix), "{gateway:?} is not in {subnet:?}");
+    let trusted = &services()["nginx"]["environment"]["RACEDAY_TRUSTED_PROXY"];
+    assert_eq!(trusted, &format!("${{RACEDAY_TRUSTED_PROXY:-${{RACEDAY_GATEWAY:-{}}}}}", gateway.1));
+}
+
+#[test]
+fn secrets_and_backups_stay_out_of_git_and_of_images() {
+    for (file, anywhere) in [(".gitignore", ""), (".dockerignore", "**/")] {
+        let text = std::fs::read_to_string(repository().join(file)).unwrap();
+        let patterns: Vec<&str> = text.lines().collect();
+        for name in [".env", ".env.*", "*.dump", "roles.sql"] {
+            assert!(patterns.contains(&format!("{anywhere}{name}").as_str()), "{file} has no {anywhere}{name}");
+        }
+        assert!(patterns.contains(&"!.env.example"), "{file}");
+    }
+}
 #[test]
 fn env_example_has_every_setting_and_no_other_with_the_same_default() {
     let text = std::fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
@@ -93,7 +139,8 @@ fn env_example_has_every_setting_and_no_other_with_the_same_default() {
         .filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
         .collect();
     // `${NAME:+x}` is no default, but what becomes of a setting that is given.
-    let with_default = text.split("${").skip(1).filter(|text| !text.split_once('}').unwrap().0.contains(":+"));
+    let settings = text.match_indices("${").map(|(at, _)| &text[at + 2..]);
+    let with_default = settings.filter(|text| !text.split_once('}').unwrap().0.contains(":+"));
     let used: BTreeSet<(&str, &str)> = with_default.map(setting_and_default).collect();
     assert!(!used.is_empty());
     assert_eq!(used, documented);
@@ -183,6 +230,13 @@ fn docker_compose_accepts_the_file_where_it_is_installed() {
     };
     let output = compose.arg("--env-file").arg(&env_file).args(["config", "--quiet"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut moved = self::compose().unwrap();
+    moved.arg("--env-file").arg(&env_file).args(["config", "--format", "json"]);
+    let moved = moved.envs([("RACEDAY_SUBNET", "10.9.8.0/24"), ("RACEDAY_GATEWAY", "10.9.8.1")]).output().unwrap();
+    let moved: Value = serde_json::from_slice(&moved.stdout).unwrap();
+    assert_eq!(moved["networks"]["default"]["ipam"]["config"][0]["subnet"], "10.9.8.0/24");
+    assert_eq!(moved["networks"]["default"]["ipam"]["config"][0]["gateway"], "10.9.8.1");
+    assert_eq!(moved["services"]["nginx"]["environment"]["RACEDAY_TRUSTED_PROXY"], "10.9.8.1");
     // Without passwords it must refuse, and say which is missing.
     let bare = self::compose().unwrap().args(["--env-file", ".env.example", "config", "--quiet"]).output().unwrap();
     assert!(!bare.status.success());
@@ -201,10 +255,17 @@ fn memory_limit_mib(name: &str, service: &Value) -> u32 {
 
 /// `NAME:-default}...`, `NAME-default}...` or `NAME:?message}...`: the name and its default (empty when it must be given).
 fn setting_and_default(text: &str) -> (&str, &str) {
-    let inside = text.split_once('}').unwrap().0;
-    let name = inside.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap();
-    let rest = inside[name.len()..].trim_start_matches(':');
-    (name, rest.strip_prefix('-').unwrap_or_default())
+    let (name, rest) = text.split_at(text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap());
+    let default = rest.trim_start_matches(':').strip_prefix('-').unwrap_or("}");
+    // Where another setting is the default, that one's default is.
+    let default = default
+        .strip_prefix("${")
+        .map_or_else(|| default.split_once('}').unwrap().0, |other| setting_and_default(other).1);
+    (name, default)
+}
+
+fn own((name, default): (&str, &str)) -> (String, String) {
+    (name.to_owned(), default.to_owned())
 }
 
 fn compose() -> Option<Command> {

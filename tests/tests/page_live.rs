@@ -6,11 +6,12 @@ mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use page::Page;
 use page::race::LiveRace;
 use rest::{PATIENCE, Stack};
 use serde_json::{Value, json};
+use xtask::layout::Layout;
 use xtask::stack::{Rest, wait_until};
 
 /// The grid's cells, by runner: text and colour.
@@ -160,6 +161,77 @@ fn a_phone_shows_the_newest_interval_and_scrolls_only_the_grid_sideways() {
     page.wait("document.activeElement.id === 'main'");
     let top = page.value("document.querySelector('#main').getBoundingClientRect().top").as_f64().unwrap();
     assert!((0.0..400.0).contains(&top), "the race begins at {top}");
+    page.assert_content();
+}
+
+/// Twelve meetings of eight races, an earlier one of each over; race m1-3 starts in four minutes, and m12-2 is being run.
+fn seed_twelve_meetings(stack: &Stack) {
+    stack.sql(
+        "select seed.meeting('m' || m, 'Meeting ' || m, 'thoroughbred', (now() at time zone 'Pacific/Auckland')::date) from generate_series(1, 12) m;
+         select seed.race(format('m%s-%s', m, r), 'm' || m, r, now() + make_interval(mins => 4 + (r - 3) * 30 + (m - 1)),
+                case when r >= 3 then 'Open' when m = 12 and r = 2 then 'Interim' else 'Final' end)
+             from generate_series(1, 12) m, generate_series(1, 8) r;
+         select seed.runners('m1-3', 12), seed.polls('m1-3', 1, 60, 66, 60), seed.pools('m1-3')",
+    );
+}
+
+/// What browsers asked nginx for, in order: when, which path, and with what status.
+fn asked(stack: &Stack) -> Vec<(DateTime<Utc>, String, i64)> {
+    let log = std::fs::read_to_string(stack.nginx.prefix().join("logs/access.log")).unwrap();
+    // A line may not be whole yet.
+    let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_browser = entries.filter(|entry| entry["user_agent"].as_str().unwrap().contains("Chrome"));
+    let time = |entry: &Value| entry["time"].as_str().unwrap().parse().unwrap();
+    of_browser
+        .map(|entry| (time(&entry), entry["path"].as_str().unwrap().to_owned(), entry["status"].as_i64().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_tab_beside_a_race_in_its_last_minutes_stays_well_within_the_default_limit() {
+    let stack = Stack::start(&[]);
+    seed_twelve_meetings(&stack);
+    let page = Page::open(&format!("{}/#race/m1-3", stack.nginx.url()));
+    page.wait(
+        "document.querySelectorAll('#meetings a').length === 96 && document.querySelectorAll('tbody tr').length === 12",
+    );
+    // The race is read every 15 s. From its second reading on to its seventh is more than a minute.
+    let readings = || {
+        let asked = asked(&stack);
+        let at: Vec<usize> = (0..asked.len()).filter(|at| asked[*at].1 == "/api/entrants").collect();
+        (asked, at)
+    };
+    wait_until("seven readings of the race", 5 * PATIENCE, || Ok(readings().1.len() >= 7)).unwrap();
+    let (asked, at) = readings();
+    let (first, last) = (at[1], at[6]);
+    let seconds = (asked[last].0 - asked[first].0).num_seconds();
+    let per_minute = i64::try_from(last - first).unwrap() * 60 / seconds;
+    println!("{} requests in {seconds} s, {per_minute} a minute; {first} to the second reading", last - first);
+    assert!(per_minute <= 32, "{per_minute} requests a minute: {:?}", &asked[first..last]);
+    assert!(first < 40, "{first} requests for the beginning: {:?}", &asked[..first]);
+    assert!(asked.iter().all(|(_, _, status)| *status != 429), "{asked:?}");
+    let status = page.text("document.querySelector('#status').textContent");
+    assert!(!status.contains("trying again"), "{status}");
+    page.show("twelve-meetings");
+    page.assert_content();
+}
+
+#[test]
+fn a_race_that_ends_is_seen_among_its_meeting_s_though_those_are_read_seldom() {
+    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    seed_twelve_meetings(&stack);
+    // So that the two minutes after which a meeting is read again are over sooner.
+    let now = stack.value("select now()::text");
+    stack.postgres.simulate_clock(&Layout::of_workspace(), "raceday", &now, 5.0).unwrap();
+    let page = Page::open(&format!("{}/#race/m2-3", stack.nginx.url()));
+    let phase = |race: &str| format!("document.querySelector('#meetings [data-race=\"{race}\"]')?.className");
+    page.wait(&format!("{} === 'in_progress' && {} === 'upcoming'", phase("m12-2"), phase("m1-3")));
+    // One that began long ago, and one of those that are next.
+    stack.sql(
+        "update raceday.races set status = 'Final', phase = 'finished' where race_id = 'm12-2';
+         update raceday.races set status = 'Closed', phase = 'in_progress' where race_id = 'm1-3'",
+    );
+    page.wait(&format!("{} === 'finished' && {} === 'in_progress'", phase("m12-2"), phase("m1-3")));
     page.assert_content();
 }
 

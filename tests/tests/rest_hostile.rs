@@ -2,7 +2,7 @@
 
 mod rest;
 
-use rest::{Stack, raw_get};
+use rest::{Stack, raw, raw_get};
 
 const HOSTILE: &[&str] = &[
     "%00",
@@ -106,4 +106,63 @@ fn nothing_that_a_client_can_send_is_a_500() {
             assert!(answer.json()["error"].is_string(), "{what}");
         }
     }
+}
+
+#[test]
+fn a_body_that_comes_with_a_get_changes_nothing_for_anybody() {
+    let stack = Stack::shared();
+    stack.sql(
+        "select seed.meeting('body', 'Body', 'harness', '2030-03-01'); select seed.race('body-1', 'body', 1, '2030-03-01Z');
+         select seed.race('body-2', 'body', 2, '2030-03-01Z'); select seed.runners('body-1', 2); select seed.runners('body-2', 3)",
+    );
+    let bodies =
+        ["{\"p_id\":\"body-2\"}", "{\"p_query\":\"raceId=body-2&meetingId=none\"}", "{\"a\":1}", "null", "x", " "];
+    let mut asked = 0;
+    for path in [
+        "/api/races/body-1?",
+        "/api/meetings/body?",
+        "/api/races?meetingId=body",
+        "/api/race-pools?raceId=body-1",
+        "/api/entrants?raceId=body-1",
+        "/api/money-flow-timeline?raceId=body-1&entrants=e",
+    ] {
+        let expected = stack.get(path);
+        for body in bodies {
+            let sized = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+            let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+            for framed in [sized, chunked] {
+                // A parameter that nobody knows makes it an answer of its own to the cache.
+                asked += 1;
+                let path = format!("{path}&asked={asked}");
+                let head = format!(
+                    "GET {path} HTTP/1.1\r\nHost: raw\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                );
+                let answer = raw(stack.port(), format!("{head}{framed}").as_bytes());
+                assert_eq!(answer.status, expected.status, "{path} {body}: {}", answer.text());
+                assert!(answer.text().contains(&expected.text()), "{path} {body}: {}", answer.text());
+                let others = stack.get(&path);
+                assert_eq!((others.status, others.text()), (expected.status, expected.text()), "{path} after {body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_that_comes_down_to_another_is_not_found() {
+    let stack = Stack::shared();
+    for path in [
+        "/api/races/..%2fentrants",
+        "/api/races/..%2Fuser-alert-configs?userId=dots",
+        "/api/meetings/..%2f..%2fpage.css",
+        "/api/races/..%2f..%2frest%2f",
+        "/api/races/..%2f..",
+        "/api/races/%2e%2e/entrants?raceId=r",
+        "/api/./entrants?raceId=r",
+        "/api/races/../entrants?raceId=r",
+        "/./",
+    ] {
+        raw_get(stack.port(), path.as_bytes()).assert_error(404, path);
+    }
+    assert_eq!(stack.value("select count(*)::text from raceday.user_alert_configs where user_id = 'dots'"), "0");
+    assert_eq!(stack.get("/api/races/a..b").json()["error"], "Race not found");
 }

@@ -7,9 +7,9 @@ const FAVOURITE = "★";
 const MOVER = "▲";
 const VIEWS = { win: "Win", place: "Place", odds: "Odds" };
 // What is known of the race that is open. A new object for each race opened: an answer that comes late fills one that is no longer shown.
-const nothingOf = (id) => ({ id, race: null, navigation: null, entrants: [], pools: null, results: null, documents: new Map(), cursor: null });
-const state = { opened: nothingOf(null), view: "win", alerts: [], clock: null, meetings: new Map(), day: "", dayAt: null, isBehind: false,
-  trouble: null, loadedAt: null, wantsMain: false, timer: null };
+const nothingOf = (id) => ({ id, race: null, navigation: null, navigationAt: null, entrants: [], pools: null, results: null, documents: new Map(), cursor: null });
+const state = { opened: nothingOf(null), view: "win", alerts: [], hasAlerts: false, clock: null, meetings: new Map(), meetingsAt: null, races: new Map(),
+  today: "", day: "", dayAt: null, isBehind: false, trouble: null, loadedAt: null, wantsMain: false, timer: null };
 
 // Elements by name, attributes and children; text goes in as text.
 function el(name, attributes, ...children) {
@@ -48,13 +48,15 @@ function tellTime(timestamp) {
   const server = Date.parse(timestamp);
   const local = performance.now();
   const last = state.clock;
-  let rate = last ? last.rate : 1;
-  if (last && local - last.local > 2000) rate = Math.min(600, Math.max(0.1, (server - last.server) / (local - last.local)));
+  if (last && local - last.local <= 2000) return;
+  let rate = 1;
+  if (last) rate = Math.min(600, Math.max(0.1, (server - last.server) / (local - last.local)));
   if (Math.abs(rate - 1) < 0.05) rate = 1;
-  if (!last || local - last.local > 2000) state.clock = { server, local, rate };
+  state.clock = { server, local, rate, isMeasured: Boolean(last) };
 }
 // How long to wait for what the server's clock counts, in our milliseconds.
 const untilThen = (serverMs) => Math.max(3000, serverMs / (state.clock ? state.clock.rate : 1));
+const isOlder = (at, serverMs) => at === null || performance.now() - at > untilThen(serverMs);
 function now() {
   return state.clock ? state.clock.server + (performance.now() - state.clock.local) * state.clock.rate : Date.now();
 }
@@ -62,6 +64,7 @@ const nzDay = (at) => new Intl.DateTimeFormat("en-CA", { timeZone: "Pacific/Auck
 const nzTime = (text) => new Intl.DateTimeFormat("en-NZ", { timeZone: "Pacific/Auckland", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(Date.parse(text));
 const nzSecond = (at) => new Intl.DateTimeFormat("en-NZ", { timeZone: "Pacific/Auckland", timeStyle: "medium", hourCycle: "h23" }).format(at);
 
+const isOver = (race) => race.phase === "finished" || race.phase === "abandoned";
 function countdownText(startTime) {
   const seconds = Math.floor((Date.parse(startTime) - now()) / 1000);
   const size = Math.abs(seconds);
@@ -71,7 +74,7 @@ function countdownText(startTime) {
   return (seconds < 0 ? "-" : "") + clock;
 }
 function countdown(race) {
-  if (race.phase === "finished" || race.phase === "abandoned") return el("span", { class: "countdown" }, race.status);
+  if (isOver(race)) return el("span", { class: "countdown" }, race.status);
   return el("span", { class: "countdown", "data-start": race.start_time }, countdownText(race.start_time));
 }
 function tick() {
@@ -84,29 +87,22 @@ function tick() {
 const dollars = (cents) => cents === null || cents === undefined ? "–" : (cents / 100).toLocaleString("en-NZ", { style: "currency", currency: "NZD", currencyDisplay: "narrowSymbol", maximumFractionDigits: 0, signDisplay: "negative" });
 const odds = (value) => value === null || value === undefined ? "–" : value.toFixed(2);
 
-// Meetings and the next races.
+// The next races, and of the meetings what can have changed. All that the page asks must stay well within a client's limit of requests.
 async function loadDay() {
-  const health = await get("/health");
+  const [health, upcoming] = await Promise.all([get("/health"), get("/api/races/upcoming?windowMinutes=480&lookbackMinutes=5&limit=10")]);
   tellTime(health.timestamp);
-  let meetings = await get("/api/meetings?date=" + nzDay(now()));
-  if (meetings.length === 0) {
-    const all = await get("/api/meetings");
-    const day = all.length ? all[all.length - 1].date : null;
-    meetings = all.filter((meeting) => meeting.date === day);
-  }
-  const [upcoming, ...races] = await Promise.all([
-    get("/api/races/upcoming?windowMinutes=480&lookbackMinutes=5&limit=10"),
-    ...meetings.map((meeting) => get("/api/races?meetingId=" + encodeURIComponent(meeting.meeting_id))),
-  ]);
-  state.meetings = new Map(meetings.map((meeting) => [meeting.meeting_id, meeting]));
-  state.day = meetings.length ? meetings[0].date : "";
+  if (isOlder(state.meetingsAt, 300000) || state.today !== nzDay(now()) || !upcoming.races.every((race) => state.meetings.has(race.meeting_id))) await loadMeetings();
+  const meetings = [...state.meetings.values()];
+  await Promise.all(meetings.map((meeting) => loadRacesOf(meeting.meeting_id, upcoming.races)));
   state.isBehind = health.workers === "degraded";
   state.dayAt = performance.now();
   redraw($("next"), ...upcoming.races.map(nextRace));
   if (!upcoming.races.length) $("next").append(el("li", { class: "empty" }, "No race in the next eight hours"));
-  redraw($("meetings"), ...meetings.map((meeting, i) => el("div", { class: "meeting" },
+  // These are read more often than the meetings' races.
+  const newest = new Map([...upcoming.races, state.opened.race].filter(Boolean).map((race) => [race.race_id, race]));
+  redraw($("meetings"), ...meetings.map((meeting) => el("div", { class: "meeting" },
     el("h3", null, meeting.meeting_name, el("small", null, [meeting.country, meeting.race_type, meeting.track_condition, meeting.weather].filter(Boolean).join(" · "))),
-    el("div", { class: "numbers" }, races[i].map((race) => raceLink(race, String(race.race_number)))))));
+    el("div", { class: "numbers" }, state.races.get(meeting.meeting_id).list.map((race) => newest.get(race.race_id) || race).map((race) => raceLink(race, String(race.race_number)))))));
   if (!meetings.length) $("meetings").append(el("p", { class: "empty" }, "No meetings yet"));
   if (!state.opened.id && upcoming.races.length && !location.hash) {
     // The next to jump, late or not; one that has begun is only looked back at.
@@ -115,6 +111,29 @@ async function loadDay() {
   }
   if (state.opened.race) show();
   markCurrent();
+}
+async function loadMeetings() {
+  const today = nzDay(now());
+  let meetings = await get("/api/meetings?date=" + today);
+  if (meetings.length === 0) {
+    const all = await get("/api/meetings");
+    const day = all.length ? all[all.length - 1].date : null;
+    meetings = all.filter((meeting) => meeting.date === day);
+  }
+  state.meetings = new Map(meetings.map((meeting) => [meeting.meeting_id, meeting]));
+  state.today = today;
+  state.day = meetings.length ? meetings[0].date : "";
+  // While there is none, the first is looked for.
+  state.meetingsAt = meetings.length ? performance.now() : null;
+}
+// Changes while one of them is run; before that, what changes is among the next races.
+async function loadRacesOf(meetingId, next) {
+  const known = state.races.get(meetingId);
+  const isMissing = (race) => race.meeting_id === meetingId && !known.list.some((other) => other.race_id === race.race_id);
+  const isRun = (race) => !isOver(race) && Date.parse(race.start_time) < now();
+  if (known && !isOlder(known.at, known.list.some(isRun) ? 120000 : 300000) && !next.some(isMissing)) return;
+  const list = await get("/api/races?meetingId=" + encodeURIComponent(meetingId)) || [];
+  state.races.set(meetingId, { list, at: performance.now() });
 }
 const meetingName = (race) => state.meetings.has(race.meeting_id) ? state.meetings.get(race.meeting_id).meeting_name : "";
 const raceNumber = (race) => race.race_number === null ? null : "R" + race.race_number;
@@ -152,21 +171,30 @@ function tellStatus() {
 // One race.
 async function loadRace(opened) {
   const id = encodeURIComponent(opened.id);
-  const [race, navigation, entrants, pools, alerts, health] = await Promise.all([
-    get("/api/races/" + id), get("/api/races/navigation?raceId=" + id), get("/api/entrants?raceId=" + id),
-    get("/api/race-pools?raceId=" + id), state.alerts.length ? null : get("/api/user-alert-configs"), get("/health"),
+  const [race, entrants, pools, navigation, alerts, health] = await Promise.all([
+    get("/api/races/" + id), get("/api/entrants?raceId=" + id), get("/api/race-pools?raceId=" + id),
+    isNavigationOld(opened) ? get("/api/races/navigation?raceId=" + id) : null,
+    state.hasAlerts ? null : get("/api/user-alert-configs"),
+    // How fast its clock goes is known after two answers; later ones come with the lists.
+    state.clock?.isMeasured ? null : get("/health"),
   ]);
-  tellTime(health.timestamp);
-  if (alerts) state.alerts = alerts.indicators.filter((indicator) => indicator.enabled);
+  if (health) tellTime(health.timestamp);
+  if (navigation) Object.assign(opened, { navigation, navigationAt: performance.now() });
+  if (alerts) Object.assign(state, { alerts: alerts.indicators.filter((indicator) => indicator.enabled), hasAlerts: true });
   let results = null;
   if (race) {
     await loadTimeline(opened, entrants);
     if (race.phase === "finished" || race.status === "Interim") results = await get("/api/race-results?raceId=" + id);
   }
-  Object.assign(opened, { race, navigation, entrants, pools, results });
+  Object.assign(opened, { race, entrants, pools, results });
   if (opened !== state.opened) return;
   if (race) show();
   else empty("There is no such race.");
+}
+// The next to start is another when it has started.
+function isNavigationOld({ navigation, navigationAt }) {
+  const next = navigation?.nextScheduledRace;
+  return isOlder(navigationAt, 60000) || Boolean(next && Date.parse(next.start_time) < now());
 }
 // Only what was written since the last page. A poll that was computed anew replaces what it was.
 async function loadTimeline(opened, entrants) {
@@ -267,7 +295,7 @@ function open(race) {
 // The race's own cadence: 15 s in the last five minutes and after the start, 30 s from 15, else 60.
 function cadence() {
   const race = state.opened.race;
-  if (!race || race.phase === "finished" || race.phase === "abandoned") return 60000;
+  if (!race || isOver(race)) return 60000;
   const seconds = (Date.parse(race.start_time) - now()) / 1000;
   return untilThen(seconds <= 300 ? 15000 : seconds <= 900 ? 30000 : 60000);
 }
@@ -277,7 +305,7 @@ async function refresh() {
   let againMs;
   try {
     if (opened.id) await loadRace(opened);
-    if (state.dayAt === null || performance.now() - state.dayAt > untilThen(30000)) await loadDay();
+    if (isOlder(state.dayAt, 30000)) await loadDay();
     state.trouble = null;
     state.loadedAt = now();
     againMs = document.hidden ? 60000 : cadence();

@@ -233,9 +233,14 @@ pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&
 
 /// A GET whose path is sent as it is, whatever is in it.
 pub fn raw_get(port: u16, path: &[u8]) -> Answer {
+    raw(port, &[b"GET ", path, b" HTTP/1.0\r\nHost: raw\r\n\r\n"].concat())
+}
+
+/// A request, byte for byte, that ends its connection.
+pub fn raw(port: u16, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(&[b"GET ", path, b" HTTP/1.0\r\nHost: raw\r\n\r\n"].concat()).unwrap();
+    stream.write_all(request).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");

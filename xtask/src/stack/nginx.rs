@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -57,8 +58,9 @@ impl Nginx {
             fs::create_dir_all(options.prefix.join(folder))?;
         }
         options.fill()?;
-        let mut command = unprivileged(&options.program);
-        command.arg("-p").arg(&options.prefix).args(["-e", "logs/error.log", "-c", "nginx.conf", "-g", "daemon off;"]);
+        options.check()?;
+        let mut command = options.command();
+        command.args(["-g", "daemon off;"]);
         let mut spec = ProcessSpec::new("nginx", command, options.log.clone());
         spec.stop_signal = Signal::TERM;
         let mut process = Process::start(spec)?;
@@ -69,10 +71,11 @@ impl Nginx {
 
     /// Fills the templates again with other variables and has nginx read them, without a restart.
     ///
-    /// Takes effect for new connections a moment later.
+    /// Takes effect for new connections a moment later. Fails when nginx would not take them, and goes on as it was.
     pub fn reload(&mut self, variables: BTreeMap<String, String>) -> Result<()> {
         self.options.variables = variables;
         self.options.fill()?;
+        self.options.check()?;
         self.process.signal(Signal::HUP)
     }
 
@@ -98,6 +101,21 @@ impl NginxOptions {
         let mut variables = parse_defaults(&defaults);
         variables.extend(self.variables.clone());
         fill_tree(&self.templates, &self.prefix, &variables)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = unprivileged(&self.program);
+        command.arg("-p").arg(&self.prefix).args(["-e", "logs/error.log", "-c", "nginx.conf"]);
+        command
+    }
+
+    /// Fails in nginx's own words when it does not accept what was filled in.
+    fn check(&self) -> Result<()> {
+        let output = self.command().arg("-t").output().context("cannot run nginx")?;
+        if !output.status.success() {
+            bail!("nginx does not accept its configuration: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
     }
 }
 
