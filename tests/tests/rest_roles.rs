@@ -161,8 +161,10 @@ fn the_forbidden_is_refused_to_the_login_itself() {
             assert!(["42501", "42809"].contains(&error.code().unwrap().code()), "{sql}: {error}");
         }
     }
-    let timeout: String = client.query_one("show statement_timeout", &[]).unwrap().get(0);
-    assert_eq!(timeout, "5s");
+    for (timeout, expected) in [("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")] {
+        let is: String = client.query_one(&format!("show {timeout}"), &[]).unwrap().get(0);
+        assert_eq!(is, expected, "{timeout}");
+    }
 }
 
 #[test]

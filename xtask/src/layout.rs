@@ -11,10 +11,19 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The checkout this program was built from.
+    /// The checkout that cargo runs this program for, else the one it was built from: in a target folder that two checkouts share,
+    /// cargo takes a program built from the other for its own while their sources are alike.
     pub fn of_workspace() -> Self {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self { root: manifest.parent().unwrap_or(manifest).to_path_buf() }
+        let run_for = std::env::var_os("CARGO_MANIFEST_DIR").and_then(|package| Self::around(Path::new(&package)));
+        run_for
+            .or_else(|| Self::around(Path::new(env!("CARGO_MANIFEST_DIR"))))
+            .expect("xtask is built within its workspace")
+    }
+
+    /// The checkout that a package is in, directly below its root.
+    fn around(package: &Path) -> Option<Self> {
+        let root = package.parent()?;
+        root.join("xtask/Cargo.toml").is_file().then(|| Self { root: root.to_path_buf() })
     }
 
     /// The root of the checkout.
@@ -121,6 +130,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Prefix::at(folder.path()).unwrap_err().to_string();
         assert!(error.contains("cargo xtask setup"), "{error}");
+    }
+
+    #[test]
+    fn the_checkout_is_that_of_the_package_which_cargo_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("xtask")).unwrap();
+        std::fs::write(folder.path().join("xtask/Cargo.toml"), "").unwrap();
+        assert_eq!(Layout::around(&folder.path().join("tests")).unwrap().root(), folder.path());
+        assert!(Layout::around(folder.path()).is_none(), "somebody else's package");
     }
 
     #[test]
