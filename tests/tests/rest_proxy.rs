@@ -1,4 +1,4 @@
-//! What nginx does in front of the REST server: cache, limits, headers, errors, cut-over.
+//! What nginx does in front of the REST server: cache, limits, headers, errors.
 
 mod rest;
 
