@@ -126,7 +126,7 @@ fn end_to_end(layout: &Layout, counts: &mut Counts) {
     let mut tests = cargo(layout);
     tests.args(["test", "--no-fail-fast", "--package", "raceday-tests"]);
     // They wait for servers more than they compute.
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 3 / 2);
+    let threads = std::thread::available_parallelism().map_or(4, |cores| cores.get() * 2);
     tests.args(["--", "--test-threads", &threads.to_string()]);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([layout.local("bin")]);
