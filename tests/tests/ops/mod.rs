@@ -46,10 +46,11 @@ pub fn promtool(arguments: &[&str]) -> String {
 
 /// A server of its own with a migrated database `raceday`, whose partition worker looks every few seconds.
 pub fn database() -> Postgres {
-    let mut options = PostgresOptions::scratch(&Layout::of_workspace()).unwrap();
+    // Where the worker ends at once, the one that starts it can miss its start, take that for a failure, and rest for ten minutes:
+    // so it waits a second between two tables, and is started where there are some.
+    let options = PostgresOptions::scratch(&Layout::of_workspace()).unwrap();
+    let mut options = options.set("pg_partman_bgw.maintenance_wait", "1");
     options.partman.interval_s = 1;
-    // The worker that looks must find something to do: where it ends at once, the one that starts it can miss its start,
-    // take that for a failure, and rest for ten minutes.
     options.partman.database.clear();
     let postgres = Postgres::start(options).unwrap();
     postgres.create_database("raceday").unwrap();

@@ -268,8 +268,6 @@ impl Postgres {
             ("pg_partman_bgw.dbname", options.partman.database.clone()),
             ("pg_partman_bgw.role", options.partman.role.clone()),
             ("pg_partman_bgw.interval", options.partman.interval_s.to_string()),
-            // As in deploy/docker/postgresql.conf, which says why.
-            ("pg_partman_bgw.maintenance_wait", "1".to_owned()),
             ("default_toast_compression", "lz4".to_owned()),
             ("timezone", "UTC".to_owned()),
             ("log_timezone", "UTC".to_owned()),
