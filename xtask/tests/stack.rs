@@ -139,8 +139,10 @@ fn a_guard_dies_with_its_parent() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let log = folder.path().join("log");
-    wait_until("the child to start", Duration::from_mins(1), || Ok(pid_in(&log).is_some())).unwrap();
+    let (log, guarded) = (folder.path().join("log"), folder.path().join("guarded"));
+    // The child starts before its guard stands.
+    let is_guarded = || Ok(guarded.exists() && pid_in(&log).is_some());
+    wait_until("the child to start and to be guarded", Duration::from_mins(1), is_guarded).unwrap();
     let child = pid_in(&log).unwrap();
     assert!(is_alive(child));
     parent.kill().unwrap();
@@ -154,6 +156,7 @@ fn be_the_parent() {
     let mut command = Command::new("sh");
     command.args(["-c", "echo $$; exec sleep 1000"]);
     let _guard = Process::start(ProcessSpec::new("child", command, Path::new(&folder).join("log"))).unwrap();
+    std::fs::write(Path::new(&folder).join("guarded"), "").unwrap();
     loop {
         std::thread::park();
     }
