@@ -81,10 +81,11 @@ impl Package {
     }
 }
 
-/// Fails with what a program says that does not start: that it misses a library, say.
+/// Fails with what a program says that does not start, that it misses a library, say; its starter goes, so that it counts as missing.
 fn assert_starts(starter: &Path, version_argument: &str) -> Result<()> {
     let output = Command::new(starter).arg(version_argument).stdin(Stdio::null()).output()?;
     if !output.status.success() {
+        fs::remove_file(starter)?;
         bail!("{} does not start: {}", starter.display(), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
@@ -138,5 +139,6 @@ mod tests {
         assert_starts(&program, "-v").unwrap();
         let error = assert_starts(&program, "--version").unwrap_err().to_string();
         assert!(error.ends_with("tool does not start: no libpulse"), "{error}");
+        assert!(!program.exists(), "it would be taken for provided");
     }
 }
