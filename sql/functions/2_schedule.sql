@@ -1,21 +1,5 @@
 -- Which race is due, and who polls it. A fetcher asks raceday_claim_races again and again; any number of fetchers share the work.
 
--- A poll's successor is due at the earliest moment at which the cadence then in force has passed since its slot. For each row of
--- poll_cadence that is: the slot plus the row's seconds, but not before the race comes within the row's range.
-create or replace function raceday.poll_due_at(p_slot_at timestamptz, p_first_due_at timestamptz, p_start_time timestamptz)
-    returns timestamptz
-    language sql stable parallel safe
-    set search_path = pg_catalog, pg_temp
-as $$
-    select case when p_slot_at is null
-        then greatest(p_first_due_at, p_start_time - make_interval(secs => max(c.within_s)))
-        else min(greatest(p_slot_at + make_interval(secs => c.every_s), p_start_time - make_interval(secs => c.within_s)))
-    end
-    from raceday.poll_cadence c
-$$;
-comment on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz) is
-    'When a race''s next poll is due: by its last slot (null: never polled), when it became known, and its start';
-
 create or replace function raceday.poll_every_s(p_seconds_to_start double precision) returns int
     language sql stable parallel safe
     set search_path = pg_catalog, pg_temp
@@ -25,7 +9,9 @@ $$;
 comment on function raceday.poll_every_s(double precision) is 'Seconds between polls so many seconds before the start; null: not polled yet';
 
 -- The start that counts is the newest known: a list may move it between two polls.
--- poll_due_at and poll_every_s written out: as functions they would be called for each race, which costs ten times as much.
+-- A poll's successor is due at the earliest moment at which the cadence then in force has passed since its slot. For each row of
+-- poll_cadence that is: the slot plus the row's seconds, but not before the race comes within the row's range.
+-- All is written out: as a function it would be called for each race, which costs ten times as much.
 create or replace view raceday.due_races as
 select
     r.race_id,
@@ -267,15 +253,15 @@ as $$
 $$;
 comment on function raceday.raceday_poll_scope() is 'What the fetcher asks the TAB for';
 
--- Its place was taken by raceday_stage.
+-- Their places were taken by raceday_stage and the view due_races.
 drop function if exists raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea);
+drop function if exists raceday.poll_due_at(timestamptz, timestamptz, timestamptz);
 
 alter function raceday.raceday_release_leases(text) owner to raceday_owner;
 alter function raceday.raceday_poll_plan(interval) owner to raceday_owner;
 alter function raceday.raceday_polls_noted(text, text[], timestamptz[]) owner to raceday_owner;
 alter function raceday.lease_end(timestamptz) owner to raceday_owner;
 revoke all on function raceday.lease_end(timestamptz) from public;
-alter function raceday.poll_due_at(timestamptz, timestamptz, timestamptz) owner to raceday_owner;
 alter function raceday.poll_every_s(double precision) owner to raceday_owner;
 alter view raceday.due_races owner to raceday_owner;
 alter function raceday.raceday_claim_races(text, int) owner to raceday_owner;
@@ -285,7 +271,7 @@ alter function raceday.raceday_claim_meetings(text) owner to raceday_owner;
 alter function raceday.raceday_meetings_done(date, text, boolean) owner to raceday_owner;
 alter function raceday.raceday_poll_scope() owner to raceday_owner;
 
-revoke all on function raceday.poll_due_at(timestamptz, timestamptz, timestamptz), raceday.poll_every_s(double precision) from public;
+revoke all on function raceday.poll_every_s(double precision) from public;
 grant execute on function
     raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_next_due(),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),

@@ -138,5 +138,4 @@ grant select on raceday.monitor_partitions, raceday.monitor_maintenance, raceday
     raceday.monitor_sessions to raceday_monitor;
 -- A view reads tables as its owner but calls functions as its reader; those of the schedule read the cadence.
 grant select on raceday.poll_cadence to raceday_monitor;
-grant execute on function raceday.monitor_memory(), raceday.now(), raceday.poll_due_at(timestamptz, timestamptz, timestamptz),
-    raceday.poll_every_s(double precision) to raceday_monitor;
+grant execute on function raceday.monitor_memory(), raceday.now(), raceday.poll_every_s(double precision) to raceday_monitor;
