@@ -27,6 +27,7 @@ pub fn migrate() {
         include_str!("../../../sql/migrations/V5__staging_comments.sql"),
         include_str!("../../../sql/migrations/V6__entrants_touched.sql"),
         include_str!("../../../sql/migrations/V7__lists_put_off.sql"),
+        include_str!("../../../sql/migrations/V8__comments_in_plain_english.sql"),
     );
     // The test framework has made the extension, and runs in a database of its own name.
     run(&schema.replace("create extension pg_raceday_ext schema raceday;", ""));
