@@ -1,6 +1,7 @@
 -- Claiming races and finishing their polls. Fetchers call raceday_claim_races repeatedly; any number of them share the races.
 
--- A lease is about a worker's life, so it runs by the server's clock even where raceday.now() runs faster.
+-- A lease measures a worker's life, so it runs by the server's clock even where raceday.now() runs faster: see
+-- docs/decisions/lease-clock.md.
 create or replace function raceday.lease_end(p_now timestamptz) returns timestamptz
     language sql stable parallel safe
     set search_path = pg_catalog, pg_temp
