@@ -107,7 +107,7 @@ fn write_meetings(meetings: &[ListedMeeting], payload: &Staged, is_newest: bool)
             texts(|m| m.name.as_deref()),
             texts(|m| m.country.as_deref()),
             texts(|m| m.state.as_deref()),
-            texts(|m| Some(m.race_type)),
+            texts(|m| Some(m.category.race_type())),
             texts(|m| Some(&m.date)),
             texts(|m| m.track_condition.as_deref()),
             texts(|m| m.weather.as_deref()),
@@ -164,7 +164,7 @@ fn write_races(races: &[ListedRace], payload: &Staged, is_newest: bool) -> usize
             numbers(|r| r.distance),
             texts(|r| r.track_condition.as_deref()),
             texts(|r| r.weather.as_deref()),
-            texts(|r| Some(r.kind)),
+            texts(|r| Some(r.category.letter())),
             arg(Moment(payload.key.fetched_us)),
             arg(is_newest),
         ])

@@ -2,7 +2,9 @@
 
 use crate::plan::{Moment, Plan, Rows, arg};
 use pgrx::pg_sys::TEXTOID;
-use raceday_core::{Entrant, EntrantState, Meeting, Odds, Phase, PoolFlow, Pools, Progress, Race, RaceState, Results};
+use raceday_core::{
+    Category, Entrant, EntrantState, Meeting, Odds, Phase, PoolFlow, Pools, Progress, Race, RaceState, Results,
+};
 use std::collections::BTreeMap;
 
 /// A race as the tables have it.
@@ -131,7 +133,7 @@ fn race(columns: &mut Columns) -> Race {
         distance: columns.take(),
         track_condition: columns.take(),
         weather: columns.take(),
-        kind: columns.take().unwrap_or_default(),
+        category: columns.take::<&str>().and_then(Category::from_letter).unwrap_or_default(),
         protest: columns.take().unwrap_or_default(),
         last_status_change_us: columns.moment(),
         finalized_us: columns.moment(),
@@ -143,16 +145,10 @@ fn race(columns: &mut Columns) -> Race {
 fn meeting(columns: &mut Columns) -> (Option<Meeting>, bool) {
     let meeting_id: Option<String> = columns.take();
     let (name, country, state) = (columns.take(), columns.take(), columns.take());
-    let (race_type, date): (Option<String>, Option<String>) = (columns.take(), columns.take());
+    let category = columns.take::<&str>().and_then(Category::from_race_type).unwrap_or_default();
+    let date = columns.take();
     let is_listed = columns.take().unwrap_or(false);
-    let meeting = meeting_id.map(|meeting_id| Meeting {
-        meeting_id,
-        name,
-        country,
-        state,
-        race_type: race_type.unwrap_or_default(),
-        date,
-    });
+    let meeting = meeting_id.map(|meeting_id| Meeting { meeting_id, name, country, state, category, date });
     (meeting, is_listed)
 }
 

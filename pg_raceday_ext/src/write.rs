@@ -93,7 +93,7 @@ fn write_meeting(before: &Loaded, now: &RaceState, race: &Race) -> usize {
             text(meeting.name.as_ref()),
             text(meeting.country.as_ref()),
             text(meeting.state.as_ref()),
-            arg(meeting.race_type.as_str()),
+            arg(meeting.category.race_type()),
             text(meeting.date.as_ref()),
             arg(Moment(race.start_us)),
         ])
@@ -107,7 +107,7 @@ fn same_meeting(known: &Meeting, said: &Meeting) -> bool {
         && same(&known.country, &said.country)
         && same(&known.state, &said.state)
         && same(&known.date, &said.date)
-        && known.race_type == said.race_type
+        && known.category == said.category
 }
 
 static LOCK_MEETING: Plan =
@@ -181,7 +181,7 @@ fn write_race(race_id: &str, race: &Race) -> usize {
             race.distance.and_then(arg),
             text(race.track_condition.as_ref()),
             text(race.weather.as_ref()),
-            arg(race.kind.as_str()),
+            arg(race.category.letter()),
             arg(race.protest),
             moment(race.last_status_change_us),
             moment(race.finalized_us),
