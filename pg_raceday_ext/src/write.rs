@@ -84,7 +84,7 @@ fn adds_nothing(known: &Meeting, reported: &Meeting) -> bool {
         && same(&known.country, &reported.country)
         && same(&known.state, &reported.state)
         && same(&known.date, &reported.date)
-        && known.race_type == reported.race_type
+        && known.category == reported.category
 }
 
 /// Writes the entrants, pools and results that changed; returns how many entrants.

@@ -1,6 +1,6 @@
 //! Exact decimals: JSON numbers to integer hundredths, and back.
 
-/// A JSON number (or a string holding one) in hundredths, rounded half away from zero; `None` when it is no number or too large.
+/// A JSON number (or a string holding one) in hundredths, rounded half away from zero; `None` if it is not a number or too large.
 pub fn hundredths(json: &str) -> Option<i64> {
     match scaled(unquote(json)?, 2)? {
         Scaled::Exact(value) | Scaled::Rounded(value) => Some(value),
@@ -8,14 +8,14 @@ pub fn hundredths(json: &str) -> Option<i64> {
     }
 }
 
-/// Like [`hundredths`], but of a number too large the nearest that there is.
+/// Like [`hundredths`], but a number that is too large gives the nearest possible value.
 pub fn saturating_hundredths(json: &str) -> Option<i64> {
     Some(match scaled(unquote(json)?, 2)? {
         Scaled::Exact(value) | Scaled::Rounded(value) | Scaled::Beyond(value) => value,
     })
 }
 
-/// A JSON integer (or a string holding one); `None` when it is none, has a fraction or is too large.
+/// A JSON integer (or a string holding one); `None` if it is not a number, has a fraction or is too large.
 pub fn integer(json: &str) -> Option<i64> {
     match scaled(unquote(json)?, 0)? {
         Scaled::Exact(value) => Some(value),
@@ -23,7 +23,7 @@ pub fn integer(json: &str) -> Option<i64> {
     }
 }
 
-/// The text of hundredths with two decimals: `350` is `3.50`.
+/// Hundredths as text with two decimals: `350` is `3.50`.
 pub fn format_hundredths(value: i64) -> String {
     let sign = if value < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", value.unsigned_abs() / 100, value.unsigned_abs() % 100)
@@ -46,18 +46,18 @@ fn unquote(json: &str) -> Option<&str> {
 
 /// A decimal as a whole number of units.
 enum Scaled {
-    /// Nothing was lost.
+    /// Without rounding.
     Exact(i64),
     /// Rounded half away from zero.
     Rounded(i64),
-    /// Too large: the nearest that there is.
+    /// Too large: the nearest possible value.
     Beyond(i64),
 }
 
-/// Digits read of a number. An `i64` has 19; those behind the 30th can neither reach it nor turn its rounding.
+/// How many digits of a number are read. An `i64` has 19; digits after the 30th can affect neither the value nor its rounding.
 const SIGNIFICANT: u32 = 30;
 
-/// A decimal times `10^scale`; `None` when the text is no JSON number (leading zeros are let pass).
+/// A decimal times `10^scale`; `None` if the text is not a JSON number (leading zeros are allowed).
 fn scaled(text: &str, scale: i64) -> Option<Scaled> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -110,7 +110,7 @@ fn scaled(text: &str, scale: i64) -> Option<Scaled> {
     })
 }
 
-/// An exponent; one past all bounds is as good as the bound.
+/// An exponent, clamped: beyond any bound that matters, its value makes no difference.
 fn exponent(text: &str) -> Option<i64> {
     const MOST: i64 = 1 << 40;
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_number() {
+    fn text_that_is_not_a_number_is_rejected() {
         for bad in [
             "",
             "abc",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn any_notation_of_a_number_reads_the_same() {
+    fn every_notation_of_a_number_gives_the_same_value() {
         let zeros = "0".repeat(40);
         for four in ["4", "4.00", "0.4e1", "400e-2", "\" 4 \"", "4E+0", "004"] {
             assert_eq!(hundredths(four), Some(400), "{four}");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_still_a_number() {
+    fn a_number_that_is_too_large_is_still_a_number() {
         assert_eq!(saturating_hundredths("1e400"), Some(i64::MAX));
         assert_eq!(saturating_hundredths("-1e99999999999999999999"), Some(i64::MIN));
         assert_eq!(saturating_hundredths("92233720368547758.07"), Some(i64::MAX));

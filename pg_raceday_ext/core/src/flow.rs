@@ -1,19 +1,19 @@
-//! Increments: how much a runner's money grew since the bucket before.
+//! Increments: how much a runner's money has grown since the previous bucket (docs/money-flow.md).
 
-/// One pool's amounts of a runner that the next increment is counted from.
+/// What the next increment of a runner's money in one pool is computed from.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct PoolFlow {
-    /// Newest row with an amount: its `time_interval` and cents.
+    /// The latest row with an amount: its `time_interval` and cents.
     pub last: Option<(i64, i64)>,
-    /// Cents of the newest row in another `time_interval` than the newest row's.
+    /// Cents of the latest row whose `time_interval` differs from that of the latest row.
     pub base: Option<i64>,
 }
 
-/// From this bucket on, a first row is the baseline and counts whole.
+/// A first row in this bucket or an earlier one is the baseline and counts in full.
 const BASELINE_INTERVAL: i64 = 55;
 
 impl PoolFlow {
-    /// The increment in cents of a new row, which becomes the newest; a row without an amount has none and changes nothing.
+    /// The increment in cents of a new row, which becomes the latest one. A row without an amount has none and changes nothing.
     pub fn increment(&mut self, interval: i64, amount: Option<i64>) -> Option<i64> {
         let amount = amount?;
         if let Some((last_interval, last_amount)) = self.last
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition of money-flow.md, read off all earlier rows.
+    /// The definition in docs/money-flow.md, applied to all earlier rows.
     fn by_definition(rows: &[(i64, i64)], interval: i64, amount: i64) -> i64 {
         match rows.iter().rev().find(|(earlier, _)| *earlier != interval) {
             Some((_, base)) => amount - base,
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn several_polls_in_a_bucket_each_count_from_the_bucket_before() {
+    fn several_polls_in_a_bucket_each_count_from_the_previous_bucket() {
         let mut flow = PoolFlow::default();
         assert_eq!(flow.increment(60, Some(100)), Some(100));
         assert_eq!(flow.increment(60, Some(150)), Some(150));
@@ -64,7 +64,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_numbers_stand_for_the_whole_history(rows in prop::collection::vec((-3_i64..61, 0_i64..1000), 0..60)) {
+        fn two_numbers_replace_the_whole_history(rows in prop::collection::vec((-3_i64..61, 0_i64..1000), 0..60)) {
             let mut flow = PoolFlow::default();
             for (at, (interval, amount)) in rows.iter().enumerate() {
                 let expected = by_definition(&rows[..at], *interval, *amount);

@@ -1,7 +1,7 @@
-//! Lenient reading of JSON: a value of the wrong kind costs itself, not the document.
+//! Lenient reading of JSON: a value of the wrong kind is lost, not the document.
 //!
-//! Leaves are kept as raw text, so that numbers stay exact and a string that is no text (an unpaired surrogate) can be
-//! refused alone. Everything else is skipped without being built.
+//! Leaves are kept as raw text, so that numbers stay exact and a string that is not valid text (an unpaired surrogate) can be
+//! rejected alone. Everything else is skipped without being built.
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -21,11 +21,11 @@ pub enum Lenient<T> {
     Null,
     /// Of another kind.
     Bad,
-    /// As it should be.
+    /// Of the right kind.
     Good(T),
 }
 
-/// A type read from a JSON object, key by key; of a repeated key the last one counts.
+/// A type read from a JSON object, key by key. If a key is repeated, the last one counts.
 pub trait FromObject<'de>: Default {
     /// Reads the value of `key` if it is wanted; returns false without touching `map` if not.
     fn field<A: MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<bool, A::Error>;
@@ -63,7 +63,7 @@ impl<'de, T: FromObject<'de>> Deserialize<'de> for Objects<T> {
     }
 }
 
-/// What both visitors answer to scalars.
+/// What both visitors return for scalars.
 macro_rules! scalars {
     () => {
         fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -135,18 +135,18 @@ impl<'de, T: FromObject<'de>> Visitor<'de> for ObjectsVisitor<T> {
 }
 
 thread_local! {
-    /// Whether objects and arrays are taken as raw text before they are read.
+    /// Whether objects and arrays are captured as raw text before they are read.
     static CAREFUL: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reads a whole JSON document. Fails only on what is no JSON.
+/// Reads a whole JSON document. Fails only if it is not JSON.
 pub fn document<'de, T: FromObject<'de>>(json: &'de str) -> serde_json::Result<Lenient<T>> {
     let failed = match serde_json::from_str(json) {
         Ok(Object(document)) => return Ok(document),
         Err(failed) => failed,
     };
-    // It may be JSON all the same: a string with an unpaired surrogate or a number beyond any float fails the reading where an
-    // object should stand. Raw text does not mind, but taking every level as such reads the document several times.
+    // It may still be JSON: a string with an unpaired surrogate, or a number beyond any float, fails if it stands where an
+    // object should. Raw text accepts both, but capturing every level as raw text reads the document several times.
     if failed.is_eof() || serde_json::from_str::<&RawValue>(json).is_err() {
         return Err(failed);
     }
@@ -156,7 +156,7 @@ pub fn document<'de, T: FromObject<'de>>(json: &'de str) -> serde_json::Result<L
     document.map(|Object(document)| document)
 }
 
-/// Reads an object or array by its visitor, which answers to any other value too.
+/// Reads an object or array with its visitor, which accepts any other value too.
 fn read<'de, T, V, D>(deserializer: D, visitor: V) -> Result<Lenient<T>, D::Error>
 where
     V: Visitor<'de, Value = Lenient<T>>,
@@ -174,7 +174,7 @@ where
     }
 }
 
-/// An object's key, as bytes: an unpaired surrogate in one must not end the reading.
+/// An object's key, as bytes: an unpaired surrogate in a key must not fail the document.
 struct Key<'de>(Cow<'de, [u8]>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
@@ -209,13 +209,31 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 }
 
-/// Implements [`FromObject`] for a struct: each field is read from the key or keys named, in the field's own type.
+/// Defines a struct that is read from a JSON object, with its [`FromObject`]. A field is read from the key with its name, or
+/// from the key after `as`; the keys of a field after `..` are in the same JSON object.
 macro_rules! from_object {
-    ($name:ident { $($field:ident: $($key:literal)|+),+ $(,)? }) => {
-        impl<'de> $crate::json::FromObject<'de> for $name<'de> {
-            fn field<A: serde::de::MapAccess<'de>>(&mut self, key: &[u8], map: &mut A) -> Result<bool, A::Error> {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis struct $name:ident<'a> {
+            $($(#[$field_attribute:meta])* $field:ident $(as $key:literal)?: $type:ty,)+
+            $(..$inner:ident: $inner_type:ty,)?
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug, Default)]
+        $visibility struct $name<'a> {
+            $($(#[$field_attribute])* pub $field: $type,)+
+            $(pub $inner: $inner_type,)?
+        }
+
+        impl<'a> $crate::json::FromObject<'a> for $name<'a> {
+            // The keys as constants, so that `match` compares them all at once, by length and bytes.
+            #[allow(non_upper_case_globals)]
+            fn field<A: serde::de::MapAccess<'a>>(&mut self, key: &[u8], map: &mut A) -> Result<bool, A::Error> {
+                $(const $field: &[u8] = $crate::json::key!($field $($key)?).as_bytes();)+
                 match key {
-                    $($($key)|+ => self.$field = map.next_value()?,)+
+                    $($field => self.$field = map.next_value()?,)+
+                    $(_ if $crate::json::FromObject::field(&mut self.$inner, key, map)? => {})?
                     _ => return Ok(false),
                 }
                 Ok(true)
@@ -223,4 +241,15 @@ macro_rules! from_object {
         }
     };
 }
-pub(crate) use from_object;
+
+/// The JSON key of a field.
+macro_rules! key {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $key:literal) => {
+        $key
+    };
+}
+
+pub(crate) use {from_object, key};

@@ -1,34 +1,49 @@
 //! Payload to rows: what `raceday_process` computes, without a database.
 //!
-//! One staged payload (a *poll* of one race) is [`Event::parse`]d and [`RaceState::apply`]-ed to what is known of the race;
-//! that gives the history rows of the poll and the new current state. The result depends on nothing else, so the derived
-//! tables are a function of the set of a race's payloads.
+//! One staged payload (a *poll* of one race) is read ([`Event::parse`]) and applied to what is known of the race
+//! ([`RaceState::apply`]); the result is the poll's history rows and the new current state. It depends on nothing else, so the
+//! derived tables are a function of the set of a race's payloads. The rules are in `docs/money-flow.md`.
+//!
+//! One module per subject, each with its row, JSON shape, facts, reading and updating: `race`, `meeting`, `entrant` (with
+//! `odds`), `pools`, `tracker`, `results`; `event` assembles a payload from them. `history` computes the history rows, `flow`
+//! the increments, `state` applies a poll. `list` reads a day's meetings.
 //!
 //! Units: money is integer cents, percentages and odds are integer hundredths, times are microseconds since 1970 UTC.
-//! Nothing goes through a float; every rounding is half away from zero.
+//! There are no floats; every rounding is half away from zero.
 
 #![forbid(unsafe_code)]
 
 mod decimal;
+mod entrant;
 mod event;
-mod facts;
 mod flow;
+mod history;
 mod json;
-mod meetings;
+mod list;
+mod meeting;
+mod odds;
+mod payload;
 mod pools;
-mod raw;
+mod race;
 mod report;
 mod results;
 mod state;
+mod text;
 mod time;
-mod transform;
-mod update;
+mod tracker;
 
 pub use decimal::{div_round, format_hundredths};
-pub use event::{Event, PayloadError, body_hash, payload_hash};
+pub use entrant::{Entrant, EntrantState};
+pub use event::Event;
 pub use flow::PoolFlow;
-pub use meetings::{ListedMeeting, ListedRace, MeetingsList};
+pub use history::{HistoryRows, OddsRows};
+pub use list::{ListedMeeting, ListedRace, MeetingsList};
+pub use meeting::{Category, Meeting};
+pub use odds::{Odds, OddsKind};
+pub use payload::{PayloadError, body_hash, payload_hash};
+pub use pools::Pools;
+pub use race::{Phase, Race};
 pub use report::Report;
-pub use state::{Entrant, EntrantState, Meeting, Odds, OddsKind, Phase, Pools, Progress, Race, RaceState, Results};
+pub use results::Results;
+pub use state::{Outcome, PollRows, Progress, RaceState};
 pub use time::{event_timestamp_us, interval_type, seconds_to_start, time_interval, time_to_start};
-pub use transform::{HistoryRows, OddsRows, Outcome, PollRows};

@@ -1,13 +1,102 @@
 //! Tote pools: totals by product, and how far they can be trusted.
 
-use crate::event::{PayloadError, Pool, Product, TrackerRow};
-use crate::state::Pools;
+use crate::json::{Leaf, Objects, from_object};
+use crate::payload::PayloadError;
+use crate::report::{Place, Report};
+use crate::{decimal, text};
 
-/// Largest cents that the sum of a race's pools may reach: `numeric(12,2)`.
-const MOST_TOTAL_CENTS: i64 = 999_999_999_999;
+/// The most that `numeric(12,2)` holds, in cents: for each pool and for the sum of a race's pools.
+const MOST_CENTS: i64 = 999_999_999_999;
 
-/// The pools of a poll and how far they can be trusted.
-pub(crate) fn read_pools(read: &[Pool], tracker: Option<&[TrackerRow]>) -> Result<Pools, PayloadError> {
+/// A row of `race_pools`; cents.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Pools {
+    pub win: Option<i64>,
+    pub place: Option<i64>,
+    pub quinella: Option<i64>,
+    pub trifecta: Option<i64>,
+    pub exacta: Option<i64>,
+    pub first4: Option<i64>,
+    /// All pools of the race, including those without a column.
+    pub total: i64,
+    /// 0 to 100.
+    pub quality: i64,
+    /// How many pools were read.
+    pub extracted: i64,
+    /// `event_timestamp` of the latest poll that changed any of this.
+    pub last_updated_us: i64,
+}
+
+from_object! {
+    /// `data.tote_pools[]`.
+    pub(crate) struct RawPool<'a> {
+        product_type: Leaf<'a>,
+        total: Leaf<'a>,
+    }
+}
+
+/// A pool as it is in a poll.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    product: Product,
+    cents: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Product {
+    Win,
+    Place,
+    Quinella,
+    Trifecta,
+    Exacta,
+    First4,
+    Unknown,
+}
+
+impl Product {
+    fn of(name: &str) -> Self {
+        let letters: String = name.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+        match letters.as_str() {
+            "win" => Self::Win,
+            "place" => Self::Place,
+            "quinella" => Self::Quinella,
+            "trifecta" => Self::Trifecta,
+            "exacta" => Self::Exacta,
+            "firstfour" | "first4" => Self::First4,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Reads the pools; `None` if the poll has none.
+pub(crate) fn read_pools(raw: Objects<RawPool>, report: &mut Report) -> Result<Option<Vec<Pool>>, PayloadError> {
+    let Some(rows) = report.rows(raw, "tote_pools") else { return Ok(None) };
+    let pools: Vec<Pool> = rows
+        .iter()
+        .enumerate()
+        .filter_map(|(at, raw)| read_pool(raw, at, report).transpose())
+        .collect::<Result<_, _>>()?;
+    Ok(Some(pools).filter(|pools| !pools.is_empty()))
+}
+
+fn read_pool(raw: &RawPool, at: usize, report: &mut Report) -> Result<Option<Pool>, PayloadError> {
+    let place = |field: &'static str| Place { array: "tote_pools", at, field };
+    let name = report.text(raw.product_type, place("product_type")).unwrap_or_default();
+    let total = report.read(raw.total, place("total"), decimal::saturating_hundredths);
+    match total {
+        // Null is as bad as text here: a pool is its total.
+        None if raw.total.is_none() => report.bad(place("total")),
+        Some(cents) if cents > MOST_CENTS => return Err(PayloadError::TotalTooLarge(text::excerpt(&name))),
+        Some(cents) if cents < 0 => report.bad(place("total")),
+        Some(cents) => return Ok(Some(Pool { product: Product::of(&name), cents })),
+        None => {}
+    }
+    Ok(None)
+}
+
+/// The totals of a poll and their quality, given the hold of its money tracker.
+pub(crate) fn totals(read: &[Pool], hold_sum: Option<i64>) -> Result<Pools, PayloadError> {
     let mut pools = Pools { extracted: i64::try_from(read.len()).unwrap_or(i64::MAX), ..Pools::default() };
     let mut unknown = 0;
     for pool in read {
@@ -24,45 +113,41 @@ pub(crate) fn read_pools(read: &[Pool], tracker: Option<&[TrackerRow]>) -> Resul
                 continue;
             }
         };
-        // A product named twice: the last one counts, in the total too.
+        // If a product is named twice, the last one counts, in the total too.
         pools.total = pools.total.saturating_add(pool.cents - column.unwrap_or(0));
         *column = Some(pool.cents);
     }
-    if pools.total > MOST_TOTAL_CENTS {
+    if pools.total > MOST_CENTS {
         return Err(PayloadError::TotalTooLarge("all pools together".to_owned()));
     }
-    pools.quality = quality(&pools, unknown, tracker);
+    pools.quality = quality(&pools, unknown, hold_sum);
     Ok(pools)
 }
 
-fn quality(pools: &Pools, unknown_products: i64, tracker: Option<&[TrackerRow]>) -> i64 {
+fn quality(pools: &Pools, unknown_products: i64, hold_sum: Option<i64>) -> i64 {
     let mut score = 100 - 5 * unknown_products;
     if pools.win.is_none() || pools.place.is_none() {
         score -= 30;
     }
-    let hold_sum = tracker.map(|rows| rows.iter().filter_map(|row| row.hold).sum::<i64>());
     if hold_sum.is_some_and(|sum| !(9_500..=10_500).contains(&sum)) {
         score -= 20;
     }
     score.max(0)
 }
 
-/// A pool that the poll does not tell of keeps its last known total.
-pub(crate) fn next_pools(known: Option<Pools>, said: Option<Pools>, event_us: i64) -> Option<Pools> {
-    let Some(said) = said else { return known };
-    let mut known = known.unwrap_or_default();
+/// The pools after a poll; a pool that the poll leaves out keeps its last known total.
+pub(crate) fn next_pools(known: Option<Pools>, polled: Option<Pools>, event_us: i64) -> Option<Pools> {
+    let Some(polled) = polled else { return known };
+    let known = known.unwrap_or_default();
     let next = Pools {
-        win: said.win.or(known.win),
-        place: said.place.or(known.place),
-        quinella: said.quinella.or(known.quinella),
-        trifecta: said.trifecta.or(known.trifecta),
-        exacta: said.exacta.or(known.exacta),
-        first4: said.first4.or(known.first4),
+        win: polled.win.or(known.win),
+        place: polled.place.or(known.place),
+        quinella: polled.quinella.or(known.quinella),
+        trifecta: polled.trifecta.or(known.trifecta),
+        exacta: polled.exacta.or(known.exacta),
+        first4: polled.first4.or(known.first4),
         last_updated_us: known.last_updated_us,
-        ..said
+        ..polled
     };
-    if next != known {
-        known = Pools { last_updated_us: event_us, ..next };
-    }
-    Some(known)
+    Some(if next == known { known } else { Pools { last_updated_us: event_us, ..next } })
 }

@@ -1,22 +1,22 @@
-//! What a poll's reading noticed without failing, and the reading of leaves that may notice something.
+//! What reading a poll noticed without failing, and the reading of values that may be unusable.
 
-use crate::decimal;
-use crate::json::Leaf;
+use crate::json::{Leaf, Lenient, Objects};
+use crate::{decimal, text, time};
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
 
-/// Longest text a column gets; ids are shorter still.
-const TEXT_CHARS: usize = 1000;
+/// Longest id.
 const ID_BYTES: usize = 100;
-/// Bad values named in a report; the rest are counted.
+/// Bad values named in a report; the rest are only counted.
 const EXAMPLES: usize = 5;
 
-/// Bad values of a payload, and other things worth knowing that are no failure.
+/// Bad values of a payload, and other findings that are not failures.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Values that could not be used; each cost its own field or row.
+    /// Values that could not be used; each one costs its own field or row.
     pub bad_values: u32,
-    /// Where the first of them stand.
+    /// Where the first of them are.
     pub examples: Vec<String>,
     /// Hold of money-tracker ids that belong to no runner, in hundredths of a per cent.
     pub unmatched_hold: i64,
@@ -35,7 +35,7 @@ impl Report {
         }
     }
 
-    /// One line for the payload's row; `None` when there is nothing to say.
+    /// One line for the payload's row; `None` if there is nothing to report.
     pub fn line(&self) -> Option<String> {
         let mut parts = Vec::new();
         if self.bad_values > 0 {
@@ -51,7 +51,7 @@ impl Report {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// Reads a leaf by `parse`; null and absent give `None`, what `parse` refuses is counted as bad.
+    /// Reads a leaf with `parse`. Null and absent give `None`; a value that `parse` rejects gives `None` and counts as bad.
     pub fn read<'a, T>(
         &mut self,
         leaf: Leaf<'a>,
@@ -69,16 +69,25 @@ impl Report {
         value
     }
 
-    /// Text that a column can hold; empty text is none.
+    /// Text that a column can hold; `None` if it is empty.
     pub fn text<'a>(&mut self, leaf: Leaf<'a>, place: impl Display) -> Option<Cow<'a, str>> {
-        self.read(leaf, place, text).filter(|text| !text.is_empty())
+        self.read(leaf, place, text::parse).filter(|text| !text.is_empty())
     }
 
     /// An id that can be a key.
     pub fn id<'a>(&mut self, leaf: Leaf<'a>, place: impl Display) -> Option<Cow<'a, str>> {
         self.read(leaf, place, |json| {
-            text(json).filter(|id| !id.is_empty() && id.len() <= ID_BYTES && !id.chars().any(char::is_control))
+            text::parse(json).filter(|id| !id.is_empty() && id.len() <= ID_BYTES && !id.chars().any(char::is_control))
         })
+    }
+
+    /// The id of a row, without which the row is unusable: an absent one counts as bad too.
+    pub fn row_id<'a>(&mut self, leaf: Leaf<'a>, place: impl Display) -> Option<Cow<'a, str>> {
+        if leaf.is_none() {
+            self.bad(place);
+            return None;
+        }
+        self.id(leaf, place)
     }
 
     /// A number in hundredths, from 0 to `most`.
@@ -87,11 +96,22 @@ impl Report {
     }
 
     /// A whole number within a range.
-    pub fn integer(&mut self, leaf: Leaf, place: impl Display, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+    pub fn integer(&mut self, leaf: Leaf, place: impl Display, range: RangeInclusive<i64>) -> Option<i64> {
         self.read(leaf, place, |json| decimal::integer(json).filter(|value| range.contains(value)))
     }
 
-    /// A truth value.
+    /// A count that fits a four-byte integer.
+    pub fn count(&mut self, leaf: Leaf, place: impl Display) -> Option<i64> {
+        self.integer(leaf, place, 0..=i64::from(i32::MAX))
+    }
+
+    /// A time in Unix seconds, as microseconds; one too early for any race (0 stands for none) gives `None`.
+    pub fn moment_us(&mut self, leaf: Leaf, place: impl Display) -> Option<i64> {
+        let seconds = self.integer(leaf, place, 0..=*time::RACE_SECONDS.end())?;
+        time::RACE_SECONDS.contains(&seconds).then_some(seconds * 1_000_000)
+    }
+
+    /// `true` or `false`, also as text.
     pub fn boolean(&mut self, leaf: Leaf, place: impl Display) -> Option<bool> {
         self.read(leaf, place, |json| match json {
             "true" | "\"true\"" => Some(true),
@@ -99,16 +119,41 @@ impl Report {
             _ => None,
         })
     }
+
+    /// The usable rows of an array; `None` if there is no array.
+    pub fn rows<T>(&mut self, objects: Objects<T>, array: &str) -> Option<Vec<T>> {
+        match objects.0 {
+            Lenient::Null => None,
+            Lenient::Bad => {
+                self.bad(array);
+                None
+            }
+            Lenient::Good(rows) => Some(
+                rows.into_iter()
+                    .enumerate()
+                    .filter_map(|(at, row)| match row {
+                        Lenient::Good(row) => Some(row),
+                        Lenient::Bad | Lenient::Null => {
+                            self.bad(format_args!("{array}[{at}]"));
+                            None
+                        }
+                    })
+                    .collect(),
+            ),
+        }
+    }
 }
 
-/// A JSON string that PostgreSQL can hold as text, trimmed.
-pub fn text(json: &str) -> Option<Cow<'_, str>> {
-    #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    let Text(text) = serde_json::from_str(json).ok()?;
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-    };
-    (!text.contains('\0') && (text.len() <= TEXT_CHARS || text.chars().count() <= TEXT_CHARS)).then_some(text)
+/// Where a value is: `array[at].field`. Formatted only if the value is bad.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub array: &'static str,
+    pub at: usize,
+    pub field: &'static str,
+}
+
+impl Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}[{}].{}", self.array, self.at, self.field)
+    }
 }

@@ -1,50 +1,68 @@
-//! Placings, dividends and the fixed odds beside them, as the JSON documents of `race_results`.
+//! Results: placings, dividends and fixed odds, stored as the JSON documents of `race_results`.
 
 use crate::decimal::format_hundredths;
-use crate::event::rows;
+use crate::entrant::EntrantState;
 use crate::json::{Leaf, Objects, from_object};
+use crate::race::Race;
 use crate::report::Report;
-use crate::state::EntrantState;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-#[derive(Debug, Default)]
-pub(crate) struct RawPlacing<'a> {
-    position: Leaf<'a>,
-    runner_number: Leaf<'a>,
-    name: Leaf<'a>,
-    entrant_id: Leaf<'a>,
-    margin_length: Leaf<'a>,
-}
-from_object!(RawPlacing {
-    position: b"position",
-    runner_number: b"runner_number",
-    name: b"name",
-    entrant_id: b"entrant_id",
-    margin_length: b"margin_length",
-});
+const MOST_HUNDREDTHS: i64 = i64::MAX / 2;
 
-#[derive(Debug, Default)]
-pub(crate) struct RawDividend<'a> {
-    product_name: Leaf<'a>,
-    dividend: Leaf<'a>,
-    status: Leaf<'a>,
-    positions: Objects<RawPosition<'a>>,
+/// A row of `race_results`; the three documents are JSON text.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Results {
+    /// Whether there are placings.
+    pub available: bool,
+    pub placings: String,
+    pub dividends: String,
+    /// Fixed odds by runner number.
+    pub fixed_odds: String,
+    /// `interim`, `final`, `protest`.
+    pub status: Option<&'static str>,
+    /// Whether a protest was lodged.
+    pub protest: bool,
+    /// `event_timestamp` of the first poll with results.
+    pub result_us: i64,
 }
-from_object!(RawDividend {
-    product_name: b"product_name",
-    dividend: b"dividend",
-    status: b"status",
-    positions: b"positions"
-});
 
-#[derive(Debug, Default)]
-pub(crate) struct RawPosition<'a> {
-    runner_number: Leaf<'a>,
-    position: Leaf<'a>,
+impl Results {
+    /// The status that a word names; `None` for any other word.
+    pub fn known_status(word: &str) -> Option<&'static str> {
+        ["interim", "final", "protest"].into_iter().find(|known| *known == word)
+    }
 }
-from_object!(RawPosition { runner_number: b"runner_number", position: b"position" });
+
+from_object! {
+    /// `data.results[]`.
+    pub(crate) struct RawPlacing<'a> {
+        position: Leaf<'a>,
+        runner_number: Leaf<'a>,
+        name: Leaf<'a>,
+        entrant_id: Leaf<'a>,
+        margin_length: Leaf<'a>,
+    }
+}
+
+from_object! {
+    /// `data.dividends[]`.
+    pub(crate) struct RawDividend<'a> {
+        product_name: Leaf<'a>,
+        dividend: Leaf<'a>,
+        status: Leaf<'a>,
+        positions: Objects<RawPosition<'a>>,
+    }
+}
+
+from_object! {
+    pub(crate) struct RawPosition<'a> {
+        runner_number: Leaf<'a>,
+        position: Leaf<'a>,
+    }
+}
 
 /// Where a runner finished.
 #[derive(Debug)]
@@ -53,7 +71,7 @@ pub(crate) struct Placing<'a> {
     runner_number: Option<i64>,
     name: Option<Cow<'a, str>>,
     entrant_id: Option<Cow<'a, str>>,
-    /// Lengths behind, hundredths.
+    /// Lengths behind the runner before it, hundredths.
     margin: Option<i64>,
 }
 
@@ -61,19 +79,24 @@ pub(crate) struct Placing<'a> {
 #[derive(Debug)]
 pub(crate) struct Dividend<'a> {
     product_name: Option<Cow<'a, str>>,
+    /// Hundredths of a dollar.
     dividend: Option<i64>,
     status: Option<Cow<'a, str>>,
-    positions: Vec<(Option<i64>, Option<i64>)>,
+    positions: Vec<Position>,
 }
 
-const COUNT: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
-const MOST_HUNDREDTHS: i64 = i64::MAX / 2;
+#[derive(Debug)]
+struct Position {
+    runner_number: Option<i64>,
+    position: Option<i64>,
+}
 
-pub(crate) fn read_placings<'a>(raw: &[RawPlacing<'a>], report: &mut Report) -> Vec<Placing<'a>> {
-    raw.iter()
+pub(crate) fn read_placings<'a>(raw: Objects<RawPlacing<'a>>, report: &mut Report) -> Vec<Placing<'a>> {
+    let rows = report.rows(raw, "results").unwrap_or_default();
+    rows.iter()
         .map(|raw| Placing {
-            position: report.integer(raw.position, "results[].position", COUNT),
-            runner_number: report.integer(raw.runner_number, "results[].runner_number", COUNT),
+            position: report.count(raw.position, "results[].position"),
+            runner_number: report.count(raw.runner_number, "results[].runner_number"),
             name: report.text(raw.name, "results[].name"),
             entrant_id: report.text(raw.entrant_id, "results[].entrant_id"),
             margin: report.hundredths(raw.margin_length, "results[].margin_length", MOST_HUNDREDTHS),
@@ -81,28 +104,65 @@ pub(crate) fn read_placings<'a>(raw: &[RawPlacing<'a>], report: &mut Report) -> 
         .collect()
 }
 
-pub(crate) fn read_dividends<'a>(raw: Vec<RawDividend<'a>>, report: &mut Report) -> Vec<Dividend<'a>> {
-    raw.into_iter()
+pub(crate) fn read_dividends<'a>(raw: Objects<RawDividend<'a>>, report: &mut Report) -> Vec<Dividend<'a>> {
+    let rows = report.rows(raw, "dividends").unwrap_or_default();
+    rows.into_iter()
         .map(|raw| Dividend {
             product_name: report.text(raw.product_name, "dividends[].product_name"),
             dividend: report.hundredths(raw.dividend, "dividends[].dividend", MOST_HUNDREDTHS),
             status: report.text(raw.status, "dividends[].status"),
-            positions: rows(raw.positions, "dividends[].positions", report)
-                .unwrap_or_default()
-                .iter()
-                .map(|at| {
-                    (
-                        report.integer(at.runner_number, "dividends[].positions[].runner_number", COUNT),
-                        report.integer(at.position, "dividends[].positions[].position", COUNT),
-                    )
-                })
-                .collect(),
+            positions: read_positions(raw.positions, report),
         })
         .collect()
 }
 
+fn read_positions(raw: Objects<RawPosition>, report: &mut Report) -> Vec<Position> {
+    let rows = report.rows(raw, "dividends[].positions").unwrap_or_default();
+    rows.iter()
+        .map(|raw| Position {
+            runner_number: report.count(raw.runner_number, "dividends[].positions[].runner_number"),
+            position: report.count(raw.position, "dividends[].positions[].position"),
+        })
+        .collect()
+}
+
+/// The results after a poll; documents that the poll leaves out stay. There are none until the first placings or `Interim`.
+pub(crate) fn next_results(
+    known: Option<Results>,
+    placings: &[Placing],
+    dividends: &[Dividend],
+    race: &Race,
+    entrants: &BTreeMap<String, EntrantState>,
+    event_us: i64,
+) -> Option<Results> {
+    let status = match race.status.as_str() {
+        "Final" => Some("final"),
+        _ if race.protest => Some("protest"),
+        "Interim" => Some("interim"),
+        _ => None,
+    };
+    if placings.is_empty() && !matches!(race.status.as_str(), "Interim" | "Final") {
+        return known;
+    }
+    let known = known.unwrap_or_else(|| Results {
+        placings: "[]".to_owned(),
+        dividends: "[]".to_owned(),
+        result_us: event_us,
+        ..Results::default()
+    });
+    Some(Results {
+        available: known.available || !placings.is_empty(),
+        placings: if placings.is_empty() { known.placings } else { placings_json(placings) },
+        dividends: if dividends.is_empty() { known.dividends } else { dividends_json(dividends) },
+        fixed_odds: fixed_odds_json(entrants),
+        status,
+        protest: race.protest,
+        result_us: known.result_us,
+    })
+}
+
 /// `[{position, runner_number, name, entrant_id, margin_length}]`.
-pub(crate) fn placings_json(placings: &[Placing]) -> String {
+fn placings_json(placings: &[Placing]) -> String {
     array(placings, |out, placing| {
         let _ = write!(
             out,
@@ -117,10 +177,11 @@ pub(crate) fn placings_json(placings: &[Placing]) -> String {
 }
 
 /// `[{product_name, dividend, status, positions: [{runner_number, position}]}]`.
-pub(crate) fn dividends_json(dividends: &[Dividend]) -> String {
+fn dividends_json(dividends: &[Dividend]) -> String {
     array(dividends, |out, dividend| {
-        let positions = array(&dividend.positions, |out, (runner_number, position)| {
-            let _ = write!(out, r#"{{"runner_number":{},"position":{}}}"#, number(*runner_number), number(*position));
+        let positions = array(&dividend.positions, |out, at| {
+            let (runner_number, position) = (number(at.runner_number), number(at.position));
+            let _ = write!(out, r#"{{"runner_number":{runner_number},"position":{position}}}"#);
         });
         let _ = write!(
             out,
@@ -133,7 +194,7 @@ pub(crate) fn dividends_json(dividends: &[Dividend]) -> String {
 }
 
 /// `{"<runner number>": {fixed_win, fixed_place, fixed_win_odds, fixed_place_odds, runner_name, entrant_id}}`.
-pub(crate) fn fixed_odds_json(entrants: &BTreeMap<String, EntrantState>) -> String {
+fn fixed_odds_json(entrants: &BTreeMap<String, EntrantState>) -> String {
     let by_number: BTreeMap<i64, (&String, &EntrantState)> =
         entrants.iter().filter_map(|(id, state)| Some((state.entrant.runner_number?, (id, state)))).collect();
     let mut out = String::from("{");

@@ -1,19 +1,23 @@
-//! Times of a poll: which moment it speaks of, and how far from the start that is.
+//! Times of a poll: the moment it describes, and how far from the start that is.
 
 use chrono::{Datelike, NaiveDate};
+use std::ops::RangeInclusive;
 
-/// How far the vendor's own time may lie before `fetched_at` to be believed, and how far after it.
+/// The years 2000 to 2100 in Unix seconds: no race is outside them.
+pub const RACE_SECONDS: RangeInclusive<i64> = 946_684_800..=4_102_444_800;
+
+/// How far before `fetched_at`, and how far after it, the vendor's own time is trusted.
 const BEFORE_US: i64 = 5 * 60 * 1_000_000;
 const AFTER_US: i64 = 60 * 1_000_000;
 
-/// The moment a payload speaks of, cut to milliseconds: the vendor's, if it is near `fetched_at`, else `fetched_at`.
+/// The moment a payload describes, truncated to milliseconds: the vendor's time if it is near `fetched_at`, else `fetched_at`.
 pub fn event_timestamp_us(generated_us: Option<i64>, fetched_us: i64) -> i64 {
     let moment =
         generated_us.filter(|at| (fetched_us - BEFORE_US..=fetched_us + AFTER_US).contains(at)).unwrap_or(fetched_us);
     moment.div_euclid(1000) * 1000
 }
 
-/// Whole seconds from a moment to the start, rounded down; negative after it. No more than 68 years: what the column holds.
+/// Whole seconds from a moment to the start, rounded down; negative after it. Clamped to the column's range, 68 years.
 pub fn seconds_to_start(start_us: i64, moment_us: i64) -> i64 {
     (start_us - moment_us).div_euclid(1_000_000).clamp(i32::MIN.into(), i32::MAX.into())
 }
@@ -34,7 +38,7 @@ pub fn time_interval(seconds_to_start: i64) -> i64 {
     }
 }
 
-/// How closely a moment is watched: `5m`, `2m`, `30s` or `live`.
+/// How closely a moment is watched, as in `interval_type`: `5m`, `2m`, `30s` or `live`.
 pub fn interval_type(seconds_to_start: i64) -> &'static str {
     match seconds_to_start {
         1801.. => "5m",
@@ -49,7 +53,7 @@ pub fn parse_us(text: &str) -> Option<i64> {
     chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_micros())
 }
 
-/// Whether a text is a day as `YYYY-MM-DD`, of the years 2000 to 2100: what PostgreSQL's `date` reads without complaint.
+/// Whether a text is a day `YYYY-MM-DD` in the years 2000 to 2100, which PostgreSQL's `date` is sure to accept.
 pub fn is_day(text: &str) -> bool {
     text.parse::<NaiveDate>().is_ok_and(|day| (2000..=2100).contains(&day.year()) && day.to_string() == text)
 }
@@ -125,7 +129,7 @@ mod tests {
     fn seconds_round_down() {
         assert_eq!(seconds_to_start(10_000_000, 9_000_001), 0);
         assert_eq!(seconds_to_start(10_000_000, 10_000_001), -1);
-        // A placeholder in the year 2100 and what is counted from it fit their columns, and agree.
+        // A placeholder in the year 2100 and the figures derived from it fit their columns and agree.
         let far = seconds_to_start(4_102_444_800_000_000, 1_764_150_000_000_000);
         assert_eq!((far, time_to_start(far)), (2_147_483_647, 35_791_394));
         assert_eq!(seconds_to_start(10_000_000, 9_000_000), 1);

@@ -7,7 +7,7 @@ use super::table::{
 use crate::plan::{Plan, Statement};
 use crate::value::{Moment, arg};
 use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
-use raceday_core::{ListedMeeting, Meeting};
+use raceday_core::{Category, ListedMeeting, Meeting};
 
 pub const TABLE: Table<Meeting> = Table { name: "meetings", alias: "m", key: "meeting_id", columns: COLUMNS };
 
@@ -16,7 +16,13 @@ const COLUMNS: &[Column<Meeting>] = &[
     Column::<Meeting>::text("meeting_name", |m| m.name.as_deref(), |m, v| m.name = v).on_conflict(KEEP),
     Column::<Meeting>::text("country", |m| m.country.as_deref(), |m, v| m.country = v).on_conflict(KEEP),
     Column::<Meeting>::text("state", |m| m.state.as_deref(), |m, v| m.state = v).on_conflict(KEEP),
-    Column::<Meeting>::text("race_type", |m| Some(&m.race_type), |m, v| m.race_type = v.unwrap_or_default()),
+    Column::<Meeting>::text(
+        "race_type",
+        |m| Some(m.category.race_type()),
+        |m, v| {
+            m.category = v.as_deref().and_then(Category::from_race_type).unwrap_or_default();
+        },
+    ),
     Column::<Meeting>::date("date", |m| m.date.as_deref(), |m, v| m.date = v)
         .inserted("coalesce({value}, ($2 at time zone 'Pacific/Auckland')::date)")
         .on_conflict("coalesce({value}, {old})"),
@@ -52,7 +58,7 @@ const LISTED: &[Column<ListedMeeting>] = &[
     Column::<ListedMeeting>::text("meeting_name", |m| m.name.as_deref(), not_loaded),
     Column::<ListedMeeting>::text("country", |m| m.country.as_deref(), not_loaded),
     Column::<ListedMeeting>::text("state", |m| m.state.as_deref(), not_loaded),
-    Column::<ListedMeeting>::text("race_type", |m| Some(m.race_type), not_loaded),
+    Column::<ListedMeeting>::text("race_type", |m| Some(m.category.race_type()), not_loaded),
     Column::<ListedMeeting>::date("date", |m| Some(&m.date), not_loaded),
     Column::<ListedMeeting>::text("track_condition", |m| m.track_condition.as_deref(), not_loaded).on_conflict(KEEP),
     Column::<ListedMeeting>::text("weather", |m| m.weather.as_deref(), not_loaded).on_conflict(KEEP),

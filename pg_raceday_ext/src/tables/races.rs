@@ -7,7 +7,7 @@ use super::table::{
 use crate::plan::{Plan, Statement};
 use crate::value::{Moment, arg};
 use pgrx::pg_sys::{BOOLOID, DATEOID, TEXTOID, TIMESTAMPTZOID};
-use raceday_core::{ListedRace, Phase, Race};
+use raceday_core::{Category, ListedRace, Phase, Race};
 
 pub const TABLE: Table<Race> = Table { name: "races", alias: "r", key: "race_id", columns: COLUMNS };
 
@@ -28,7 +28,13 @@ const COLUMNS: &[Column<Race>] = &[
     Column::<Race>::text("track_condition", |r| r.track_condition.as_deref(), |r, v| r.track_condition = v)
         .on_conflict(KEEP),
     Column::<Race>::text("weather", |r| r.weather.as_deref(), |r, v| r.weather = v).on_conflict(KEEP),
-    Column::<Race>::text("type", |r| Some(&r.kind), |r, v| r.kind = v.unwrap_or_default()),
+    Column::<Race>::text(
+        "type",
+        |r| Some(r.category.letter()),
+        |r, v| {
+            r.category = v.as_deref().and_then(Category::from_letter).unwrap_or_default();
+        },
+    ),
     Column::<Race>::flag("protest", |r| r.protest, |r, v| r.protest = v),
     Column::<Race>::moment("last_status_change", |r| r.last_status_change_us, |r, v| r.last_status_change_us = v),
     Column::<Race>::moment("finalized_at", |r| r.finalized_us, |r, v| r.finalized_us = v),
@@ -64,7 +70,7 @@ const UNTIL_POLLED: &str = "case when r.polled_at is null then {new} else {old} 
 /// As a meetings list reports it: what a change of `listed_*` covers.
 const LISTED: &[Column<ListedRace>] = &[
     Column::<ListedRace>::text("race_id", |r| Some(&r.race_id), not_loaded).insert_only(),
-    Column::<ListedRace>::text("type", |r| Some(r.kind), not_loaded).insert_only(),
+    Column::<ListedRace>::text("type", |r| Some(r.category.letter()), not_loaded).insert_only(),
     Column::<ListedRace>::text("meeting_id", |r| Some(&r.meeting_id), not_loaded).on_conflict("coalesce({old}, {new})"),
     Column::<ListedRace>::moment("start_time", |r| Some(r.start_us), not_loaded).on_conflict(UNTIL_POLLED),
     Column::<ListedRace>::text("status", |r| Some(&r.status), not_loaded).on_conflict(UNTIL_POLLED),

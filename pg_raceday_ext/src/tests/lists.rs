@@ -119,7 +119,7 @@ mod tests {
         migrate();
         stage_list(7200, r#"{"data":{"meetings":5}}"#);
         let error = text(&format!("select error from raceday.raceday_process('{LIST}')")).expect("an error");
-        assert!(error.contains("no meetings in it"), "{error}");
+        assert!(error.contains("no meetings (data.meetings"), "{error}");
         run(
             "insert into raceday.staged_payloads (kind, race_id, payload) values ('meetings', 'meetings:someday', '{}')",
         );

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[pg_test(
-        error = "the payload cannot be used: not JSON or truncated: expected value at line 1 column 1; was the answer complete?"
+        error = "the payload cannot be used: not JSON or truncated: expected value at line 1 column 1; check that the response is complete"
     )]
     fn raceday_transform_reports_what_is_wrong() {
         migrate();

@@ -1,16 +1,16 @@
-//! Every kind of bad input: what it costs, what is kept, what is counted, what fails.
+//! Every kind of bad input: what it loses, what is kept, what is counted, what fails.
 
 use crate::checks;
 use crate::payload::{FETCHED_US, apply, base, first, refused, with, with_all, without};
 use raceday_core::{Entrant, PayloadError, PollRows, RaceState};
 
-/// A value put into the base payload and what must come of it.
+/// A value put into the base payload, and the expected outcome.
 struct Case {
     at: &'static str,
     raw: &'static str,
     /// Places reported as bad.
     bad: &'static [&'static str],
-    /// What a first poll like this gives.
+    /// The outcome of a first poll like this.
     gives: fn(&RaceState, &PollRows) -> bool,
 }
 
@@ -40,7 +40,7 @@ const HOLD_AT: &[&str] = &["money_tracker.entrants[0].hold_percentage"];
 const WIN_TOTAL: &str = "/data/tote_pools/0/total";
 const WIN_TOTAL_AT: &[&str] = &["tote_pools[0].total"];
 
-/// Values that cost their own field.
+/// Values that lose only their own field.
 const FIELDS: &[Case] = &[
     case(NAME, "null", &[], |state, rows| a(state).name.is_none() && rows.history.entrant_id.len() == 3),
     case(NAME, "\"\"", &[], |state, _| a(state).name.is_none()),
@@ -98,7 +98,7 @@ const FIELDS: &[Case] = &[
     case("/data/runners/0/scratch_time", "1e15", &["runners[0].scratch_time"], |state, _| {
         a(state).scratched_us.is_none()
     }),
-    // Numbers of the tracker. Row 2 gives `a` 8 % all the same.
+    // Numbers of the tracker. Row 2 still gives `a` 8 %.
     case(HOLD, "null", HOLD_AT, |_, rows| rows.history.hold[0] == Some(800)),
     case(HOLD, "\"10\"", &[], |_, rows| rows.history.hold[0] == Some(1_800)),
     case(HOLD, "\"ten\"", HOLD_AT, |_, rows| rows.history.hold[0] == Some(800)),
@@ -190,12 +190,12 @@ const FIELDS: &[Case] = &[
     }),
     case("/data/runners", "{}", &["runners"], |state, _| state.entrants.is_empty()),
     case("/data/runners", "\"\\ud800\"", &["runners"], |state, _| state.entrants.is_empty() && state.pools.is_some()),
-    // Keys that nobody reads may hold anything.
+    // Keys that are not read may hold anything.
     case("/data/big_bets", "[{\"x\":1e999},\"\\ud800\"]", &[], |state, _| state.entrants.len() == 3),
 ];
 
 #[test]
-fn a_bad_value_costs_itself() {
+fn a_bad_value_is_lost_alone() {
     for Case { at, raw, bad, gives } in FIELDS {
         let (state, rows) = first(&with(at, raw));
         assert_eq!(rows.report.examples, *bad, "{at} = {raw}");
@@ -207,7 +207,7 @@ fn a_bad_value_costs_itself() {
 }
 
 #[test]
-fn a_bad_value_leaves_what_was_known() {
+fn a_bad_value_leaves_known_data_alone() {
     let (known, _) = first(&base().to_string());
     for Case { at, raw, bad, .. } in FIELDS.iter().filter(|case| !case.bad.is_empty()) {
         let mut state = known.clone();
@@ -267,7 +267,7 @@ fn only_these_fail_the_whole_payload() {
 }
 
 #[test]
-fn what_is_not_json_fails_with_a_reason() {
+fn a_payload_that_is_not_json_fails_with_a_reason() {
     let whole = base().to_string();
     for text in ["", " ", "nul", "<html>502 Bad Gateway</html>", "{\"data\":", "\"", "{\"data\":{\"race\":1,}}", "{}{}"]
     {
@@ -278,11 +278,11 @@ fn what_is_not_json_fails_with_a_reason() {
     }
     let reason = refused(&whole[..100]).to_string();
     assert!(reason.starts_with("not JSON or truncated: EOF while parsing"), "{reason}");
-    assert!(matches!(refused(&with(NAME, "\"a\u{0}b\"")), PayloadError::NotJson(_)), "a raw NUL is no JSON");
+    assert!(matches!(refused(&with(NAME, "\"a\u{0}b\"")), PayloadError::NotJson(_)), "a raw NUL is not JSON");
 }
 
 #[test]
-fn a_refused_payload_leaves_the_race_as_it_was() {
+fn a_rejected_payload_leaves_the_race_as_it_was() {
     let (known, _) = first(&base().to_string());
     for bad in [with("/data/race/type", "\"G\""), with(WIN_TOTAL, "1e30"), "{".to_owned()] {
         let mut state = known.clone();
@@ -295,14 +295,14 @@ fn a_refused_payload_leaves_the_race_as_it_was() {
 }
 
 #[test]
-fn runners_go_by_two_names() {
+fn runners_have_two_names() {
     let runners = base()["data"]["runners"].to_string();
     for other in ["null", "\"absent\""] {
         let (state, rows) = first(&with_all(&[("/data/runners", other), ("/data/entrants", &runners)]));
         assert_eq!(state.entrants.len(), 3, "runners {other}");
         assert_eq!(rows.history.entrant_id, ["a", "b", "c"], "runners {other}");
     }
-    // `entrants` comes before and after `runners` in these two.
+    // The unused `entrants` comes before `runners`, twice, and then after it.
     let (state, _) = first(&with("/data/entrants", "null"));
     assert_eq!(state.entrants.len(), 3);
     let (state, _) = first(&base().to_string().replacen("\"data\":{", "\"data\":{\"entrants\":null,", 1));
@@ -312,16 +312,16 @@ fn runners_go_by_two_names() {
 }
 
 #[test]
-fn of_a_runner_named_twice_the_last_wins() {
+fn of_a_repeated_runner_the_last_one_counts() {
     let (state, rows) = first(&with("/data/runners/1/entrant_id", "\"a\""));
     assert_eq!(rows.history.entrant_id, ["a", "c"]);
     assert_eq!(a(&state).name.as_deref(), Some("Beta"));
     assert_eq!(rows.history.fixed_win_odds[0], Some(150));
-    assert_eq!(rows.report.unmatched_hold, 8_200, "b's hold and x's");
+    assert_eq!(rows.report.unmatched_hold, 8_200, "the holds of b and x");
 }
 
 #[test]
-fn long_texts_and_ids_cost_themselves() {
+fn long_texts_and_ids_are_lost_alone() {
     let text = |letters: usize| format!("\"{}\"", "ä".repeat(letters));
     let (state, rows) = first(&with(NAME, &text(1_000)));
     assert_eq!((a(&state).name.as_ref().unwrap().chars().count(), rows.report.bad_values), (1_000, 0));
@@ -336,7 +336,7 @@ fn long_texts_and_ids_cost_themselves() {
 }
 
 #[test]
-fn many_bad_values_make_one_line() {
+fn many_bad_values_are_reported_on_one_line() {
     let (_, rows) = first(&with_all(&[
         (NAME, "1"),
         (BARRIER, "\"?\""),

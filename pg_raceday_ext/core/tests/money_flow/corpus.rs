@@ -1,4 +1,4 @@
-//! The fuzz targets' seeds, replayed on stable: `fuzz/` says how to look for more.
+//! The fuzz targets' seeds, replayed on stable Rust; `fuzz/README.md` explains how to find more.
 
 use crate::checks;
 use std::path::Path;

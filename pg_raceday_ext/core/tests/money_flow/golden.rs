@@ -10,7 +10,7 @@ use raceday_core::{Outcome, PollRows, RaceState, payload_hash};
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
-/// A race day with what the race below has.
+/// A race day that has such a race as the one below.
 const SEED: u64 = 9;
 
 struct Polled {
@@ -19,7 +19,7 @@ struct Polled {
     unchanged: usize,
 }
 
-/// The first race of the day that is followed, with a plunge, a late scratching and a delayed start.
+/// The first followed race of the day that has a plunge, a late scratching and a delayed start.
 fn eventful(simulator: &Simulator) -> Arc<Race> {
     let date = NaiveDate::from_ymd_opt(2025, 11, 23).unwrap();
     let meetings = simulator.meetings_between(date, date);
@@ -50,7 +50,7 @@ static POLLED: LazyLock<Polled> = LazyLock::new(|| {
         let payload = simulator.event(&race_id, fetched).unwrap();
         match state.apply(&race_id, &payload, payload_hash(&payload), fetched.timestamp_micros()) {
             Ok(Outcome::Processed(rows)) => polls.push((*rows, state.clone())),
-            // The source refreshes every 15 s: two polls can come between two refreshes.
+            // The source refreshes every 15 s: two polls can fall between two refreshes.
             Ok(Outcome::Unchanged) => unchanged += 1,
             Err(error) => panic!("{error}"),
         }
@@ -65,7 +65,7 @@ static POLLED: LazyLock<Polled> = LazyLock::new(|| {
     Polled { race, polls, unchanged }
 });
 
-/// The runner that is plunged on, the one that is scratched, and another.
+/// The runner that is plunged on, the one that is scratched late, and another.
 fn watched() -> Vec<String> {
     let race = &POLLED.race;
     let plunged = race.market.plunge().unwrap().runner;
@@ -153,9 +153,9 @@ fn the_state_when_it_is_final() {
     insta::assert_snapshot!(table::state(&POLLED.polls.last().unwrap().1));
 }
 
-/// Three rows of the runner that is plunged on, worked out on paper from what the payloads say.
+/// Three rows of the runner that is plunged on, worked out on paper from the payloads.
 #[test]
-fn rows_come_out_as_worked_out_on_paper() {
+fn rows_match_those_worked_out_on_paper() {
     let plunged = &watched()[0];
     let row = |event: &str| {
         let (poll, state) = POLLED.polls.iter().find(|(poll, _)| table::moment(poll.event_us) == event).unwrap();
@@ -163,7 +163,7 @@ fn rows_come_out_as_worked_out_on_paper() {
         let times = (poll.seconds_to_start, poll.time_to_start, poll.time_interval, poll.interval_type);
         (times, at, &poll.history, state.pools.as_ref().unwrap().win)
     };
-    // 05:56:00 − 04:50:45.339 = 3914.661 s. The first row: 5 % of 5978.80 $, all of it counted.
+    // 05:56:00 − 04:50:45.339 = 3914.661 s. The first row: 5 % of 5978.80 $, counted in full.
     let (times, at, rows, pool) = row("04:50:45.339");
     assert_eq!((times, pool), ((3_914, 65, 60, "5m"), Some(597_880)));
     assert_eq!((rows.hold[at], rows.win_pool_amount[at]), (Some(500), Some(29_894)));
@@ -181,7 +181,7 @@ fn rows_come_out_as_worked_out_on_paper() {
     assert_eq!((times, pool), ((29, 0, 0, "30s"), Some(3_775_261)));
     assert_eq!((rows.win_pool_amount[at], rows.win_pool_percentage[at]), (Some(528_537), Some(1_400)));
     assert_eq!(rows.incremental_win_amount[at], Some(528_537 - 162_119));
-    // Its share by tote odds: 1/3.9 of the sum of all that run, by floats here.
+    // Its share by tote odds, computed with floats here: 1/3.9 of the sum over all runners not scratched.
     let weights: Vec<f64> = rows.pool_win_odds.iter().flatten().map(|odds| 100.0 / *odds as f64).collect();
     let share = 100.0 / 390.0 / weights.iter().sum::<f64>();
     assert_eq!(rows.pool_win_odds[at], Some(390));
@@ -190,13 +190,13 @@ fn rows_come_out_as_worked_out_on_paper() {
 }
 
 #[test]
-fn every_poll_holds_what_always_holds() {
+fn every_poll_passes_the_general_checks() {
     let mut flows = Flows::default();
     for (poll, state) in &POLLED.polls {
         checks::check_rows(poll);
         checks::check_state(state);
         flows.check_next(poll);
-        assert_eq!(poll.history.entrant_id.len(), POLLED.race.runners.len(), "a row a runner");
+        assert_eq!(poll.history.entrant_id.len(), POLLED.race.runners.len(), "one row per runner");
         assert_eq!(poll.report.bad_values, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Payloads damaged at random: nothing panics, and what is taken fits its columns.
+//! Payloads damaged at random: nothing panics, and every accepted value fits its column.
 
 use crate::checks;
 use crate::payload::{base, first, refused, with};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-/// Values to put where others belong; a `Value` can hold all but those from `RAW_FROM` on.
+/// Values to put in the place of others; a `Value` can hold all of them up to `RAW_FROM`.
 pub const VALUES: [&str; 30] = [
     "null",
     "true",
@@ -44,11 +44,11 @@ pub const RAW_FROM: usize = 26;
 /// One piece of damage to the document.
 #[derive(Debug, Clone)]
 pub enum Damage {
-    /// The value at some place is another.
+    /// The value at a place is replaced.
     Swap(Index, &'static str),
-    /// It is gone, key and all.
+    /// It is removed, with its key.
     Drop(Index),
-    /// It stands there twice (arrays only).
+    /// It is duplicated (arrays only).
     Repeat(Index),
 }
 
@@ -60,7 +60,7 @@ pub fn damage(values: &'static [&'static str]) -> impl Strategy<Value = Damage> 
     ]
 }
 
-/// A document with damage done, as text.
+/// A damaged document as text.
 pub fn damaged(mut value: Value, damages: &[Damage]) -> String {
     for damage in damages {
         let mut places = Vec::new();
@@ -139,17 +139,17 @@ proptest! {
     #![proptest_config(crate::cases(2_000))]
 
     #[test]
-    fn damaged_documents_cost_no_more_than_themselves(damages in prop::collection::vec(damage(&VALUES), 1..12)) {
+    fn damaged_documents_lose_only_the_damaged_values(damages in prop::collection::vec(damage(&VALUES), 1..12)) {
         checks::parse(damaged(fuzz_base(), &damages).as_bytes());
     }
 
     #[test]
-    fn damaged_lists_cost_no_more_than_themselves(damages in prop::collection::vec(damage(&VALUES), 1..6)) {
+    fn damaged_lists_lose_only_the_damaged_values(damages in prop::collection::vec(damage(&VALUES), 1..6)) {
         checks::parse(damaged(list_base(), &damages).as_bytes());
     }
 
     #[test]
-    fn damaged_texts_are_read_or_refused(
+    fn damaged_texts_are_read_or_rejected(
         flips in prop::collection::vec((any::<Index>(), any::<u8>()), 0..8),
         inserts in prop::collection::vec((any::<Index>(), select(&VALUES[..])), 0..3),
         cut in prop::option::of(any::<Index>()),
@@ -170,13 +170,13 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_read_or_rejected(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         checks::parse(&bytes);
     }
 }
 
 #[test]
-fn nesting_without_end_is_skipped_or_refused() {
+fn endless_nesting_is_skipped_or_rejected() {
     let deep = |levels: usize, open: &str, close: &str| open.repeat(levels) + "1" + &close.repeat(levels);
     for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("{\"data\":", "}"), ("[{\"runners\":", "}]")] {
         let text = deep(100_000, open, close);
@@ -192,7 +192,7 @@ fn nesting_without_end_is_skipped_or_refused() {
 }
 
 #[test]
-fn numbers_and_texts_without_end_cost_themselves() {
+fn endless_numbers_and_texts_are_lost_alone() {
     let digits = "9".repeat(1_000_000);
     for raw in [digits.clone(), format!("0.{digits}"), format!("1e{digits}"), format!("\"{digits}\"")] {
         let (state, rows) = first(&with("/data/runners/0/odds/fixed_win", &raw));
@@ -212,7 +212,7 @@ fn a_payload_of_fifty_megabytes_is_read() {
 }
 
 #[test]
-fn a_runner_named_ten_thousand_times_is_one() {
+fn a_runner_repeated_ten_thousand_times_is_one_runner() {
     let runner = base()["data"]["runners"][0].to_string();
     let (state, rows) = first(&with("/data/runners", &format!("[{}]", vec![runner; 10_000].join(","))));
     assert_eq!((state.entrants.len(), rows.history.entrant_id.len()), (1, 1));

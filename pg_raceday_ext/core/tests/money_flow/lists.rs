@@ -1,6 +1,6 @@
-//! The day's meetings list: what is followed, and what a bad value costs.
+//! The day's meetings list: what is followed, and what a bad value loses.
 
-use raceday_core::{MeetingsList, PayloadError, Phase};
+use raceday_core::{Category, MeetingsList, PayloadError, Phase};
 
 fn read(payload: &str) -> Result<MeetingsList, PayloadError> {
     MeetingsList::parse(payload, &["NZ".to_owned(), "AUS".to_owned()], &["T".to_owned(), "H".to_owned()])
@@ -17,25 +17,25 @@ const LIST: &str = r#"{"data":{"meetings":[
     {"meeting":"m4","name":"Ascot","date":"2025-11-23","category":"T","country":"GBR","races":[]}]}}"#;
 
 #[test]
-fn a_list_gives_what_is_followed_in_order() {
+fn a_list_gives_the_followed_meetings_and_races_in_order() {
     let list = read(LIST).unwrap();
     let ids: Vec<_> = list.meetings.iter().map(|meeting| meeting.meeting_id.as_str()).collect();
     assert_eq!(ids, ["m1", "m2"]);
     let harness = &list.meetings[1];
-    assert_eq!((harness.race_type, harness.date.as_str()), ("harness", "2025-11-23"));
+    assert_eq!((harness.category, harness.date.as_str()), (Category::Harness, "2025-11-23"));
     assert_eq!((harness.weather.as_deref(), harness.tote_status.as_deref()), (Some("FINE"), Some("open")));
     let races: Vec<_> =
         list.races.iter().map(|race| (race.race_id.as_str(), race.status.as_str(), race.phase)).collect();
     assert_eq!(races, [("r1", "Final", Phase::Finished), ("r2", "Open", Phase::Upcoming)]);
     // 2025-11-23 02:00 UTC.
-    assert_eq!((list.races[0].start_us, list.races[0].kind), (1_763_863_200_000_000, "H"));
+    assert_eq!((list.races[0].start_us, list.races[0].category), (1_763_863_200_000_000, Category::Harness));
     assert_eq!(list.report.line(), None);
     let harness_only = MeetingsList::parse(LIST, &["NZ".to_owned()], &["H".to_owned()]).unwrap();
     assert_eq!(harness_only.meetings.len(), 1);
 }
 
 #[test]
-fn a_bad_meeting_or_race_costs_itself() {
+fn a_bad_meeting_or_race_is_lost_alone() {
     for (from, to, meetings, races, bad) in [
         ("\"m2\"", "null", 1, 0, 1),
         ("2025-11-23T00:00:00Z", "0000-01-01T00:00:00Z", 1, 0, 2),
@@ -55,7 +55,7 @@ fn a_bad_meeting_or_race_costs_itself() {
 }
 
 #[test]
-fn what_is_no_list_fails() {
+fn a_payload_that_is_not_a_list_fails() {
     assert!(matches!(read(&LIST[..200]), Err(PayloadError::NotJson(_))));
     for payload in [
         "null",
@@ -73,7 +73,7 @@ fn what_is_no_list_fails() {
 }
 
 #[test]
-fn a_list_of_nothing_is_a_day_without_racing() {
+fn an_empty_list_is_a_day_without_racing() {
     // The vendor's schema: `meetings` is required and nullable.
     for payload in [r#"{"data":{"meetings":[]}}"#, r#"{"data":{"meetings":null}}"#] {
         let list = read(payload).unwrap();

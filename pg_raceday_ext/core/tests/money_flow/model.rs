@@ -1,36 +1,37 @@
-//! The money flow once more, straight from its definition: every row looks through all earlier rows. Slow and plain.
+//! A second implementation of the money flow, straight from its definition (docs/money-flow.md): every row searches all
+//! earlier rows. Slow and simple.
 
 use crate::payload::START_S;
 use proptest::prelude::*;
 use raceday_core::format_hundredths;
 use serde_json::{Value, json};
 
-/// What one poll of a made-up race says. Money is cents, percentages and odds are hundredths.
+/// One poll of an invented race. Money is cents, percentages and odds are hundredths.
 #[derive(Debug, Clone)]
 pub struct Poll {
-    /// Seconds since the poll before.
+    /// Seconds since the previous poll.
     pub step_s: i64,
-    /// How long before `fetched_at` the vendor built the answer.
+    /// How long before `fetched_at` the vendor built the response.
     pub age_ms: i64,
-    /// The advertised start has moved by this, for good.
+    /// By how much the advertised start moves; it stays moved.
     pub delay_s: i64,
     pub win: Option<i64>,
     pub place: Option<i64>,
-    /// Rows `(runner, hold)`; a runner past the field is a stranger. `None`: no tracker.
+    /// Rows `(runner, hold)`; a runner beyond the field is a stranger. `None`: no tracker.
     pub tracker: Option<Vec<(usize, Option<i64>)>>,
     /// Each runner's `(is scratched, pool_win)`.
     pub runners: Vec<(bool, Option<i64>)>,
 }
 
-/// A made-up race.
+/// An invented race.
 #[derive(Debug, Clone)]
 pub struct Race {
-    /// Seconds before the start at which the first poll is made.
+    /// Seconds from the first poll to the start.
     pub first_s: i64,
     pub polls: Vec<Poll>,
 }
 
-/// A poll with its times worked out.
+/// A poll with its times.
 pub struct Timed<'a> {
     pub poll: &'a Poll,
     pub fetched_us: i64,
@@ -38,7 +39,7 @@ pub struct Timed<'a> {
     pub start_s: i64,
 }
 
-/// What the rules give for a runner.
+/// A runner's row by the rules.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Row {
     pub interval: i64,
@@ -85,7 +86,7 @@ pub fn race() -> impl Strategy<Value = Race> {
     })
 }
 
-/// A runner's id; the first past the field is a stranger's.
+/// A runner's id; the first one beyond the field is a stranger's.
 pub fn id(runner: usize) -> String {
     format!("runner-{runner:02}")
 }
@@ -150,7 +151,7 @@ impl Timed<'_> {
         *buckets.iter().find(|minutes| **minutes * 60 <= seconds).unwrap()
     }
 
-    /// The rows of this poll; `earlier` are those of the polls before, a runner each.
+    /// The rows of this poll, one per runner; `earlier` are those of the previous polls.
     fn rows(&self, earlier: &[Vec<Row>]) -> Option<Vec<Row>> {
         let tracker = self.poll.tracker.as_ref()?;
         let field = &self.poll.runners;
@@ -215,7 +216,7 @@ pub fn rows(race: &Race) -> Vec<Option<Vec<Row>>> {
     all
 }
 
-/// Half away from zero, of values that are not negative: add a half, cut.
+/// Rounds half away from zero; for non-negative values that is adding a half and truncating.
 fn round(numerator: i128, denominator: i128) -> i64 {
     i64::try_from((2 * numerator + denominator) / (2 * denominator)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Payloads written by hand, and what they become.
+//! Hand-written payloads, and helpers that apply them.
 
 use raceday_core::{Outcome, PayloadError, PollRows, RaceState, payload_hash};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub const SECOND: i64 = 1_000_000;
 /// When the base payload was fetched: 1 798.5 s before the start.
 pub const FETCHED_US: i64 = (START_S - 1_799) * SECOND + 500_000;
 
-/// A small race: `a` and `b` run, `c` is scratched; the tracker names `x`, which is no runner.
+/// A small race: `a` and `b` run, `c` is scratched; the tracker names `x`, which is not a runner.
 pub fn base() -> Value {
     json!({
         "header": {"title": "Event Details", "generated_time": "2025-07-17T00:20:00.123456789Z"},
@@ -61,7 +61,7 @@ pub fn base() -> Value {
     })
 }
 
-/// The base payload with raw JSON text, which need not be a value that a `Value` can hold, in place of what is at `pointer`.
+/// The base payload with raw JSON text in place of the value at `pointer`; a `Value` need not be able to hold it.
 pub fn with(pointer: &str, raw: &str) -> String {
     with_all(&[(pointer, raw)])
 }
@@ -87,7 +87,7 @@ pub fn without(pointer: &str) -> String {
     value.to_string()
 }
 
-/// Sets the value at `pointer`, which may be a new key of an object that is there.
+/// Sets the value at `pointer`, which may be a new key of an existing object.
 pub fn put(value: &mut Value, pointer: &str, new: Value) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     match value.pointer_mut(parent).unwrap_or_else(|| panic!("{parent} is there")) {
@@ -97,7 +97,7 @@ pub fn put(value: &mut Value, pointer: &str, new: Value) {
     }
 }
 
-/// Applies a payload; panics when it is refused or nothing new.
+/// Applies a payload; panics if it is rejected or unchanged.
 pub fn apply(state: &mut RaceState, payload: &str, fetched_us: i64) -> PollRows {
     match state.apply(RACE, payload, payload_hash(payload), fetched_us) {
         Ok(Outcome::Processed(rows)) => *rows,
@@ -105,17 +105,17 @@ pub fn apply(state: &mut RaceState, payload: &str, fetched_us: i64) -> PollRows 
     }
 }
 
-/// What a race that nothing was known of becomes by one payload.
+/// Applies a payload to an unknown race.
 pub fn first(payload: &str) -> (RaceState, PollRows) {
     let mut state = RaceState::default();
     let rows = apply(&mut state, payload, FETCHED_US);
     (state, rows)
 }
 
-/// Why a payload is refused.
+/// The error of a payload that must be rejected.
 pub fn refused(payload: &str) -> PayloadError {
     let mut state = RaceState::default();
     let error = state.apply(RACE, payload, payload_hash(payload), FETCHED_US).unwrap_err();
-    assert_eq!(state, RaceState::default(), "a refused payload leaves nothing");
+    assert_eq!(state, RaceState::default(), "a rejected payload leaves nothing");
     error
 }

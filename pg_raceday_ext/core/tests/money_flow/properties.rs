@@ -1,4 +1,4 @@
-//! What holds of any sequence of polls.
+//! Properties of any sequence of polls.
 
 use crate::checks::{self, Flows};
 use crate::hostile::{Damage, RAW_FROM, VALUES, damage, damaged};
@@ -30,7 +30,7 @@ fn poll() -> impl Strategy<Value = Poll> {
     })
 }
 
-/// Payloads with the moments they were fetched at.
+/// Payloads and when they were fetched.
 fn payloads(polls: &[Poll]) -> Vec<(String, i64)> {
     let (mut fetched_us, mut start_s) = ((START_S - 4_000) * 1_000_000, START_S);
     polls
@@ -52,22 +52,22 @@ fn apply_to(state: &mut RaceState, payload: &str, fetched_us: i64) -> Result<Out
     state.apply(RACE, payload, payload_hash(payload), fetched_us)
 }
 
-/// Ids as the rules take them: text, trimmed, of 1 to 100 bytes, without control characters.
+/// Ids as the rules define them: text, trimmed, of 1 to 100 bytes, without control characters.
 fn usable_id(value: &Value) -> Option<String> {
     let id = value.get("entrant_id")?.as_str()?.trim();
     (!id.is_empty() && id.len() <= 100 && !id.chars().any(char::is_control)).then(|| id.to_owned())
 }
 
-/// Numbers and texts holding one, in hundredths; what is no percentage is `None`.
+/// A number, or text holding one, in hundredths; `None` if it is not a percentage.
 fn percentage(value: &Value) -> Option<i64> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    // A percentage has two decimals here, bar 7.005, which a float holds as less.
+    // Percentages have two decimals here except 7.005, which as a float is slightly less.
     let hundredths = (number * 100.0 + 1e-9).round();
     #[expect(clippy::cast_possible_truncation, reason = "bounded")]
     (0.0..=99_999.0).contains(&hundredths).then_some(hundredths as i64)
 }
 
-/// Each runner's hold as the payload's JSON tells it; `None` when it has no tracker rows.
+/// Each runner's hold in the payload's JSON; `None` if there are no tracker rows.
 fn holds(payload: &str) -> Option<BTreeMap<String, Option<i64>>> {
     let document: Value = serde_json::from_str(payload).unwrap();
     let rows = document.pointer("/data/money_tracker/entrants")?.as_array()?;
@@ -97,7 +97,7 @@ proptest! {
     #![proptest_config(crate::cases(400))]
 
     #[test]
-    fn rows_are_those_of_the_definition(race in model::race()) {
+    fn rows_match_the_definition(race in model::race()) {
         let expected = model::rows(&race);
         let mut state = RaceState::default();
         for (timed, expected) in race.timed().iter().zip(expected) {
@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn invariants_hold_whatever_is_left_out_or_bad(polls in prop::collection::vec(poll(), 1..12)) {
+    fn invariants_hold_when_values_are_missing_or_bad(polls in prop::collection::vec(poll(), 1..12)) {
         let mut state = RaceState::default();
         let mut flows = Flows::default();
         for (payload, fetched_us) in payloads(&polls) {
@@ -144,7 +144,7 @@ proptest! {
                     let ids = rows.history.entrant_id.iter();
                     prop_assert!(ids.clone().all(|id| state.entrants.contains_key(id)), "a row's runner is known");
                 }
-                Ok(Outcome::Unchanged) => prop_assert!(false, "every poll is of its own moment"),
+                Ok(Outcome::Unchanged) => prop_assert!(false, "every poll is at a different moment"),
                 Err(_) => prop_assert_eq!(&state, &before),
             }
         }
@@ -152,7 +152,7 @@ proptest! {
 
     #[test]
     fn a_repeated_payload_is_unchanged(polls in prop::collection::vec(poll(), 1..8), later_s in 0..200_i64) {
-        // The vendor's time makes it the same moment; without one, only the same fetched_at is.
+        // The vendor's time makes it the same moment; without one, only an equal fetched_at does.
         let mut state = RaceState::default();
         for (at, (payload, _)) in payloads(&polls).iter().enumerate() {
             let mut document: Value = serde_json::from_str(payload).unwrap();
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn duplicates_next_to_each_other_change_nothing(polls in prop::collection::vec(poll(), 1..10), twice in any::<u16>()) {
+    fn consecutive_duplicates_change_nothing(polls in prop::collection::vec(poll(), 1..10), twice in any::<u16>()) {
         let (mut once, mut doubled) = (RaceState::default(), RaceState::default());
         for (at, (payload, fetched_us)) in payloads(&polls).iter().enumerate() {
             let first = apply_to(&mut once, payload, *fetched_us);

@@ -1,10 +1,10 @@
-//! What polls say of the race itself and its meeting: status and phase, results, a meeting that no list told of.
+//! The race itself and its meeting: status and phase, results, a meeting that is in no list.
 
 use crate::payload::{FETCHED_US, SECOND, START_S, apply, base, first, put, with, with_all};
-use raceday_core::{Phase, Race, RaceState};
+use raceday_core::{Category, Phase, Race, RaceState};
 use serde_json::json;
 
-/// The base race with another status and so many seconds later.
+/// Polls the base race with a status, `later_s` seconds after its first poll.
 fn next_status(state: &mut RaceState, status: &str, later_s: i64) -> (String, Phase) {
     apply(state, &with("/data/race/status", &format!("\"{status}\"")), FETCHED_US + later_s * SECOND);
     let race = state.race.as_ref().unwrap();
@@ -12,7 +12,7 @@ fn next_status(state: &mut RaceState, status: &str, later_s: i64) -> (String, Ph
 }
 
 #[test]
-fn the_status_is_the_tabs_word_and_the_phase_its_meaning() {
+fn the_status_is_the_tabs_word_and_the_phase_is_its_meaning() {
     let mut state = RaceState::default();
     let event = |later_s: i64| Some((FETCHED_US + later_s * SECOND) / 1_000 * 1_000);
     let first_event = Some((START_S - 1_800) * SECOND + 123_000);
@@ -24,7 +24,7 @@ fn the_status_is_the_tabs_word_and_the_phase_its_meaning() {
     assert_eq!(next_status(&mut state, "Interim", 600), ("Interim".to_owned(), Phase::InProgress));
     assert_eq!(next_status(&mut state, "Final", 700), ("Final".to_owned(), Phase::Finished));
     assert_eq!(state.race.as_ref().unwrap().finalized_us, event(700));
-    // Backwards: the TAB's word stands; when it was first final stays.
+    // Backwards: the TAB's word counts; the time of the first Final is kept.
     assert_eq!(next_status(&mut state, "Interim", 800), ("Interim".to_owned(), Phase::InProgress));
     assert_eq!(next_status(&mut state, "Final", 900), ("Final".to_owned(), Phase::Finished));
     assert_eq!(state.race.as_ref().unwrap().finalized_us, event(700));
@@ -46,7 +46,7 @@ fn an_abandoned_race_without_history_has_current_state_only() {
     let mut state = RaceState::default();
     apply(&mut state, &base().to_string(), FETCHED_US);
     let rows = apply(&mut state, &abandoned, FETCHED_US + SECOND);
-    assert_eq!(rows.history.entrant_id.len(), 3, "with history it goes on");
+    assert_eq!(rows.history.entrant_id.len(), 3, "with history, rows continue");
 
     let mut state = RaceState::default();
     apply(&mut state, &with("/data/money_tracker", "null"), FETCHED_US);
@@ -104,7 +104,7 @@ fn a_protest_is_the_races_own_flag() {
 }
 
 #[test]
-fn an_unknown_meeting_is_made_of_what_the_race_tells() {
+fn an_unknown_meeting_is_built_from_the_race() {
     let (state, _) = first(&with_all(&[
         ("/data/race/meeting_id", "\"meeting-2\""),
         ("/data/race/meeting_name", "null"),
@@ -113,14 +113,14 @@ fn an_unknown_meeting_is_made_of_what_the_race_tells() {
     ]));
     let meeting = state.meeting.unwrap();
     assert_eq!((meeting.meeting_id.as_str(), meeting.name, meeting.date), ("meeting-2", None, None));
-    assert_eq!(meeting.race_type, "harness");
+    assert_eq!(meeting.category, Category::Harness);
     let (state, rows) = first(&with("/data/race/meeting_id", "null"));
     assert_eq!((state.meeting, state.race.unwrap().meeting_id), (None, None));
-    assert_eq!(rows.history.entrant_id.len(), 3, "no meeting, but a race");
+    assert_eq!(rows.history.entrant_id.len(), 3, "no meeting, but the race has rows");
 }
 
 #[test]
-fn what_a_poll_does_not_say_of_the_meeting_stays_known() {
+fn meeting_data_that_a_poll_omits_is_kept() {
     let mut state = RaceState::default();
     apply(&mut state, &base().to_string(), FETCHED_US);
     let known = state.meeting.clone().unwrap();
@@ -129,7 +129,7 @@ fn what_a_poll_does_not_say_of_the_meeting_stays_known() {
     let silent: Vec<(&str, &str)> = silent.iter().map(|pointer| (pointer.as_str(), "null")).collect();
     apply(&mut state, &with_all(&silent), FETCHED_US + SECOND);
     assert_eq!(state.meeting.as_ref(), Some(&known));
-    // Another meeting is not known by what was known of the one before.
+    // Another meeting does not inherit the data of the previous one.
     apply(
         &mut state,
         &with_all(&[&silent[..], &[("/data/race/meeting_id", "\"meeting-2\"")]].concat()),

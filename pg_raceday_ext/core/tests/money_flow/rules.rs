@@ -1,4 +1,4 @@
-//! The rules of the money flow, each on a payload small enough to work out on paper.
+//! The rules of docs/money-flow.md, each on a payload small enough to check on paper.
 
 use crate::payload::{FETCHED_US, RACE, SECOND, START_S, apply, base, first, with, with_all, without};
 use crate::table;
@@ -6,7 +6,7 @@ use raceday_core::{Outcome, RaceState, payload_hash};
 use serde_json::json;
 
 #[test]
-fn a_first_poll_gives_a_row_a_runner() {
+fn a_first_poll_gives_one_row_per_runner() {
     let (state, rows) = first(&base().to_string());
     // 00:50:00 − 00:20:00.123 = 1799.877 s: 1799; 29.98 minutes: 30; bucket 25; not above 1800 s: 2m.
     assert_eq!(table::moment(rows.event_us), "00:20:00.123");
@@ -22,7 +22,7 @@ fn a_first_poll_gives_a_row_a_runner() {
     assert_eq!(history.place_pool_amount, [Some(70_623), Some(313_881), Some(0)]);
     assert_eq!(history.win_pool_percentage, [Some(1_800), Some(8_000), Some(0)]);
     assert_eq!(history.place_pool_percentage, [Some(1_800), Some(8_000), Some(0)]);
-    // First seen in bucket 25: no baseline, nothing before.
+    // First seen in bucket 25: there is no baseline and no earlier row.
     assert_eq!(history.incremental_win_amount, [Some(0); 3]);
     assert_eq!(history.incremental_place_amount, [Some(0); 3]);
     // 1/4.4 to 1/6.6 is 6.6 to 4.4, 60 % to 40 %: 549082.8 and 366055.2.
@@ -47,7 +47,7 @@ fn a_first_poll_gives_a_row_a_runner() {
     assert_eq!(state.results, None);
 }
 
-/// A poll of the base race: the win pool in cents, so many seconds before the start.
+/// Polls the base race at `seconds_to_start`, with the win pool in cents; gives b's amount and increment.
 fn poll(state: &mut RaceState, seconds_to_start: i64, win_cents: i64) -> (Option<i64>, Option<i64>) {
     let total = raceday_core::format_hundredths(win_cents);
     let payload = with_all(&[("/header/generated_time", "null"), ("/data/tote_pools/0/total", &total)]);
@@ -58,14 +58,18 @@ fn poll(state: &mut RaceState, seconds_to_start: i64, win_cents: i64) -> (Option
 }
 
 #[test]
-fn increments_count_from_the_bucket_before() {
+fn increments_count_from_the_previous_bucket() {
     let mut state = RaceState::default();
-    assert_eq!(poll(&mut state, 3_700, 1_000), (Some(800), Some(800)), "the baseline counts whole");
-    assert_eq!(poll(&mut state, 3_640, 1_250), (Some(1_000), Some(1_000)), "and so does its bucket");
+    assert_eq!(poll(&mut state, 3_700, 1_000), (Some(800), Some(800)), "the baseline counts in full");
+    assert_eq!(poll(&mut state, 3_640, 1_250), (Some(1_000), Some(1_000)), "and so does the rest of its bucket");
     assert_eq!(poll(&mut state, 3_580, 1_500), (Some(1_200), Some(200)), "55 from the last of 60");
-    assert_eq!(poll(&mut state, 3_400, 2_000), (Some(1_600), Some(600)), "the same bucket from the same");
+    assert_eq!(
+        poll(&mut state, 3_400, 2_000),
+        (Some(1_600), Some(600)),
+        "every poll of a bucket counts from the same row"
+    );
     assert_eq!(poll(&mut state, 3_200, 1_900), (Some(1_520), Some(-80)), "a falling pool is kept");
-    assert_eq!(poll(&mut state, -1, 2_500), (Some(2_000), Some(480)), "buckets left out do not matter");
+    assert_eq!(poll(&mut state, -1, 2_500), (Some(2_000), Some(480)), "skipped buckets do not matter");
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn a_falling_hold_is_counted() {
 }
 
 #[test]
-fn a_delayed_race_counts_no_money_twice() {
+fn a_delayed_race_does_not_count_money_twice() {
     let mut state = RaceState::default();
     let at = |seconds: i64| (START_S - seconds) * SECOND;
     let payload = |start: i64, total: &str| {
@@ -98,13 +102,13 @@ fn a_delayed_race_counts_no_money_twice() {
     let ten = apply(&mut state, &payload(START_S + 600, "40.00"), at(250));
     assert_eq!((ten.seconds_to_start, ten.time_interval), (850, 10));
     assert_eq!(ten.history.incremental_win_amount[1], Some(800));
-    // And back in bucket 5, from bucket 10: in all 800 + 800 + 800 + 800 + 400 = 3600.
+    // And back in bucket 5, from bucket 10: in total 800 + 800 + 800 + 800 + 400 = 3600.
     let again = apply(&mut state, &payload(START_S + 600, "45.00"), at(-100));
     assert_eq!((again.time_interval, again.history.incremental_win_amount[1]), (5, Some(400)));
 }
 
 #[test]
-fn the_first_bucket_is_a_baseline_from_55_minutes_on() {
+fn a_first_row_is_a_baseline_at_55_minutes_or_more() {
     for (seconds, increment) in [(7_200, 800), (3_600, 800), (3_300, 800), (3_299, 0), (60, 0), (-60, 0)] {
         assert_eq!(poll(&mut RaceState::default(), seconds, 1_000), (Some(800), Some(increment)), "{seconds} s");
     }
@@ -114,7 +118,7 @@ fn the_first_bucket_is_a_baseline_from_55_minutes_on() {
 fn amounts_round_half_away_from_zero() {
     // (hold %, win pool $, cents, hundredths of a per cent)
     for (hold, pool, amount, percentage) in [
-        ("50", "0.01", 1, 10_000), // .5 cents: 1, all of it
+        ("50", "0.01", 1, 10_000), // .5 cents: 1, the whole pool
         ("49.99", "0.01", 0, 0),   // .4999 cents
         ("10", "0.15", 2, 1_333),  // 1.5 cents: 2 of 15, 13.333 %
         ("10", "0.25", 3, 1_200),  // 2.5 cents: 3, not the even 2
@@ -143,24 +147,24 @@ fn an_empty_pool_has_no_percentages() {
 }
 
 #[test]
-fn tote_shares_need_tote_odds_of_all_that_run() {
+fn tote_shares_need_the_tote_odds_of_every_runner_not_scratched() {
     for missing in ["0", "null", "\"?\"", "-1"] {
         let (_, rows) = first(&with("/data/runners/1/odds/pool_win", missing));
         assert_eq!(rows.history.tote_win_percentage, [None; 3], "{missing}");
         assert_eq!(rows.history.tote_win_amount, [None; 3], "{missing}");
     }
-    // Scratched, it is not missed: a has the pool to itself.
+    // Once it is scratched, its odds are not needed: a has the whole pool.
     let (_, rows) =
         first(&with_all(&[("/data/runners/1/odds/pool_win", "0"), ("/data/runners/1/is_scratched", "true")]));
     assert_eq!(rows.history.tote_win_percentage, [Some(10_000), None, None]);
     assert_eq!(rows.history.tote_win_amount, [Some(915_138), None, None]);
-    // A scratched runner's old odds weigh nothing.
+    // A scratched runner's old odds do not count.
     let (_, rows) = first(&with("/data/runners/1/is_scratched", "true"));
     assert_eq!(rows.history.tote_win_percentage, [Some(10_000), None, None]);
 }
 
 #[test]
-fn odds_history_holds_changes_only() {
+fn odds_history_has_only_changes() {
     let mut state = RaceState::default();
     apply(&mut state, &base().to_string(), FETCHED_US);
     let changed =
@@ -177,7 +181,7 @@ fn odds_history_holds_changes_only() {
 }
 
 #[test]
-fn what_a_poll_does_not_say_is_not_wiped() {
+fn data_that_a_poll_omits_is_kept() {
     for (pointer, empty) in [
         ("/data/money_tracker", "null"),
         ("/data/money_tracker", "{}"),
@@ -220,7 +224,7 @@ fn without_pools_there_are_holds_but_no_amounts() {
     assert_eq!(rows.history.incremental_win_amount, [None; 3]);
     assert_eq!(rows.history.tote_win_percentage, [Some(6_000), Some(4_000), None]);
     assert_eq!(rows.history.tote_win_amount, [None; 3]);
-    assert_eq!(poll(&mut state, 3_200, 1_500), (Some(1_200), Some(400)), "from the last row that had an amount");
+    assert_eq!(poll(&mut state, 3_200, 1_500), (Some(1_200), Some(400)), "counted from the last row with an amount");
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn pools_are_read_by_product() {
 }
 
 #[test]
-fn quality_falls_by_what_is_missing() {
+fn quality_falls_for_each_thing_missing() {
     let holds = |sum: &str| format!(r#"[{{"entrant_id":"a","hold_percentage":{sum},"bet_percentage":0}}]"#);
     for (sum, quality) in [("94.99", 80), ("95", 100), ("100", 100), ("105", 100), ("105.01", 80)] {
         let (state, _) = first(&with("/data/money_tracker/entrants", &holds(sum)));
@@ -259,13 +263,13 @@ fn quality_falls_by_what_is_missing() {
 }
 
 #[test]
-fn the_vendors_time_counts_when_it_is_near() {
+fn the_vendors_time_counts_if_it_is_near() {
     for (generated, event) in [
         ("\"2025-07-17T00:15:01.5Z\"", "00:15:01.500"), // 5 minutes before, to the microsecond
         ("\"2025-07-17T00:15:01.499999Z\"", "00:20:01.500"), // longer
         ("\"2025-07-17T00:21:01.5Z\"", "00:21:01.500"), // 1 minute after
         ("\"2025-07-17T00:21:01.500001Z\"", "00:20:01.500"), // longer
-        ("\"2025-07-17T12:20:00.9999+12:00\"", "00:20:00.999"), // cut, not rounded
+        ("\"2025-07-17T12:20:00.9999+12:00\"", "00:20:00.999"), // truncated, not rounded
         ("null", "00:20:01.500"),
     ] {
         let (_, rows) = first(&with("/header/generated_time", generated));
@@ -280,7 +284,7 @@ fn the_vendors_time_counts_when_it_is_near() {
 }
 
 #[test]
-fn the_same_payload_again_says_nothing_new() {
+fn a_repeated_payload_is_reported_as_unchanged() {
     let mut state = RaceState::default();
     let payload = base().to_string();
     let hash = payload_hash(&payload);
@@ -289,13 +293,13 @@ fn the_same_payload_again_says_nothing_new() {
     assert_eq!(state.apply(RACE, &payload, hash, FETCHED_US + 15 * SECOND), Ok(Outcome::Unchanged));
     expected.progress.as_mut().unwrap().processed_through_us = FETCHED_US + 15 * SECOND;
     assert_eq!(state, expected);
-    // Six minutes on, the vendor's time is not believed any more: it speaks of another moment.
+    // Six minutes later, the vendor's time is no longer trusted: the payload describes another moment.
     let rows = apply(&mut state, &payload, FETCHED_US + 360 * SECOND);
     assert_eq!(rows.event_us, (FETCHED_US + 360 * SECOND) / 1_000 * 1_000);
 }
 
 #[test]
-fn a_start_that_moves_moves_the_buckets() {
+fn a_moved_start_moves_the_buckets() {
     let mut state = RaceState::default();
     apply(&mut state, &base().to_string(), FETCHED_US);
     let rows =
@@ -305,7 +309,7 @@ fn a_start_that_moves_moves_the_buckets() {
 }
 
 #[test]
-fn a_runner_that_runs_after_all_was_not_scratched_at_any_time() {
+fn a_withdrawn_scratching_clears_its_time() {
     let scratched =
         with_all(&[("/data/runners/0/is_scratched", "true"), ("/data/runners/0/scratch_time", "1767312000")]);
     let mut state = RaceState::default();
@@ -315,7 +319,7 @@ fn a_runner_that_runs_after_all_was_not_scratched_at_any_time() {
     let silent = with_all(&[("/data/runners/0/is_scratched", "null"), ("/data/runners/0/scratch_time", "null")]);
     apply(&mut state, &silent, FETCHED_US + SECOND);
     let runner = &state.entrants["a"].entrant;
-    assert_eq!((runner.is_scratched, runner.scratched_us), (true, at), "what a poll does not say stays");
+    assert_eq!((runner.is_scratched, runner.scratched_us), (true, at), "an omitted scratching is kept");
     let runs = with_all(&[("/data/runners/0/is_scratched", "false"), ("/data/runners/0/scratch_time", "0")]);
     apply(&mut state, &runs, FETCHED_US + 2 * SECOND);
     let runner = &state.entrants["a"].entrant;

@@ -1,6 +1,7 @@
-//! A real answer of the vendor, where it is at hand; it is not part of this repository.
+//! A real response of the vendor, if it is beside the repository; it is not part of it. `fixture.rs` checks the same on a recorded
+//! race of our own.
 
-use raceday_core::{Event, Outcome, Phase, RaceState, payload_hash};
+use raceday_core::{Category, Event, Outcome, Phase, RaceState, payload_hash};
 use std::path::Path;
 
 /// `data.race.event_id` of the sample.
@@ -10,16 +11,16 @@ const RUNNER_1: &str = "61181b8c-a540-43a8-900c-83ebe680e218";
 const FETCHED_US: i64 = 1_752_751_020_000_000;
 
 #[test]
-fn a_real_final_race_comes_out_as_worked_out_on_paper() {
+fn a_real_final_race_matches_the_figures_worked_out_on_paper() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/nztab/samples/event.json");
     let Ok(payload) = std::fs::read_to_string(&path) else {
-        println!("NOT RUN: the vendor's sample is not at hand ({})", path.display());
+        println!("NOT RUN: the vendor's sample is not beside the repository ({})", path.display());
         return;
     };
     assert_eq!(Event::race_id(&payload).as_deref(), Some(RACE));
     let mut state = RaceState::default();
     let Ok(Outcome::Processed(rows)) = state.apply(RACE, &payload, payload_hash(&payload), FETCHED_US) else {
-        panic!("the sample is not processed");
+        panic!("the sample was not processed");
     };
     assert_eq!(rows.report.line().as_deref(), Some("hold of unknown runners: 8.00 %"));
     assert_eq!(rows.report.hold_sum, Some(10_100));
@@ -37,7 +38,7 @@ fn a_real_final_race_comes_out_as_worked_out_on_paper() {
     assert_eq!(history.win_pool_amount[at], Some(164_725));
     assert_eq!(history.place_pool_amount[at], Some(70_623));
     assert_eq!((history.win_pool_percentage[at], history.place_pool_percentage[at]), (Some(1_800), Some(1_800)));
-    // The first row, long after bucket 55: nothing to count from.
+    // The first row, long after bucket 55: there is nothing to count from.
     assert_eq!((history.incremental_win_amount[at], history.incremental_place_amount[at]), (Some(0), Some(0)));
     // 1/4.4 = .2272727 of 1/4.4 + 1/6.6 + 1/9.9 + 1/4.8 + 1/3.8 + 1/6.6 + 1/15.6 + 1/35.4 =
     // .2272727 + .1515152 + .1010101 + .2083333 + .2631579 + .1515152 + .0641026 + .0282486 = 1.1951556:
@@ -59,7 +60,7 @@ fn a_real_final_race_comes_out_as_worked_out_on_paper() {
 fn check_state(state: &RaceState) {
     let race = state.race.as_ref().unwrap();
     assert_eq!((race.status.as_str(), race.phase), ("Final", Phase::Finished));
-    assert_eq!((race.race_number, race.distance, race.kind.as_str()), (Some(1), Some(1_700), "T"));
+    assert_eq!((race.race_number, race.distance, race.category), (Some(1), Some(1_700), Category::Thoroughbred));
     assert_eq!((race.start_us, race.actual_start_us), (1_752_713_400_000_000, Some(1_752_713_566_000_000)));
     assert_eq!(state.meeting.as_ref().unwrap().date.as_deref(), Some("2025-07-17"));
 

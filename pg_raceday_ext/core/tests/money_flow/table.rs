@@ -8,7 +8,7 @@ pub fn money(value: Option<i64>) -> String {
     value.map_or_else(|| "-".to_owned(), format_hundredths)
 }
 
-/// A number as it is; `-` for none.
+/// A number; `-` for none.
 pub fn number(value: Option<i64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
@@ -22,7 +22,7 @@ pub fn moment(us: i64) -> String {
     chrono::DateTime::from_timestamp_micros(us).unwrap().format("%H:%M:%S%.3f").to_string()
 }
 
-/// The head of [`history_row`].
+/// The header of [`history_row`].
 pub fn history_head() -> String {
     format!(
         "{:>12} {:>6} {:>4} {:>4} {:>4} | {:>6} {:>6} | {:>9} {:>6} {:>8} | {:>9} {:>6} {:>8} | {:>6} {:>9} | odds",
@@ -86,7 +86,7 @@ pub fn state(state: &RaceState) -> String {
         text(meeting.name.as_deref()),
         text(meeting.country.as_deref()),
         text(meeting.state.as_deref()),
-        meeting.race_type,
+        meeting.category.race_type(),
         text(meeting.date.as_deref()),
     );
     let race = state.race.as_ref().unwrap();
@@ -95,7 +95,7 @@ pub fn state(state: &RaceState) -> String {
         "race    {} of {} | {} {} m | {} ({}) | start {} actual {} | {} {} | protest {}",
         number(race.race_number),
         text(race.meeting_id.as_deref()),
-        race.kind,
+        race.category.letter(),
         number(race.distance),
         race.status,
         race.phase.as_str(),

@@ -1,15 +1,14 @@
-//! Reading a day's meetings list.
+//! A day's meetings list: the meetings and races that are to be followed.
 
+use crate::json::{self, Leaf, Lenient, Object, Objects, from_object};
+use crate::meeting::Category;
+use crate::payload::PayloadError;
+use crate::race::Phase;
+use crate::report::Report;
+use crate::{text, time};
 use serde::{Deserialize, Deserializer};
 
-use crate::event::{PayloadError, rows};
-use crate::facts::capitalise;
-use crate::json::{self, Leaf, Lenient, Object, Objects, from_object};
-use crate::report::Report;
-use crate::state::Phase;
-use crate::time;
-
-/// A day's meetings and their races, as far as they are followed.
+/// The meetings of a day that are followed, and their races.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct MeetingsList {
     /// Meetings in order of `meeting_id`.
@@ -20,7 +19,7 @@ pub struct MeetingsList {
     pub report: Report,
 }
 
-/// A meeting of the list.
+/// A meeting in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ListedMeeting {
@@ -28,8 +27,7 @@ pub struct ListedMeeting {
     pub name: Option<String>,
     pub country: Option<String>,
     pub state: Option<String>,
-    /// `thoroughbred` or `harness`.
-    pub race_type: &'static str,
+    pub category: Category,
     /// New Zealand day, `YYYY-MM-DD`.
     pub date: String,
     pub track_condition: Option<String>,
@@ -37,7 +35,7 @@ pub struct ListedMeeting {
     pub tote_status: Option<String>,
 }
 
-/// A race of the list.
+/// A race in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ListedRace {
@@ -51,99 +49,79 @@ pub struct ListedRace {
     pub distance: Option<i64>,
     pub track_condition: Option<String>,
     pub weather: Option<String>,
-    /// `T` or `H`.
-    pub kind: &'static str,
+    pub category: Category,
 }
 
-#[derive(Debug, Default)]
-struct RawDocument<'a> {
-    data: Object<RawData<'a>>,
+from_object! {
+    struct RawDocument<'a> {
+        data: Object<RawData<'a>>,
+    }
 }
-from_object!(RawDocument { data: b"data" });
 
-#[derive(Debug, Default)]
-struct RawData<'a> {
-    meetings: Named<Objects<RawMeeting<'a>>>,
+from_object! {
+    struct RawData<'a> {
+        meetings: Present<Objects<RawMeeting<'a>>>,
+    }
 }
-from_object!(RawData { meetings: b"meetings" });
 
-/// A value whose key is there, be it null; `None` when the key is absent.
+/// The value of a key that is present, even if it is null; `None` if the key is absent.
 #[derive(Debug)]
-struct Named<T>(Option<T>);
+struct Present<T>(Option<T>);
 
-impl<T> Default for Named<T> {
+impl<T> Default for Present<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Present<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(|value| Self(Some(value)))
     }
 }
 
-#[derive(Debug, Default)]
-struct RawMeeting<'a> {
-    meeting: Leaf<'a>,
-    name: Leaf<'a>,
-    date: Leaf<'a>,
-    category: Leaf<'a>,
-    country: Leaf<'a>,
-    state: Leaf<'a>,
-    track_condition: Leaf<'a>,
-    tote_status: Leaf<'a>,
-    races: Objects<RawRace<'a>>,
+from_object! {
+    struct RawMeeting<'a> {
+        meeting: Leaf<'a>,
+        name: Leaf<'a>,
+        date: Leaf<'a>,
+        category: Leaf<'a>,
+        country: Leaf<'a>,
+        state: Leaf<'a>,
+        track_condition: Leaf<'a>,
+        tote_status: Leaf<'a>,
+        races: Objects<RawRace<'a>>,
+    }
 }
-from_object!(RawMeeting {
-    meeting: b"meeting",
-    name: b"name",
-    date: b"date",
-    category: b"category",
-    country: b"country",
-    state: b"state",
-    track_condition: b"track_condition",
-    tote_status: b"tote_status",
-    races: b"races",
-});
 
-#[derive(Debug, Default)]
-struct RawRace<'a> {
-    id: Leaf<'a>,
-    race_number: Leaf<'a>,
-    name: Leaf<'a>,
-    start_time: Leaf<'a>,
-    status: Leaf<'a>,
-    distance: Leaf<'a>,
-    track_condition: Leaf<'a>,
-    weather: Leaf<'a>,
+from_object! {
+    struct RawRace<'a> {
+        id: Leaf<'a>,
+        race_number: Leaf<'a>,
+        name: Leaf<'a>,
+        start_time: Leaf<'a>,
+        status: Leaf<'a>,
+        distance: Leaf<'a>,
+        track_condition: Leaf<'a>,
+        weather: Leaf<'a>,
+    }
 }
-from_object!(RawRace {
-    id: b"id",
-    race_number: b"race_number",
-    name: b"name",
-    start_time: b"start_time",
-    status: b"status",
-    distance: b"distance",
-    track_condition: b"track_condition",
-    weather: b"weather",
-});
 
 impl MeetingsList {
-    /// Reads a meetings list, keeping the meetings in `countries` and of `categories` (`T`, `H`). A meeting or race that cannot
-    /// be used costs itself; only a payload that is no meetings list at all fails.
+    /// Reads a meetings list, keeping the meetings in `countries` and of `categories` (`T`, `H`). An unusable meeting or race is
+    /// left out and reported; only a payload that is not a meetings list fails.
     pub fn parse(payload: &str, countries: &[String], categories: &[String]) -> Result<Self, PayloadError> {
         let document = json::document(payload).map_err(|error| PayloadError::NotJson(error.to_string()))?;
         let Lenient::Good(RawDocument { data: Object(Lenient::Good(data)) }) = document else {
             return Err(PayloadError::NoMeetings);
         };
         let mut list = Self::default();
-        // The vendor's schema requires the key and lets it be null, which is how its language writes a list of nothing.
+        // The vendor's schema requires the key but allows null, which is how its language writes an empty list.
         let meetings = match data.meetings.0 {
             None | Some(Objects(Lenient::Bad)) => return Err(PayloadError::NoMeetings),
             Some(meetings) => meetings,
         };
-        for raw in rows(meetings, "meetings", &mut list.report).unwrap_or_default() {
+        for raw in list.report.rows(meetings, "meetings").unwrap_or_default() {
             list.read_meeting(raw, countries, categories);
         }
         list.meetings.sort_by(|a, b| a.meeting_id.cmp(&b.meeting_id));
@@ -155,14 +133,10 @@ impl MeetingsList {
 
     fn read_meeting(&mut self, raw: RawMeeting, countries: &[String], categories: &[String]) {
         let report = &mut self.report;
-        let category = report.text(raw.category, "meetings[].category");
+        let letter = report.text(raw.category, "meetings[].category");
         let country = report.text(raw.country, "meetings[].country").map(String::from);
-        let kind = match category.as_deref() {
-            Some("T") => "T",
-            Some("H") => "H",
-            _ => return,
-        };
-        if !categories.iter().any(|wanted| wanted == kind)
+        let Some(category) = letter.as_deref().and_then(Category::from_letter) else { return };
+        if !categories.iter().any(|wanted| wanted == category.letter())
             || !country.as_ref().is_some_and(|country| countries.contains(country))
         {
             return;
@@ -173,18 +147,18 @@ impl MeetingsList {
             report.bad("meetings[]");
             return;
         };
-        let races = rows(raw.races, "meetings[].races", report).unwrap_or_default();
+        let races = report.rows(raw.races, "meetings[].races").unwrap_or_default();
         let meeting_id = meeting_id.into_owned();
         let first_race = self.races.len();
         for race in races {
-            self.read_race(&race, &meeting_id, kind);
+            self.read_race(&race, &meeting_id, category);
         }
         let report = &mut self.report;
         self.meetings.push(ListedMeeting {
             name: report.text(raw.name, "meetings[].name").map(String::from),
             country,
             state: report.text(raw.state, "meetings[].state").map(String::from),
-            race_type: if kind == "T" { "thoroughbred" } else { "harness" },
+            category,
             date,
             track_condition: report.text(raw.track_condition, "meetings[].track_condition").map(String::from),
             weather: self.races[first_race..].iter().find_map(|race| race.weather.clone()),
@@ -193,7 +167,7 @@ impl MeetingsList {
         });
     }
 
-    fn read_race(&mut self, raw: &RawRace, meeting_id: &str, kind: &'static str) {
+    fn read_race(&mut self, raw: &RawRace, meeting_id: &str, category: Category) {
         let report = &mut self.report;
         let (Some(race_id), Some(start_us)) = (
             report.id(raw.id, "meetings[].races[].id"),
@@ -204,24 +178,24 @@ impl MeetingsList {
         };
         let status = report
             .text(raw.status, "meetings[].races[].status")
-            .map_or_else(|| "Open".to_owned(), |word| capitalise(&word));
+            .map_or_else(|| "Open".to_owned(), |word| text::capitalise(&word));
         self.races.push(ListedRace {
             race_id: race_id.into_owned(),
             meeting_id: meeting_id.to_owned(),
             name: report.text(raw.name, "meetings[].races[].name").map(String::from),
-            race_number: report.integer(raw.race_number, "meetings[].races[].race_number", 0..=i64::from(i32::MAX)),
+            race_number: report.count(raw.race_number, "meetings[].races[].race_number"),
             start_us,
             phase: Phase::of_status(&status).unwrap_or_default(),
             status,
-            distance: report.integer(raw.distance, "meetings[].races[].distance", 0..=i64::from(i32::MAX)),
+            distance: report.count(raw.distance, "meetings[].races[].distance"),
             track_condition: report.text(raw.track_condition, "meetings[].races[].track_condition").map(String::from),
             weather: report.text(raw.weather, "meetings[].races[].weather").map(String::from),
-            kind,
+            category,
         });
     }
 }
 
-/// The date that a time text begins with.
+/// The date at the beginning of a time.
 fn day(json: &str) -> Option<String> {
     json.trim_matches('"').get(..10).filter(|date| time::is_day(date)).map(str::to_owned)
 }
