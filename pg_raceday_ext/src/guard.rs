@@ -88,7 +88,7 @@ fn caught(error: CaughtError) -> Caught {
     ) {
         error.rethrow();
     }
-    // Of a check violation's fields this is the only one that tells a missing partition from a constraint and is never translated.
+    // The only field that separates a missing partition from a violated constraint and is never translated.
     let is_partition_missing =
         code == PgSqlErrorCode::ERRCODE_CHECK_VIOLATION && report.function_name() == Some("ExecFindPartition");
     Caught { message: report.message().to_owned(), code, is_partition_missing, is_panic }

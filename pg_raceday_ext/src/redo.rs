@@ -1,4 +1,4 @@
-//! A race redone from its staged payloads: after one that came late, or because a DBA asks.
+//! Redoing a race from its staged payloads: after one that came late, or at a DBA's request.
 
 use crate::apply::apply_staged;
 use crate::call::{Call, PayloadsGone};
@@ -136,7 +136,7 @@ fn keep_listed(state: &mut RaceState, before: &Loaded) {
     race.weather = race.weather.take().or_else(|| known.weather.clone());
 }
 
-/// Without a moment, in every partition: rows that lie where race_progress knows of none go too.
+/// Deletes the history from a moment on. Without one, deletes it in every partition, including where race_progress shows none.
 fn delete_history(race_id: &str, before: &Loaded, from_us: Option<i64>) {
     let span = from_us.zip(before.state.progress.as_ref()).map(|(polled_from_us, progress)| Span {
         polled_from_us,

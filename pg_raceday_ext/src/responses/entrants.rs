@@ -38,7 +38,7 @@ fn rows_statement(table: &str, fields: &[Field], condition: &str) -> Statement {
 }
 
 /// A JSON array of a race's runners: the object given for each, with `odds_history` and `money_flow_history` added, newest first.
-/// The bounds are those of the race's history; without them there is none.
+/// The bounds are those of the race's history; without them the lists are empty.
 #[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::needless_pass_by_value)] // Arguments come by value.

@@ -1,4 +1,4 @@
-//! Rows visited one by one where they lie, without a copy.
+//! Rows visited one by one in place, without a copy.
 
 use crate::plan::{Plan, Statement};
 use pgrx::pg_sys;

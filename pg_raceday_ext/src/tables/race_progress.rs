@@ -108,16 +108,16 @@ static WRITE: Plan = Plan::built(write_statement);
 pub fn write_statement() -> Statement {
     let Table { name, alias, key, columns } = TABLE;
     let (ids, first_array) = (2 + columns.len(), 3 + columns.len());
-    let keys = |sql: String| vec![sql];
-    let all_names = [keys(key.to_owned()), names(columns), keys("entrant_ids".to_owned()), names(RUNNERS)].concat();
+    let one = |sql: String| vec![sql];
+    let all_names = [one(key.to_owned()), names(columns), one("entrant_ids".to_owned()), names(RUNNERS)].concat();
     let values = [
-        keys("$1".to_owned()),
+        one("$1".to_owned()),
         inserted(columns, 2, Values::Scalar),
-        keys(format!("${ids}")),
+        one(format!("${ids}")),
         inserted(RUNNERS, first_array, Values::Scalar),
     ];
     let updated =
-        [TABLE.updates(2), keys("entrant_ids = excluded.entrant_ids".to_owned()), updates(RUNNERS, alias, first_array)];
+        [TABLE.updates(2), one("entrant_ids = excluded.entrant_ids".to_owned()), updates(RUNNERS, alias, first_array)];
     let sql = format!(
         "insert into raceday.{name} as {alias} ({})\nvalues ({})\non conflict ({key}) do update\nset {}",
         list(&all_names),
@@ -132,7 +132,7 @@ pub fn write_statement() -> Statement {
 pub fn write(race_id: &str, state: &RaceState, rows_created_us: i64) {
     let Some(progress) = state.progress.clone() else { return };
     let row = ProgressRow { progress, rows_created_us };
-    let ids: Vec<&str> = state.entrants.keys().map(String::as_str).collect();
+    let ids: Vec<&str> = state.entrants.one().map(String::as_str).collect();
     let runners: Vec<&EntrantState> = state.entrants.values().collect();
     let args: Vec<_> = [arg(race_id)]
         .into_iter()

@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         row
     }
 
-    /// Whether a joined row is there, selected by [`optional`], and its columns.
+    /// The columns of a joined row selected by [`optional`]; `None` when there is no row.
     pub fn optional<R: Default>(&mut self, columns: &[Column<R>]) -> Option<R> {
         let is_there = self.value().unwrap_or(false);
         let row = self.row(columns);

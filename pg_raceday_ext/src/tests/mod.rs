@@ -23,7 +23,7 @@ pub const RACE: &str = "race-1";
 /// Applies the migrations and functions to the test's database, within the test's transaction.
 pub fn migrate() {
     let mut migrations = sql_files("migrations");
-    // V10 comes after V9.
+    // By number: V10 comes after V9.
     migrations.sort_by_key(|(name, _)| name[1..].split("__").next().and_then(|number| number.parse::<u32>().ok()));
     for (_, sql) in migrations {
         // The test framework has created the extension.
