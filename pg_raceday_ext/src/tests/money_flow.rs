@@ -136,6 +136,31 @@ mod tests {
         assert_eq!(text("select status from raceday.meetings").as_deref(), Some("cancelled"));
     }
 
+    #[pg_test]
+    fn a_recorded_race_gives_the_figures_worked_out_on_paper() {
+        migrate();
+        let race_id = "26d24357-1d7a-42f9-be26-549cd91f0681";
+        stage(race_id, 0, include_str!("../../../tests/fixtures/race/final.json"));
+        assert_eq!(process(race_id), "ok");
+        // Runner 6: hold 10 + 1 + 3 + 6 + 2 = 22 %, bets 8 + 1 + 3 + 5 + 2 = 19 %. Of 16841.58 $ 3705.1476 $, of 6033.38 $ 1327.3436 $.
+        // Its tote share: 1/3.1 = .3225806 of 1/7.6 + 1/3.8 + 1/63.5 + 1/14.8 + 1/78.5 + 1/3.1 + 1/7.9 + 1/27.9 + 1/6 + 1/17.5 =
+        // 1.1996060: 26.8905 %, 4528.793 $.
+        let row = text(
+            "select format('%s', (h.hold_percentage, h.bet_percentage, h.win_pool_amount, h.place_pool_amount, h.tote_win_percentage, h.tote_win_amount))
+             from raceday.money_flow_history h join raceday.entrants e using (entrant_id) where e.runner_number = 6",
+        );
+        assert_eq!(row.as_deref(), Some("(22.00,19.00,370515,132734,26.89,452879)"));
+        assert_eq!(
+            text("select format('%s %s', data_quality_score, extracted_pools) from raceday.race_pools").as_deref(),
+            Some("100 6")
+        );
+        assert_eq!(
+            text("select results_data #>> '{0,name}' from raceday.race_results").as_deref(),
+            Some("Indigo Cricket")
+        );
+        assert_eq!(number("select jsonb_array_length(dividends_data) from raceday.race_results"), 16);
+    }
+
     const VENDORS_SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/nztab/samples/event.json");
 
     /// Runs in the test program, whose output is shown; the test itself runs in the server.

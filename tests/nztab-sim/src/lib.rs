@@ -29,6 +29,7 @@ pub mod odds;
 pub mod plan;
 pub mod query;
 pub mod race;
+pub mod record;
 pub mod runner;
 pub mod server;
 pub mod simulator;

@@ -1,12 +1,13 @@
 //! The simulator as a program.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
-use nztab_sim::{Config, Faults, Simulator, day};
+use nztab_sim::{Config, Faults, Simulator, day, record};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -24,7 +25,30 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API; the first line on stdout is its URL.
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Record one race of a day, with the day's meetings list, into a directory: exact response bodies and index.json.
+    Record(Record),
+}
+
+#[derive(Args)]
+struct Record {
+    /// Directory to write to.
+    directory: PathBuf,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// New Zealand day.
+    #[arg(long, default_value = "2025-11-23")]
+    date: NaiveDate,
+}
+
+impl Record {
+    fn run(&self) -> anyhow::Result<()> {
+        let responses = record::record(&Simulator::with(self.seed), self.date)
+            .context("no race of this day has an insider and a late scratching and starts on time; try another day")?;
+        record::write(&responses, &self.directory)
+            .with_context(|| format!("cannot write the recording to {}", self.directory.display()))
+    }
 }
 
 #[derive(Args)]
@@ -86,7 +110,13 @@ impl Serve {
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let Command::Serve(serve) = Cli::parse().command;
+    match Cli::parse().command {
+        Command::Serve(serve) => run(&serve).await,
+        Command::Record(record) => record.run(),
+    }
+}
+
+async fn run(serve: &Serve) -> anyhow::Result<()> {
     let address = (serve.host.as_str(), serve.port);
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("cannot listen on {}:{}", serve.host, serve.port))?;

@@ -1,27 +1,24 @@
-//! Every field path of the vendor's answers is in the simulated ones, with the same JSON types.
+//! Every field path of the vendor's responses is in the simulated ones, with the same JSON types.
+//!
+//! The vendor's paths and types are in `shapes/`, one line per path. Where the vendor's samples are beside the repository, the
+//! files are compared with them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use nztab_sim::query::{ListQuery, MeetingsQuery};
 use nztab_sim::{Simulator, Switches, day};
 use serde_json::Value;
 
-type Shape = BTreeMap<String, BTreeSet<&'static str>>;
+type Shape = BTreeMap<String, BTreeSet<String>>;
 
-fn samples() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/nztab/samples")
-}
-
-/// A real answer, when the samples are at hand.
-fn sample(name: &str) -> Option<Value> {
-    let path = samples().join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("no sample at ../shared/nztab/samples/{name}: not compared");
-        return None;
-    };
-    Some(serde_json::from_str(&text).expect("a sample is JSON"))
+/// The vendor's shape of a response, from `shapes/`.
+fn vendors(name: &str) -> Shape {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes").join(name).with_extension("txt");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let shape = text.lines().map(|line| line.split_once(' ').expect("a path and its types"));
+    shape.map(|(path, kinds)| (path.to_owned(), kinds.split(' ').map(str::to_owned).collect())).collect()
 }
 
 fn shape(value: &Value) -> Shape {
@@ -39,10 +36,10 @@ fn walk(value: &Value, path: &str, shape: &mut Shape) {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    shape.entry(path.to_owned()).or_default().insert(kind);
+    shape.entry(path.to_owned()).or_default().insert(kind.to_owned());
     match value {
         Value::Array(items) => items.iter().for_each(|item| walk(item, &format!("{path}[]"), shape)),
-        // Keyed by date: any date will do.
+        // Keyed by date: any date matches.
         Value::Object(fields) if path.ends_with(".runner_change") => {
             fields.values().for_each(|field| walk(field, &format!("{path}.<date>"), shape));
         }
@@ -52,18 +49,18 @@ fn walk(value: &Value, path: &str, shape: &mut Shape) {
 }
 
 #[track_caller]
-fn assert_covers(simulated: &Value, real: &Value) {
-    let (simulated, real) = (shape(simulated), shape(real));
-    assert!(real.len() > 20, "the walk found {} paths", real.len());
+fn assert_covers(simulated: &Value, vendors: &Shape) {
+    let simulated = shape(simulated);
+    assert!(vendors.len() > 20, "{} paths", vendors.len());
     let nothing = BTreeSet::new();
-    let missing: Vec<String> = real
+    let missing: Vec<String> = vendors
         .iter()
         .flat_map(|(path, kinds)| {
-            let there = simulated.get(path).unwrap_or(&nothing);
-            kinds.difference(there).map(move |kind| format!("{path}: {kind} (simulated: {there:?})"))
+            let found = simulated.get(path).unwrap_or(&nothing);
+            kinds.difference(found).map(move |kind| format!("{path}: {kind} (simulated: {found:?})"))
         })
         .collect();
-    assert!(missing.is_empty(), "{} of {} paths missing:\n{}", missing.len(), real.len(), missing.join("\n"));
+    assert!(missing.is_empty(), "{} of {} paths missing:\n{}", missing.len(), vendors.len(), missing.join("\n"));
 }
 
 fn date() -> NaiveDate {
@@ -75,7 +72,7 @@ fn end_of_day() -> DateTime<Utc> {
 }
 
 fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect("simulated answers are JSON")
+    serde_json::from_str(text).expect("a response is JSON")
 }
 
 /// The first race of a day's first New Zealand thoroughbred meeting, run and paid.
@@ -89,39 +86,49 @@ fn final_event(simulator: &Simulator) -> Value {
 
 #[test]
 fn an_event_has_every_field_of_a_real_one() {
-    let Some(real) = sample("event.json") else { return };
-    assert_covers(&final_event(&Simulator::with(42)), &real);
+    assert_covers(&final_event(&Simulator::with(42)), &vendors("event"));
 }
 
 #[test]
 fn a_list_of_meetings_has_every_field_of_a_real_one() {
-    let Some(real) = sample("meetings.json") else { return };
     let simulator = Simulator::with(42);
-    // In the middle of the afternoon, when every status is to be seen.
+    // Late in the day, when races of every status are listed.
     let simulated = json(&simulator.meetings(&MeetingsQuery::day(date()), end_of_day() - chrono::TimeDelta::hours(1)));
-    assert_covers(&simulated, &real);
+    assert_covers(&simulated, &vendors("meetings"));
 }
 
 #[test]
 fn a_meeting_has_every_field_of_a_real_one() {
-    let Some(real) = sample("meeting.json") else { return };
     let simulator = Simulator::with(42);
     let meetings = simulator.meetings_between(date(), date());
     let meeting = meetings.iter().find(|meeting| meeting.country == "AUS").unwrap();
-    assert_covers(&json(&simulator.meeting(&meeting.id, end_of_day()).unwrap()), &real);
+    assert_covers(&json(&simulator.meeting(&meeting.id, end_of_day()).unwrap()), &vendors("meeting"));
 }
 
 #[test]
 fn a_list_of_races_has_every_field_of_a_real_one() {
-    let Some(real) = sample("list.json") else { return };
     let pairs = [("date_from", "2025-11-23"), ("date_to", "2025-11-23")];
     let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let query = ListQuery::parse(&pairs, "").unwrap();
-    assert_covers(&json(&Simulator::with(42).list(&query, end_of_day())), &real);
+    assert_covers(&json(&Simulator::with(42).list(&query, end_of_day())), &vendors("list"));
 }
 
 #[test]
-fn an_event_weighs_what_a_real_one_does_whatever_its_field() {
+fn the_shapes_are_those_of_the_vendors_samples() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/nztab/samples");
+    if !samples.exists() {
+        println!("NOT RUN: the vendor's samples are not beside the repository ({})", samples.display());
+        return;
+    }
+    for name in ["event", "meetings", "meeting", "list"] {
+        let sample =
+            std::fs::read_to_string(samples.join(name).with_extension("json")).expect("the sample is readable");
+        assert_eq!(shape(&json(&sample)), vendors(name), "{name}");
+    }
+}
+
+#[test]
+fn an_event_is_as_large_as_a_real_one_whatever_its_field() {
     let simulator = Simulator::with(42);
     let mut fields = BTreeSet::new();
     for meeting in simulator.meetings_between(date(), date()) {
@@ -141,7 +148,7 @@ fn an_event_weighs_what_a_real_one_does_whatever_its_field() {
 }
 
 #[test]
-fn numbers_are_written_as_the_vendor_does() {
+fn numbers_are_written_as_the_vendor_writes_them() {
     let event = Simulator::with(42).event(&Simulator::with(42).bench_race_id(7), end_of_day()).unwrap();
     assert!(!event.contains(".0,") && !event.contains(".0}"), "whole numbers have no decimals");
     let total = json(&event)["data"]["tote_pools"][0]["total"].to_string();

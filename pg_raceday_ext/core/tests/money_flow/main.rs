@@ -3,6 +3,7 @@
 mod bad_input;
 mod checks;
 mod corpus;
+mod fixture;
 mod golden;
 mod hostile;
 mod lists;
@@ -14,7 +15,7 @@ mod rules;
 mod sample;
 mod table;
 
-/// So many cases a property, or as many as `PROPTEST_CASES` says.
+/// `cases` cases per property, or `PROPTEST_CASES` if set.
 fn cases(cases: u32) -> proptest::test_runner::Config {
     let config = proptest::test_runner::Config::default();
     if std::env::var_os("PROPTEST_CASES").is_some() {
