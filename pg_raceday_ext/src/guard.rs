@@ -1,56 +1,55 @@
-//! What keeps a call whole: one call a race at a time, and errors that undo a part of it instead of ending it.
+//! What keeps a call whole: one call per race at a time, and errors that undo a part of it instead of ending it.
 
+use crate::value::arg;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, Spi};
 use std::panic::AssertUnwindSafe;
 
-use crate::plan::arg;
-
-/// Waits until no other call is at the race; held to the end of the transaction.
+/// Takes the race's lock, after any other call; held until the end of the transaction.
 pub fn lock(race_id: &str) {
     // SAFETY: the function takes one bigint and returns nothing.
     unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_xact_lock_int8, &[lock_key(race_id)]) };
 }
 
-/// Takes the race if no other call is at it.
+/// Takes the race's lock unless another call holds it.
 pub fn try_lock(race_id: &str) -> bool {
     // SAFETY: the function takes one bigint and returns a boolean.
     unsafe { pgrx::direct_function_call(pg_sys::pg_try_advisory_xact_lock_int8, &[lock_key(race_id)]) }.unwrap_or(false)
 }
 
-/// The advisory lock of a race. Two races of one key would only wait for each other.
+/// The advisory lock of a race. Two races with the same key would only wait for each other.
 fn lock_key(race_id: &str) -> Option<pg_sys::Datum> {
     arg(raceday_core::payload_hash(race_id))
 }
 
-/// An error that was caught; what led to it is undone.
+/// An error that was caught; the work that raised it is undone.
 #[derive(Debug)]
 pub struct Caught {
     /// PostgreSQL's message, or the panic's.
     pub message: String,
     code: PgSqlErrorCode,
+    is_partition_missing: bool,
     is_panic: bool,
 }
 
 impl Caught {
-    /// Whether the payload is to blame, so that it would fail again: a value or a constraint, or a bug that it brings out. A
-    /// missing partition is the schedule's fault, not the payload's.
+    /// Whether the payload is to blame, so that it would fail again: a value or a constraint, or a bug that it triggers. A
+    /// missing partition is not its fault.
     pub fn is_payloads_fault(&self) -> bool {
         const CLASS: isize = 0xFFF;
         const DATA_EXCEPTION: isize = 2 + (2 << 6);
         const CONSTRAINT_VIOLATION: isize = 2 + (3 << 6);
         let class = self.code as isize & CLASS;
-        let is_partition_missing =
-            self.code == PgSqlErrorCode::ERRCODE_CHECK_VIOLATION && self.message.starts_with("no partition");
-        self.is_panic || ((class == DATA_EXCEPTION || class == CONSTRAINT_VIOLATION) && !is_partition_missing)
+        let is_value_refused = class == DATA_EXCEPTION || class == CONSTRAINT_VIOLATION;
+        self.is_panic || (is_value_refused && !self.is_partition_missing)
     }
 }
 
-/// Runs `work` with SPI in a subtransaction: an error in it undoes what it did and is returned. Cancelling and shutting down
-/// are not caught.
+/// Runs `work` with SPI in a subtransaction: an error in it undoes what it did and is returned. Cancellation, shutdown and lack
+/// of memory are not caught.
 pub fn attempt<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
-    // SAFETY: the pattern of PL/pgSQL's exception blocks: memory context and resource owner are put back after either end.
+    // SAFETY: the pattern of PL/pgSQL's exception blocks: memory context and resource owner are restored in either case.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
@@ -89,10 +88,13 @@ fn caught(error: CaughtError) -> Caught {
     ) {
         error.rethrow();
     }
-    Caught { message: report.message().to_owned(), code, is_panic }
+    // The only field that separates a missing partition from a violated constraint and is never translated.
+    let is_partition_missing =
+        code == PgSqlErrorCode::ERRCODE_CHECK_VIOLATION && report.function_name() == Some("ExecFindPartition");
+    Caught { message: report.message().to_owned(), code, is_partition_missing, is_panic }
 }
 
-/// Raises an error of the extension with a deliberate SQLSTATE.
+/// Raises an error with a SQLSTATE of the caller's choice.
 pub fn raise(code: PgSqlErrorCode, message: String, hint: &'static str) -> ! {
     pgrx::pg_sys::panic::ErrorReport::new(code, message, "raceday").set_hint(hint).report(pgrx::PgLogLevel::ERROR);
     unreachable!("an ERROR does not return")

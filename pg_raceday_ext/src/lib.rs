@@ -1,14 +1,22 @@
 //! `pg_raceday_ext`: the edge between PostgreSQL and `raceday-core`.
 //!
-//! `sql.rs` is what SQL users see; `ingest.rs` and `process.rs` are one call; `staging.rs`, `load.rs` and `write.rs` are its statements.
-//! `answers` is for readers: the large parts of REST answers.
+//! Files, each using only those above it:
+//!
+//! - `plan.rs`, `value.rs`, `guard.rs`, `memory.rs`: PostgreSQL's plans, values, errors and memory.
+//! - `tables/`: one description per table, which produces its statements. A new column of a runner is one entry in
+//!   `tables/entrants.rs`.
+//! - `subject.rs`, `staging.rs`: staged payloads and the queue.
+//! - `load.rs`, `write.rs`: a race's state from and to the tables.
+//! - `call.rs`, `apply.rs`: one call's bookkeeping, and payloads applied to the state.
+//! - `lists.rs`, `redo.rs`, `process.rs`, `ingest.rs`: what calls do.
+//! - `responses/`: the large parts of REST responses.
+//! - `sql.rs`: what SQL users see.
 
-#![allow(unsafe_code)] // The only crate that may: plan.rs, guard.rs, memory.rs and answers talk to C functions.
+#![allow(unsafe_code)] // The only crate that may: plan.rs, value.rs, guard.rs, memory.rs and responses/ call C functions.
 
-mod answers;
-mod current;
+mod apply;
+mod call;
 mod guard;
-mod history;
 mod ingest;
 mod lists;
 mod load;
@@ -16,8 +24,12 @@ mod memory;
 mod plan;
 mod process;
 mod redo;
+mod responses;
 mod sql;
 mod staging;
+mod subject;
+mod tables;
+mod value;
 mod write;
 
 pgrx::pg_module_magic!(name, version);
@@ -25,10 +37,10 @@ pgrx::pg_module_magic!(name, version);
 /// Required by `cargo pgrx test`.
 #[cfg(test)]
 pub mod pg_test {
-    /// Once before all tests.
+    /// Runs once before all tests.
     pub fn setup(_options: Vec<&str>) {}
 
-    /// Settings that the tests' server needs.
+    /// Settings that the test server needs.
     #[must_use]
     pub fn postgresql_conf_options() -> Vec<&'static str> {
         vec!["default_toast_compression = 'lz4'"]

@@ -1,19 +1,17 @@
-//! What a backend keeps of the memory that a poll needs for a moment.
+//! How much memory a backend keeps between polls. See docs/decisions/allocator-thresholds.md.
 
 use pgrx::pg_guard;
 
-/// What stays with the backend when it is free. A poll or an answer needs one or two megabytes; larger ones go back.
+/// What the backend keeps of freed memory: a poll or a response needs one or two megabytes. More is returned to the kernel.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_BYTES: libc::c_int = 4 << 20;
 
-/// Allocations from this size on are the kernel's, and given back one by one.
+/// Allocations of this size and above are mapped and returned one by one.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE_BYTES: libc::c_int = 2 << 20;
 
-/// When the library is loaded, once a backend.
-///
-/// Left to itself glibc gives a poll's memory back after each poll and takes it anew, page by page, for the next: a tenth of
-/// a poll's CPU.
+/// Runs when the library is loaded, once per backend. By default glibc returns a poll's memory after every poll and faults it
+/// back in for the next: a tenth of a poll's CPU.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

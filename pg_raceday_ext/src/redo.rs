@@ -1,51 +1,56 @@
-//! Redoing a race from its staged payloads: after one that came late, or because a DBA asks.
+//! Redoing a race from its staged payloads: after one that came late, or at a DBA's request.
 
+use crate::apply::apply_staged;
+use crate::call::{Call, PayloadsGone};
 use crate::guard;
-use crate::history;
 use crate::lists;
 use crate::load::{self, Loaded};
-use crate::plan::{Moment, Plan, arg};
-use crate::process::{Call, apply_staged};
+use crate::plan::Plan;
 use crate::staging::{self, Key};
+use crate::subject::Subject;
+use crate::tables::{Span, money_flow_history, odds_history};
+use crate::value::{Moment, arg};
 use crate::write;
-use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState};
 use std::time::Instant;
 
 /// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are. Does
-/// nothing, and says why, when staging no longer holds the race's first payloads.
-pub fn redo_from(call: &mut Call, before: &Loaded, from_us: i64) -> Result<(), String> {
-    first_payloads_lost(first_fetched(before), &staging::all_keys(&call.race_id))?;
+/// nothing when staging no longer holds the race's first payloads.
+pub fn redo_from(call: &mut Call, subject: Subject, before: &Loaded, from_us: i64) -> Result<(), PayloadsGone> {
+    let race_id = subject.id();
+    has_first_payloads(first_fetched(before), &staging::all_events(race_id))?;
     // In this order: a payload that is staged between the two looks stays queued, for the next call.
-    let taken = staging::take_pending(&call.race_id);
+    let taken = staging::take_pending(race_id);
     // What came meanwhile may be older still.
     let from_us = taken.first().map_or(from_us, |oldest| oldest.fetched_us.min(from_us));
-    let keys = staging::all_keys(&call.race_id);
-    process_lists(call, &taken, &keys);
-    replay(call, before, &keys, Some(from_us));
+    let keys = staging::all_events(race_id);
+    process_lists(call, subject, &taken, &keys);
+    replay(call, race_id, before, &keys, Some(from_us));
     Ok(())
 }
 
-/// Recomputes all of a race's derived rows; raises when staging no longer holds its first payloads.
-pub fn rebuild(race_id: &str) -> Call {
+/// Recomputes all of a race's derived rows; raises an error when staging no longer holds its first payloads.
+pub fn rebuild(subject: Subject) -> Call {
+    let race_id = subject.id();
     guard::lock(race_id);
     Spi::connect(|_| {
-        let mut call = Call::new(race_id);
+        let mut call = Call::new(subject);
         let before = load::load(race_id);
         let taken = staging::take_pending(race_id);
-        let keys = staging::all_keys(race_id);
-        // Where race_progress is gone, the rows that would be dropped say how far back the payloads have to go.
-        let first_us = first_fetched(&before).or_else(|| history::first_polling(race_id));
-        if let Err(lost) = first_payloads_lost(first_us, &keys) {
+        let keys = staging::all_events(race_id);
+        // Without race_progress, the rows that would be dropped show how far back the payloads must go.
+        let first_us = first_fetched(&before).or_else(|| first_polling(race_id));
+        if let Err(gone) = has_first_payloads(first_us, &keys) {
             guard::raise(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("cannot rebuild race {race_id}: {lost}"),
+                format!("cannot rebuild race {race_id}: {gone}"),
                 "Restore raceday.staged_payloads from a backup first.",
             );
         }
-        process_lists(&mut call, &taken, &keys);
-        replay(&mut call, &before, &keys, None);
+        process_lists(&mut call, subject, &taken, &keys);
+        replay(&mut call, race_id, &before, &keys, None);
         call
     })
 }
@@ -54,68 +59,70 @@ fn first_fetched(before: &Loaded) -> Option<i64> {
     before.state.progress.as_ref().map(|progress| progress.first_fetched_us)
 }
 
-/// An error where a replay would lose rows: retention dropped the payloads they came from.
-fn first_payloads_lost(first_us: Option<i64>, keys: &[Key]) -> Result<(), String> {
-    let is_there = first_us.is_none_or(|first_us| keys.iter().any(|key| key.fetched_us == first_us));
-    if is_there {
-        return Ok(());
-    }
-    Err("staging no longer holds the race's first payloads (they are kept 7 days)".to_owned())
+static FIRST_POLLING: Plan = Plan::new(
+    "select least((select min(h.polling_timestamp) from raceday.money_flow_history h where h.race_id = $1),
+                  (select min(o.polling_timestamp) from raceday.odds_history o where o.race_id = $1))",
+    &[TEXTOID],
+);
+
+/// When the oldest poll was fetched of which a race has rows. Searches every partition.
+fn first_polling(race_id: &str) -> Option<i64> {
+    FIRST_POLLING.run(&[arg(race_id)]).get::<Moment>(0, 1).map(|moment| moment.0)
 }
 
-/// Handles the lists among the payloads taken off the queue: a replay is of events only.
-fn process_lists(call: &mut Call, taken: &[Key], events: &[Key]) {
-    let race_id = call.race_id.clone();
+/// An error where a replay would lose rows: retention dropped the payloads they came from.
+fn has_first_payloads(first_us: Option<i64>, keys: &[Key]) -> Result<(), PayloadsGone> {
+    let is_there = first_us.is_none_or(|first_us| keys.iter().any(|key| key.fetched_us == first_us));
+    if is_there { Ok(()) } else { Err(PayloadsGone) }
+}
+
+/// Processes the lists among the payloads taken off the queue: a replay is of events only.
+fn process_lists(call: &mut Call, subject: Subject, taken: &[Key], events: &[Key]) {
     let others = taken.iter().filter(|key| !events.contains(key));
-    let lists: Vec<_> = others.filter_map(|key| staging::open(&race_id, *key)).collect();
-    if !lists.is_empty() {
-        lists::process(call, &lists);
-    }
+    let lists: Vec<_> = others.filter_map(|key| staging::open(subject.id(), *key)).collect();
+    lists::process(call, subject, &lists);
 }
 
 /// The polls that a race's staged payloads give, writing nothing.
 pub fn polls(race_id: &str) -> Vec<PollRows> {
     let mut state = RaceState::default();
     let mut polls = Vec::new();
-    for moment in staging::all_keys(race_id).chunk_by(|a, b| a.fetched_us == b.fetched_us) {
-        let mut payloads: Vec<_> = moment.iter().filter_map(|key| staging::peek(race_id, *key)).collect();
-        payloads.sort_by_key(|payload| (payload.hash, payload.key.payload_id));
-        for payload in &payloads {
+    staging::each(
+        &staging::all_events(race_id),
+        |key| staging::peek(race_id, key),
+        |payload| {
             let applied = payload.text.map(|text| state.apply(race_id, text, payload.hash, payload.key.fetched_us));
             if let Some(Ok(Outcome::Processed(poll))) = applied {
                 polls.push(*poll);
             }
-        }
-    }
+        },
+    );
     polls
 }
 
-/// Writes anew what a race's payloads give: the history from a moment on, or all of it.
-fn replay(call: &mut Call, before: &Loaded, keys: &[Key], from_us: Option<i64>) {
-    let race_id = call.race_id.clone();
+/// Writes again what a race's payloads give: the history from a moment on, or all of it.
+fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us: Option<i64>) {
     let began = Instant::now();
     let mut state = RaceState::default();
     let mut polls: Vec<PollRows> = Vec::new();
-    for moment in keys.chunk_by(|a, b| a.fetched_us == b.fetched_us) {
-        let mut payloads: Vec<_> = moment.iter().filter_map(|key| staging::open(&race_id, *key)).collect();
-        payloads.sort_by_key(|payload| (payload.hash, payload.key.payload_id));
-        for payload in &payloads {
-            polls.extend(
-                apply_staged(call, &mut state, payload)
-                    .filter(|poll| from_us.is_none_or(|from_us| poll.polling_us >= from_us)),
-            );
-        }
-    }
+    staging::each(
+        keys,
+        |key| staging::open(race_id, key),
+        |payload| {
+            let poll = apply_staged(call, &mut state, payload);
+            polls.extend(poll.filter(|poll| from_us.is_none_or(|from_us| poll.polling_us >= from_us)));
+        },
+    );
     call.transform += began.elapsed();
     let began = Instant::now();
-    delete_history(&race_id, before, from_us);
+    delete_history(race_id, before, from_us);
     keep_listed(&mut state, before);
-    delete_strays(&race_id, before, &state);
-    call.written.add(write::write(&race_id, before, &state, &polls));
+    delete_strays(race_id, before, &state);
+    call.written.add(write::write(race_id, before, &state, &polls));
     call.write += began.elapsed();
 }
 
-/// What only a meetings list told of the race stays.
+/// Keeps what only a meetings list reported of the race.
 fn keep_listed(state: &mut RaceState, before: &Loaded) {
     if state.meeting.is_none() {
         state.meeting.clone_from(&before.state.meeting);
@@ -129,33 +136,15 @@ fn keep_listed(state: &mut RaceState, before: &Loaded) {
     race.weather = race.weather.take().or_else(|| known.weather.clone());
 }
 
-static DELETE_FLOW: Plan = Plan::pruned(
-    "delete from raceday.money_flow_history
-     where race_id = $1 and polling_timestamp >= $2 and event_timestamp between $3 and $4",
-    &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
-);
-
-static DELETE_ODDS: Plan = Plan::pruned(
-    "delete from raceday.odds_history
-     where race_id = $1 and polling_timestamp >= $2 and event_timestamp between $3 and $4",
-    &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
-);
-
-static DELETE_ALL_FLOW: Plan = Plan::new("delete from raceday.money_flow_history where race_id = $1", &[TEXTOID]);
-
-static DELETE_ALL_ODDS: Plan = Plan::new("delete from raceday.odds_history where race_id = $1", &[TEXTOID]);
-
+/// Deletes the history from a moment on. Without one, deletes it in every partition, including where race_progress shows none.
 fn delete_history(race_id: &str, before: &Loaded, from_us: Option<i64>) {
-    let (Some(from_us), Some(progress)) = (from_us, &before.state.progress) else {
-        // In every partition: rows that lie where race_progress knows of none go too.
-        DELETE_ALL_FLOW.run(&[arg(race_id)]);
-        DELETE_ALL_ODDS.run(&[arg(race_id)]);
-        return;
-    };
-    let args =
-        [arg(race_id), arg(Moment(from_us)), arg(Moment(progress.first_event_us)), arg(Moment(progress.last_event_us))];
-    DELETE_FLOW.run(&args);
-    DELETE_ODDS.run(&args);
+    let span = from_us.zip(before.state.progress.as_ref()).map(|(polled_from_us, progress)| Span {
+        polled_from_us,
+        first_event_us: progress.first_event_us,
+        last_event_us: progress.last_event_us,
+    });
+    money_flow_history::delete(race_id, span);
+    odds_history::delete(race_id, span);
 }
 
 static DELETE_STRAYS: Plan = Plan::new(
@@ -163,10 +152,10 @@ static DELETE_STRAYS: Plan = Plan::new(
           pools as (delete from raceday.race_pools where race_id = $1 and not $3),
           results as (delete from raceday.race_results where race_id = $1 and not $4)
      delete from raceday.race_progress where race_id = $1 and not $5",
-    &[TEXTOID, TEXTARRAYOID, pg_sys::BOOLOID, pg_sys::BOOLOID, pg_sys::BOOLOID],
+    &[TEXTOID, TEXTARRAYOID, BOOLOID, BOOLOID, BOOLOID],
 );
 
-/// Rows that no staged payload tells of any more: whoever made them, they are not derived.
+/// Deletes rows that no staged payload gives any more: whoever wrote them, they are not derived.
 fn delete_strays(race_id: &str, before: &Loaded, state: &RaceState) {
     let known = &before.state;
     let is_stray = known.entrants.keys().any(|id| !state.entrants.contains_key(id))
@@ -182,17 +171,4 @@ fn delete_strays(race_id: &str, before: &Loaded, state: &RaceState) {
             arg(state.progress.is_some()),
         ]);
     }
-}
-
-static RACES_OF_DAY: Plan = Plan::new(
-    "select r.race_id from raceday.races r left join raceday.meetings m on m.meeting_id = r.meeting_id
-     where coalesce(m.date, (r.start_time at time zone 'Pacific/Auckland')::date) = $1
-     order by r.start_time, r.race_id",
-    &[pg_sys::DATEOID],
-);
-
-/// The races of a New Zealand day: their meeting's, or that of the start of a race without one.
-pub fn races_of_day(day: pgrx::datum::Date) -> Vec<String> {
-    let rows = RACES_OF_DAY.run(&[arg(day)]);
-    (0..rows.count()).filter_map(|row| rows.get(row, 1)).collect()
 }

@@ -1,16 +1,16 @@
 //! The SQL surface.
 
-use crate::guard;
-use crate::ingest::{self, Incoming};
-use crate::plan::Moment;
-use crate::process::{self, Call};
-use crate::redo;
-use crate::staging;
+use crate::call::Call;
+use crate::staging::{self, Incoming};
+use crate::subject::Subject;
+use crate::tables::races;
+use crate::value::Moment;
+use crate::{guard, ingest, process, redo};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState, payload_hash};
 use std::time::Duration;
 
-/// Declares functions that return calls, a row each, with the columns in one place.
+/// Declares functions that return calls, one row per call, with the columns in one place.
 macro_rules! call_functions {
     ($($(#[$attribute:meta])* fn $name:ident $parameters:tt $body:block)+) => {
         $(
@@ -54,47 +54,48 @@ macro_rules! call_functions {
 }
 
 call_functions! {
-    /// Handles all pending payloads of a race (or of a day's list, `meetings:YYYY-MM-DD`) and says what it did.
+    /// Processes all pending payloads of a race (or of a day's list, `meetings:YYYY-MM-DD`).
     #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_process(race_id: &str) {
-        vec![process::process(race_id)]
+        vec![process::process(Subject::parse(race_id))]
     }
 
-    /// Stages a payload, as text or as bytes, and handles all pending ones of its race: what a fetcher does with every answer. One that
-    /// is staged already is not staged again.
+    /// Stages a payload, as text or as bytes, and processes all pending ones of its race: what a fetcher does with every response.
+    /// One that is already staged is not staged again.
     #[pg_extern(volatile, parallel_unsafe, security_definer)]
     fn raceday_ingest(
         kind: &str, race_id: &str, fetched_at: TimestampWithTimeZone, payload: Option<&str>, payload_raw: Option<&[u8]>,
         arguments: pg_sys::FunctionCallInfo
     ) {
-        vec![ingest::ingest(race_id, &incoming(kind, fetched_at, payload, payload_raw, arguments))]
+        vec![ingest::ingest(&incoming(kind, race_id, fetched_at, payload, payload_raw, arguments))]
     }
 
-    /// Handles the pending payloads of up to `max_races` races, the longest waiting first; races that another call is at are left out.
+    /// Processes the pending payloads of up to `max_races` races, the longest waiting first; skips races that another call is
+    /// processing.
     #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_process_pending(max_races: i32) {
         let mut race_ids = Spi::connect(|_| staging::pending_races(i64::from(max_races.max(0))));
-        // One order for all callers: two calls then never wait for each other's races.
+        // The same order for all callers: two calls then never wait for each other's races.
         race_ids.sort_unstable();
-        race_ids.iter().filter_map(|race_id| process::try_process(race_id)).collect()
+        race_ids.iter().filter_map(|race_id| process::try_process(Subject::parse(race_id))).collect()
     }
 
     /// Recomputes a race's derived rows from its staged payloads; readers see the old rows until it commits.
     #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_rebuild(race_id: &str) {
-        vec![redo::rebuild(race_id)]
+        vec![redo::rebuild(Subject::parse(race_id))]
     }
 
-    /// [`raceday_rebuild`] for every race of a New Zealand day, with a NOTICE a race.
+    /// [`raceday_rebuild`] for every race of a New Zealand day, with one NOTICE per race.
     #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
     fn raceday_rebuild_day(day: pgrx::datum::Date) {
-        let race_ids = Spi::connect(|_| redo::races_of_day(day));
+        let race_ids = Spi::connect(|_| races::of_day(day));
         let count = race_ids.len();
         race_ids
             .iter()
             .enumerate()
             .map(|(at, race_id)| {
-                let call = redo::rebuild(race_id);
+                let call = redo::rebuild(Subject::parse(race_id));
                 notice!("race {} of {count}: {race_id}, {} payloads, {} money flow rows", at + 1, call.processed, call.written.history);
                 call
             })
@@ -102,7 +103,7 @@ call_functions! {
     }
 }
 
-/// Stages a payload for a later `raceday_process`; whether it was not staged already.
+/// Stages a payload for a later `raceday_process`; true unless it was already staged.
 #[pg_extern(volatile, parallel_unsafe, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn raceday_stage(
@@ -113,20 +114,22 @@ fn raceday_stage(
     payload_raw: Option<&[u8]>,
     arguments: pg_sys::FunctionCallInfo,
 ) -> bool {
-    ingest::stage(race_id, &incoming(kind, fetched_at, payload, payload_raw, arguments))
+    ingest::stage(&incoming(kind, race_id, fetched_at, payload, payload_raw, arguments))
 }
 
-/// The payload with the data that the fourth and fifth argument are borrowed from: inserting those saves a copy.
+/// The payload with the data from which the fourth and fifth argument are borrowed: inserting those saves a copy.
 fn incoming<'a>(
     kind: &'a str,
+    race_id: &'a str,
     fetched_at: TimestampWithTimeZone,
     payload: Option<&'a str>,
     payload_raw: Option<&'a [u8]>,
     arguments: pg_sys::FunctionCallInfo,
 ) -> Incoming<'a> {
-    // SAFETY: both functions that call this have five arguments.
+    // SAFETY: both functions that call this one have five arguments.
     let datum = |at| unsafe { pgrx::fcinfo::pg_getarg_datum(arguments, at) };
-    Incoming::new(kind, Moment::of(fetched_at), payload.zip(datum(3)), payload_raw.zip(datum(4)))
+    let subject = Subject::parse(race_id);
+    Incoming::new(kind, subject, Moment::of(fetched_at), payload.zip(datum(3)), payload_raw.zip(datum(4)))
 }
 
 /// The bucket of a moment in minutes: 60, 55, ..., 10, 5, 4, 3, 2, 1, 0, then -1, -2, ... after the start.
@@ -136,7 +139,7 @@ fn raceday_time_interval(seconds_to_start: i32) -> i32 {
     i32::try_from(raceday_core::time_interval(i64::from(seconds_to_start))).unwrap_or(i32::MIN)
 }
 
-/// The money-flow rows that a race's first payload would give, writing nothing. Amounts in cents.
+/// The money-flow rows that a payload would give as a race's first, without writing them. Amounts in cents.
 #[pg_extern(immutable, parallel_safe, strict)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
@@ -197,7 +200,7 @@ fn raceday_transform(
     }))
 }
 
-/// The money-flow rows that a race's staged payloads give, read anew and written nowhere: what the table should hold.
+/// The money-flow rows that a race's staged payloads give, without writing them: what the table should hold.
 #[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 #[allow(clippy::type_complexity)]
@@ -241,7 +244,7 @@ fn raceday_replay(
     }))
 }
 
-/// The rows of a payload on its own; raises what would fail it.
+/// The rows of a payload on its own; raises an error for one that would fail.
 fn transform(payload: &str, fetched_us: i64) -> PollRows {
     let race_id = raceday_core::Event::race_id(payload).unwrap_or_default();
     match RaceState::default().apply(&race_id, payload, payload_hash(payload), fetched_us) {
@@ -250,7 +253,7 @@ fn transform(payload: &str, fetched_us: i64) -> PollRows {
         Err(error) => guard::raise(
             PgSqlErrorCode::ERRCODE_INVALID_JSON_TEXT,
             format!("the payload cannot be used: {error}"),
-            "raceday_process marks such a payload as failed and goes on.",
+            "raceday_process marks such a payload as failed and continues.",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Least privilege: what the fetcher's role may do, and what it is refused.
+//! Least privilege: what the fetcher's role may do, and what it may not.
 
 #[pgrx::pg_schema]
 mod tests {

@@ -1,10 +1,10 @@
-//! Hostile payloads: each is kept and marked, the tables stay as they are, the next good payload is processed.
+//! Hostile payloads: each is kept and marked, the tables stay as they are, and the next good payload is processed.
 
 #[pgrx::pg_schema]
 mod tests {
     use crate::tests::*;
 
-    /// What each payload fails with, told apart by a part of the reason.
+    /// Payloads that fail, each with its name and a part of the reason.
     fn failing() -> Vec<(&'static str, String, &'static str)> {
         let good = Poll::default().payload();
         let start = format!("\"advertised_start\":{}", start());
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_body_that_is_no_text_fails_and_is_kept() {
+    fn a_body_that_is_not_text_fails_and_is_kept() {
         migrate();
         run(&format!(
             "insert into raceday.staged_payloads (race_id, fetched_at, payload_raw) values ('race-1', {}, '\\x00ff')",
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn bad_values_cost_their_own_field() {
+    fn a_bad_value_costs_only_its_field() {
         migrate();
         let bad = Poll::default()
             .payload()

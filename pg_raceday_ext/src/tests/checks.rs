@@ -1,4 +1,4 @@
-//! `raceday_check` finds what is wrong, and nothing else.
+//! `raceday_check` reports what is wrong, and nothing else.
 
 #[pgrx::pg_schema]
 mod tests {

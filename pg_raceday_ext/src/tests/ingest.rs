@@ -1,4 +1,4 @@
-//! A payload handed over gives what staging and processing it gives.
+//! Ingesting a payload gives the same as staging and processing it.
 
 #[pgrx::pg_schema]
 mod tests {
@@ -16,14 +16,12 @@ mod tests {
             assert_eq!(process(RACE), "ok");
         }
         let found = fingerprint();
-        run(
-            "truncate raceday.meetings, raceday.staged_payloads, raceday.pending_payloads, raceday.money_flow_history, raceday.odds_history cascade",
-        );
+        truncate();
         found
     }
 
     #[pg_test]
-    fn handed_over_in_any_order_gives_the_same_tables() {
+    fn ingested_in_any_order_gives_the_same_tables() {
         migrate();
         let expected = staged_and_processed(&[900, 610, 290, 230]);
         for order in [[900, 610, 290, 230], [230, 290, 610, 900], [610, 900, 230, 290]] {
@@ -33,14 +31,12 @@ mod tests {
             assert_same(&fingerprint(), &expected, &format!("{order:?}"));
             assert_eq!(number("select count(*) from raceday.staged_payloads where status = 'processed'"), 4);
             assert_eq!(number("select count(*) from raceday.pending_payloads"), 0);
-            run(
-                "truncate raceday.meetings, raceday.staged_payloads, raceday.pending_payloads, raceday.money_flow_history, raceday.odds_history cascade",
-            );
+            truncate();
         }
     }
 
     #[pg_test]
-    fn what_is_pending_is_handled_with_it() {
+    fn pending_payloads_are_processed_with_it() {
         migrate();
         let expected = staged_and_processed(&[900, 610, 290]);
         stage(RACE, 610, &poll(610));
@@ -51,7 +47,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn handed_over_twice_it_is_staged_once() {
+    fn a_payload_ingested_twice_is_staged_once() {
         migrate();
         for (at, status) in [(290, "ok"), (290, "idle"), (230, "ok"), (290, "idle"), (230, "idle")] {
             assert_eq!(ingest(RACE, at, &poll(at)), status, "{at}");
@@ -61,7 +57,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn what_failed_is_staged_once_too() {
+    fn a_failed_payload_is_staged_once_too() {
         migrate();
         assert_eq!(ingest(RACE, 290, "nonsense"), "failed");
         assert_eq!(ingest(RACE, 290, "nonsense"), "idle");
@@ -72,7 +68,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn the_same_body_later_is_noted_as_unchanged() {
+    fn the_same_body_later_is_marked_unchanged() {
         migrate();
         let generated = text(&format!("select to_json({})", moment(291))).expect("a moment");
         let payload = poll(290).replace("\"header\":{}", &format!("\"header\":{{\"generated_time\":{generated}}}"));
@@ -85,13 +81,13 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_body_that_is_no_text_is_kept_and_fails() {
+    fn a_body_that_is_not_text_is_kept_and_fails() {
         migrate();
         let call = format!(
             "select format('%s|%s', status, error) from raceday.raceday_ingest('event', 'race-1', {}, null, '\\xff00')",
             moment(290)
         );
-        assert!(text(&call).expect("a row").starts_with("failed|the body is no text"));
+        assert!(text(&call).expect("a row").starts_with("failed|the body is not text"));
         assert_eq!(
             text("select payload_raw from raceday.staged_payloads where status = 'failed'").as_deref(),
             Some("\\xff00")
@@ -99,7 +95,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn what_the_database_refuses_is_kept_with_its_message() {
+    fn a_payload_that_the_database_refuses_is_kept_with_its_message() {
         migrate();
         ingest(RACE, 600, &poll(600));
         run("alter table raceday.entrants add constraint no_seven check (runner_number <> 3) not valid");
@@ -113,7 +109,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_meetings_list_is_handed_over_the_same_way() {
+    fn a_meetings_list_is_ingested_the_same_way() {
         migrate();
         let list = r#"{"data":{"meetings":[]}}"#;
         let call = format!(
@@ -128,7 +124,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn staged_for_later_it_waits_on_the_queue_once() {
+    fn a_payload_staged_for_later_is_queued_once() {
         migrate();
         let call = format!(
             "select raceday.raceday_stage('event', 'race-1', {}, {}, null)",
@@ -144,10 +140,10 @@ mod tests {
     }
 
     #[pg_test]
-    fn without_a_body_there_is_a_clear_error() {
+    fn a_payload_without_a_body_violates_a_check() {
         migrate();
         let call = format!("perform raceday.raceday_ingest('event', 'race-1', {}, null, null);", moment(290));
-        run(&format!("do $do$ begin {call} raise 'taken'; exception when check_violation then null; end $do$"));
+        run(&format!("do $do$ begin {call} raise 'accepted'; exception when check_violation then null; end $do$"));
         assert_eq!(number("select count(*) from raceday.staged_payloads"), 0);
     }
 
@@ -157,7 +153,7 @@ mod tests {
         for moment in ["infinity", "-infinity", "1999-01-01"] {
             let (moment, payload) = (spi::quote_literal(moment), spi::quote_literal(poll(290)));
             let call = format!("perform raceday.raceday_ingest('event', 'race-1', {moment}, {payload}, null);");
-            run(&format!("do $do$ begin {call} raise 'taken'; exception when check_violation then null; end $do$"));
+            run(&format!("do $do$ begin {call} raise 'accepted'; exception when check_violation then null; end $do$"));
         }
         assert_eq!(number("select count(*) from raceday.races"), 0);
     }

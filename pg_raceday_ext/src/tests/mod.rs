@@ -1,45 +1,53 @@
-//! The SQL surface, on a real server: each test migrates inside its own transaction, which is rolled back.
+//! The SQL surface, on a real server: each test migrates within its transaction, which is rolled back.
 
 #![allow(clippy::wildcard_imports)] // Every test module uses the same few things of this one.
 
 mod access;
-mod answers;
 mod bad_input;
 mod checks;
 mod ingest;
 mod lists;
 mod money_flow;
 mod order;
+mod responses;
 mod schema;
+#[cfg(test)]
+mod snapshots;
 
 use pgrx::prelude::*;
+use std::path::Path;
 
-/// The simulated start of the race that most tests stage: 12:00 UTC today, so that its partitions are there.
+/// The race that most tests stage.
 pub const RACE: &str = "race-1";
 
 /// Applies the migrations and functions to the test's database, within the test's transaction.
 pub fn migrate() {
-    let schema = concat!(
-        include_str!("../../../sql/migrations/V1__schemas_roles_extensions.sql"),
-        include_str!("../../../sql/migrations/V2__tables.sql"),
-        include_str!("../../../sql/migrations/V3__schedule.sql"),
-        include_str!("../../../sql/migrations/V4__partitions.sql"),
-        include_str!("../../../sql/migrations/V5__staging_comments.sql"),
-        include_str!("../../../sql/migrations/V6__entrants_touched.sql"),
-        include_str!("../../../sql/migrations/V7__lists_put_off.sql"),
-        include_str!("../../../sql/migrations/V8__comments_in_plain_english.sql"),
-    );
-    // The test framework has made the extension, and runs in a database of its own name.
-    run(&schema.replace("create extension pg_raceday_ext schema raceday;", ""));
-    run(include_str!("../../../sql/functions/10_extension.sql"));
-    run(include_str!("../../../sql/functions/20_clock.sql"));
-    run(include_str!("../../../sql/functions/30_due_races.sql"));
-    run(include_str!("../../../sql/functions/31_race_polls.sql"));
-    run(include_str!("../../../sql/functions/32_list_polls.sql"));
-    run(include_str!("../../../sql/functions/40_check.sql"));
-    run(include_str!("../../../sql/functions/50_monitoring.sql"));
-    run(include_str!("../../../sql/functions/60_status.sql"));
+    let mut migrations = sql_files("migrations");
+    // By number: V10 comes after V9.
+    migrations.sort_by_key(|(name, _)| name[1..].split("__").next().and_then(|number| number.parse::<u32>().ok()));
+    for (_, sql) in migrations {
+        // The test framework has created the extension.
+        run(&sql.replace("create extension pg_raceday_ext schema raceday;", ""));
+    }
+    for (_, sql) in sql_files("functions") {
+        run(&sql);
+    }
     run(include_str!("../../../sql/api/90_privileges.sql"));
+}
+
+/// The files of a folder of `sql/`, by name.
+fn sql_files(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql").join(folder);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("an entry"))
+        .map(|entry| {
+            let sql = std::fs::read_to_string(entry.path()).expect("SQL");
+            (entry.file_name().into_string().expect("a name in UTF-8"), sql)
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 /// Runs SQL.
@@ -64,7 +72,7 @@ pub fn holds(sql: &str) -> bool {
     Spi::get_one::<bool>(&format!("select ({sql})")).unwrap_or_else(|error| panic!("{error}: {sql}")).unwrap_or(false)
 }
 
-/// Stages a payload as fetched so many seconds before the race's start; pushes it onto the queue.
+/// Stages a payload as fetched `seconds_to_start` before the race's start; the trigger queues it.
 pub fn stage(race_id: &str, seconds_to_start: i64, payload: &str) {
     run(&format!(
         "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ({}, {}, {})",
@@ -74,22 +82,22 @@ pub fn stage(race_id: &str, seconds_to_start: i64, payload: &str) {
     ));
 }
 
-/// SQL for the moment so many seconds before the race's start.
+/// SQL for the moment `seconds_to_start` before the race's start.
 pub fn moment(seconds_to_start: i64) -> String {
     format!("to_timestamp({} - {seconds_to_start})", start())
 }
 
-/// The race's start, Unix seconds: noon UTC today.
+/// The race's start in Unix seconds: noon UTC today, for which there are partitions.
 pub fn start() -> i64 {
     number("extract(epoch from date_trunc('day', now() at time zone 'UTC'))::bigint") + 12 * 3600
 }
 
-/// Processes the race and returns the status of the call.
+/// Processes a race and returns the status of the call.
 pub fn process(race_id: &str) -> String {
     text(&format!("select status from raceday.raceday_process({})", spi::quote_literal(race_id))).expect("a status")
 }
 
-/// Hands a payload over as fetched so many seconds before the race's start, and returns the status of the call.
+/// Ingests a payload as fetched `seconds_to_start` before the race's start, and returns the status of the call.
 pub fn ingest(race_id: &str, seconds_to_start: i64, payload: &str) -> String {
     let (race_id, payload) = (spi::quote_literal(race_id), spi::quote_literal(payload));
     let at = moment(seconds_to_start);
@@ -97,7 +105,18 @@ pub fn ingest(race_id: &str, seconds_to_start: i64, payload: &str) -> String {
         .expect("a status")
 }
 
-/// Everything derived of the race, without ids and times of writing.
+/// The query whose single text value identifies the row versions of the current-state tables.
+pub const VERSIONS: &str = "select array_agg(ctid::text) from (
+    select ctid from raceday.entrants union all select ctid from raceday.races
+    union all select ctid from raceday.meetings union all select ctid from raceday.race_pools) v";
+
+/// Empties the tables between two ways of filling them.
+pub fn truncate() {
+    run("truncate raceday.meetings, raceday.staged_payloads, raceday.pending_payloads, raceday.money_flow_history,
+             raceday.odds_history cascade");
+}
+
+/// Everything derived, without ids and times of writing.
 pub fn fingerprint() -> String {
     text(
     "select jsonb_build_object(
@@ -120,9 +139,9 @@ pub fn assert_same(found: &str, expected: &str, what: &str) {
     assert_eq!(different, None, "{what}");
 }
 
-/// A poll of the race: three runners, a money tracker of several rows a runner, pools and odds.
+/// A poll of the race: three runners, a money tracker of several rows per runner, pools and odds.
 pub struct Poll {
-    /// The TAB's word.
+    /// The race's status as the TAB writes it.
     pub status: &'static str,
     /// Dollars in the win pool.
     pub win: &'static str,
@@ -141,7 +160,7 @@ impl Default for Poll {
 }
 
 impl Poll {
-    /// The payload, without the vendor's time: the poll then speaks of the moment it was fetched.
+    /// The payload, without the vendor's time: the poll is then of the moment it was fetched.
     pub fn payload(&self) -> String {
         let runner = |at: usize| {
             format!(
@@ -151,7 +170,7 @@ impl Poll {
                 odds = self.pool_win[at],
             )
         };
-        // Two rows a runner, one of them of another product, as the vendor sends them.
+        // Two rows per runner, one of them of another product, as the vendor sends them.
         let hold = |at: usize| {
             let (id, share) = (at + 1, self.holds[at]);
             format!(

@@ -1,4 +1,4 @@
-//! The specification's tables, as data.
+//! The specification's tables and columns.
 
 #[pgrx::pg_schema]
 mod tests {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn history_is_partitioned_by_the_day_for_a_fortnight_ahead() {
+    fn history_has_daily_partitions_for_the_next_fortnight() {
         migrate();
         for table in ["money_flow_history", "odds_history", "staged_payloads"] {
             let missing = number(&format!(
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn updated_at_is_when_an_entrant_last_changed_whoever_changed_it() {
+    fn updated_at_is_when_anyone_last_changed_an_entrant() {
         migrate();
         assert_eq!(ingest(RACE, 290, &Poll::default().payload()), "ok");
         run("update raceday.entrants set updated_at = '2020-01-01'");

@@ -1,10 +1,10 @@
-//! The answers' JSON is what plain SQL makes of the same rows.
+//! The JSON of responses is what plain SQL makes of the same rows.
 
 #[pgrx::pg_schema]
 mod tests {
     use crate::tests::*;
 
-    /// Two runners of a race and history that asks for every way to write a value.
+    /// Two runners of a race, with history that needs every way to write a value.
     fn race_with_awkward_history() {
         migrate();
         run(&format!(
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn runners_carry_the_history_that_sql_gives_them() {
+    fn runners_have_the_history_that_sql_gives_them() {
         race_with_awkward_history();
         let written = text(&format!(
             "select raceday.raceday_entrants_json('{RACE}', array_agg(entrant_id order by runner_number),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn runners_without_history_carry_empty_lists() {
+    fn runners_without_history_have_empty_lists() {
         migrate();
         let written = text(
             "raceday.raceday_entrants_json('none', array['a', 'b'], array['{\"n\" : 1}', '{\"n\" : 2}'], null, null)",
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(written, Some(format!("[{{\"n\" : 1,{empty},{{\"n\" : 2,{empty}]")));
     }
 
-    /// A page as the function gives it: its columns as one JSON object.
+    /// A page as the function returns it: its columns as one JSON object.
     fn page(after_id: &str, created_from: &str, max_documents: i32) -> Option<String> {
         text(&format!(
             "select to_jsonb(p) || jsonb_build_object('documents', p.documents::jsonb)

@@ -2,22 +2,22 @@
 
 use pgrx::pg_sys;
 
-/// A JSON text in the making. Unknown values are `null`.
+/// A JSON text being written. Unknown values are `null`.
 #[derive(Default)]
 pub struct Json(Vec<u8>);
 
 impl Json {
-    /// An empty text with room for so many bytes.
+    /// An empty text with room for `bytes`.
     pub fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
-    /// How long it is.
+    /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Appends what is JSON already.
+    /// Appends text that is already JSON.
     pub fn raw(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
         self.0.extend_from_slice(text.as_ref());
         self
@@ -44,7 +44,7 @@ impl Json {
 
     /// Appends a string, quoted and escaped.
     pub fn string(&mut self, value: Option<&str>) -> &mut Self {
-        serde_json::to_writer(&mut self.0, &value).expect("memory does not fail to be written");
+        serde_json::to_writer(&mut self.0, &value).expect("writing to memory does not fail");
         self
     }
 
@@ -56,9 +56,15 @@ impl Json {
         }
     }
 
+    /// Turns the comma before the first field of an object, at `start`, into the object's beginning.
+    pub fn open_object(&mut self, start: usize) -> &mut Self {
+        self.0[start] = b'{';
+        self
+    }
+
     /// The text.
     pub fn into_text(self) -> String {
-        String::from_utf8(self.0).expect("made of texts")
+        String::from_utf8(self.0).expect("it consists of texts")
     }
 }
 
@@ -68,12 +74,12 @@ impl AsRef<[u8]> for Json {
     }
 }
 
-/// A moment (microseconds since 2000) as `2025-10-05T12:00:00.000Z`, like `raceday.utc_text`; `None` outside of the years 0 to
+/// A moment (microseconds since 2000) as `2025-10-05T12:00:00.000Z`, like `raceday.utc_text`; `None` outside the years 0 to
 /// 9999.
 fn utc_text(moment: i64) -> Option<[u8; 24]> {
     let (mut time, mut microseconds) = (pg_sys::pg_tm::default(), 0);
     let none = std::ptr::null_mut;
-    // SAFETY: the outputs that are not wanted may be null; without a time zone asked for, none is read.
+    // SAFETY: outputs that are not wanted may be null; no time zone is requested, so none is read.
     let code = unsafe {
         pg_sys::timestamp2tm(moment, none(), &raw mut time, &raw mut microseconds, none().cast(), none().cast())
     };

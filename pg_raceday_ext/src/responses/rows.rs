@@ -1,12 +1,12 @@
-//! Rows looked at one by one where they lie, without being copied first.
+//! Rows visited one by one in place, without a copy.
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Statement};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use pgrx::varlena::{varatt_is_1b, varatt_is_1b_e, varatt_is_4b_u, varlena_to_byte_slice};
 
-/// A row of a statement's result, valid while it is looked at. Columns are counted from 0, and read as what they are by the
-/// statement's text.
+/// A row of a statement's result, valid while it is visited. Columns are counted from 0; the statement's text determines their
+/// types.
 pub struct Row<'a> {
     values: &'a [pg_sys::Datum],
     nulls: &'a [bool],
@@ -35,7 +35,7 @@ impl<'a> Row<'a> {
         self.value(column).map(|datum| unsafe { bytes(datum) })
     }
 
-    /// A `numeric` with two decimals, in hundredths; also `None` for what is no number of a pool or of odds (NaN, infinity, 10^14).
+    /// A `numeric` with two decimals, in hundredths; also `None` for what is no amount and no odds (NaN, infinity, 10^14).
     pub fn hundredths(&self, column: usize) -> Option<i64> {
         self.bytes(column).and_then(hundredths)
     }
@@ -45,10 +45,11 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What is inside a value of variable length.
+/// The content of a value of variable length.
 unsafe fn bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     let varlena: *mut pg_sys::varlena = datum.cast_mut_ptr();
-    // SAFETY: by the caller, the datum points to such a value. A short one, as nearly all are, needs no call into PostgreSQL.
+    // SAFETY: the caller guarantees that the datum points to such a value. A short one, as nearly all are, needs no call into
+    // PostgreSQL.
     unsafe {
         let plain = varatt_is_4b_u(varlena) || (varatt_is_1b(varlena) && !varatt_is_1b_e(varlena));
         varlena_to_byte_slice(if plain { varlena } else { pg_sys::pg_detoast_datum_packed(varlena) })
@@ -56,7 +57,7 @@ unsafe fn bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
 }
 
 /// Reads PostgreSQL's stored form of a number with two decimals: a header of sign, decimals and weight, then digits of base
-/// 10000. An answer has thousands of them, and a call of PostgreSQL for each would cost more than reading the rows.
+/// 10000. A response has thousands of them, and calling PostgreSQL for each would cost more than reading the rows.
 fn hundredths(stored: &[u8]) -> Option<i64> {
     const SHORT: u16 = 0x8000;
     const SPECIAL: u16 = 0xC000;
@@ -85,19 +86,19 @@ fn hundredths(stored: &[u8]) -> Option<i64> {
     Some(if header & NEGATIVE == 0 { magnitude } else { -magnitude })
 }
 
-/// A statement whose rows are handed over one by one.
+/// A statement whose rows are visited one by one.
 pub struct Scan(Plan);
 
 impl Scan {
     /// A statement with an order, on a partitioned table: see [`Plan::in_order`].
-    pub const fn in_order(sql: &'static str, arg_types: &'static [pg_sys::Oid]) -> Self {
-        Self(Plan::in_order(sql, arg_types))
+    pub const fn in_order(build: fn() -> Statement) -> Self {
+        Self(Plan::built(build).in_order())
     }
 
-    /// Runs the statement within the current SPI connection, under the snapshot of the query that called. Looks at one row after
-    /// the other, as long as `look` wants more.
-    pub fn look(&self, args: &[Option<pg_sys::Datum>], mut look: impl FnMut(&Row) -> bool) {
-        let arg_types = self.0.arg_types();
+    /// Runs the statement within the current SPI connection, under the snapshot of the calling query. Visits the rows in order,
+    /// for as long as `visit` wants more.
+    pub fn visit(&self, args: &[Option<pg_sys::Datum>], mut visit: impl FnMut(&Row) -> bool) {
+        let (plan, arg_types) = self.0.prepared();
         assert_eq!(args.len(), arg_types.len(), "arguments");
         let mut receiver = Receiver {
             callbacks: pg_sys::DestReceiver {
@@ -107,7 +108,7 @@ impl Scan {
                 rDestroy: Some(end),
                 mydest: pg_sys::CommandDest::DestNone,
             },
-            look: &mut look,
+            visit: &mut visit,
         };
         // SAFETY: the parameters are as many as the statement's, of its types; the receiver outlives the call.
         unsafe {
@@ -126,22 +127,22 @@ impl Scan {
                 dest: (&raw mut receiver).cast(),
                 ..Default::default()
             };
-            let code = pg_sys::SPI_execute_plan_extended(self.0.kept().as_ptr(), &raw const options);
+            let code = pg_sys::SPI_execute_plan_extended(plan.as_ptr(), &raw const options);
             assert!(code > 0, "SPI_execute_plan_extended returned {code}");
         }
     }
 }
 
-/// Where PostgreSQL sends the rows; it knows the first field only.
+/// Where PostgreSQL sends the rows; it knows only the first field.
 #[repr(C)]
 struct Receiver<'a> {
     callbacks: pg_sys::DestReceiver,
-    look: &'a mut dyn FnMut(&Row) -> bool,
+    visit: &'a mut dyn FnMut(&Row) -> bool,
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver: *mut pg_sys::DestReceiver) -> bool {
-    // SAFETY: the receiver is the one that `look` made, and the slot holds a row with all the columns of its descriptor.
+    // SAFETY: the receiver is the one that `Scan::visit` made, and the slot holds a row with all the columns of its descriptor.
     unsafe {
         let columns = (*(*slot).tts_tupleDescriptor).natts;
         if i32::from((*slot).tts_nvalid) < columns {
@@ -152,7 +153,7 @@ unsafe extern "C-unwind" fn receive(slot: *mut pg_sys::TupleTableSlot, receiver:
             values: std::slice::from_raw_parts((*slot).tts_values, columns),
             nulls: std::slice::from_raw_parts((*slot).tts_isnull, columns),
         };
-        ((*receiver.cast::<Receiver>()).look)(&row)
+        ((*receiver.cast::<Receiver>()).visit)(&row)
     }
 }
 

@@ -1,8 +1,8 @@
-//! The runners that an answer is about.
+//! The runners that a response is about.
 
 use std::collections::HashMap;
 
-/// Entrant ids in their order. There may be thousands: a client names those that it wants.
+/// Entrant ids in order. There may be thousands: a client names those it wants.
 #[derive(Clone)]
 pub struct Runners<'a> {
     ids: Vec<&'a [u8]>,
@@ -18,12 +18,12 @@ impl<'a> Runners<'a> {
         Self { ids, places, next: 0 }
     }
 
-    /// How many they are.
+    /// How many there are.
     pub fn count(&self) -> usize {
         self.ids.len()
     }
 
-    /// The place of a runner. Mostly it is the one after the last that was asked for: a poll's rows list the runners in one order.
+    /// The place of a runner. It is mostly the one after the runner looked up last: every poll's rows list the runners in one order.
     pub fn place(&mut self, entrant_id: &[u8]) -> Option<usize> {
         let guess = self.ids.get(self.next).filter(|id| **id == entrant_id).map(|_| self.next);
         let place = guess.or_else(|| self.places.get(entrant_id).copied())?;

@@ -1,0 +1,18 @@
+//! Tables as data: each has one description, which produces the statements that read and write it, and the loading. To read the
+//! statements, see `src/snapshots/`.
+
+mod column;
+pub mod entrants;
+mod history;
+pub mod meetings;
+pub mod money_flow_history;
+pub mod odds_history;
+pub mod race_pools;
+pub mod race_progress;
+pub mod race_results;
+pub mod races;
+mod series;
+mod table;
+
+pub use history::Span;
+pub use table::{Reader, list};
