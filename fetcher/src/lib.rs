@@ -5,6 +5,7 @@
 
 pub mod breaker;
 pub mod clock;
+pub mod compare;
 pub mod config;
 pub mod db;
 pub mod housekeeping;
