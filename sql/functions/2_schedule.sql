@@ -24,7 +24,8 @@ select
     p.slot_at,
     p.claimed_by,
     p.lease_until,
-    n.slot_at as next_slot_at
+    n.slot_at as next_slot_at,
+    extract(epoch from s.start_time - t.now) between -900 and 300 as is_live
 from raceday.races r
 join raceday.race_polls p on p.race_id = r.race_id
 cross join raceday.poll_settings settings
@@ -62,7 +63,7 @@ comment on function raceday.lease_end(timestamptz) is 'When a lease that begins 
 drop function if exists raceday.raceday_claim_races(text, int);
 create function raceday.raceday_claim_races(p_worker text, p_max int)
     returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int,
-                   missed int, lease_until timestamptz, polled_by text)
+                   missed int, lease_until timestamptz, polled_by text, is_live boolean)
     language plpgsql volatile parallel unsafe security definer
     set search_path = pg_catalog, pg_temp
 as $$
@@ -71,7 +72,7 @@ declare
 begin
     return query
     with claimable as materialized (
-        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live
         from raceday.due_races d
         where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
         -- Before or after: what is left of a day whose end nobody polled waits until those about to start are polled.
@@ -102,7 +103,7 @@ begin
     select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
         case when c.slot_at is null then 0
             else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end,
-        claimed.lease_until, c.claimed_by
+        claimed.lease_until, c.claimed_by, c.is_live
     from claimed
     join claimable c on c.race_id = claimed.race_id
     order by abs(c.seconds_to_start), c.race_id;
@@ -135,7 +136,10 @@ as $$
 $$;
 comment on function raceday.raceday_release_leases(text) is 'Gives up what a worker that stops has not polled; returns how many races';
 
-create or replace function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
+-- A function's columns cannot be replaced.
+drop function if exists raceday.raceday_poll_plan(interval);
+create function raceday.raceday_poll_plan(p_ahead interval)
+    returns table (race_id text, slot_at timestamptz, every_s int, is_live boolean)
     language sql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
@@ -152,7 +156,7 @@ as $$
         ) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, n.every_s
+    select p.race_id, p.slot_at, n.every_s, extract(epoch from p.start_time - p.slot_at) between -900 and 300
     from plan p
     cross join lateral (
         select min(c.every_s) as every_s from raceday.poll_cadence c where c.within_s >= extract(epoch from p.start_time - p.slot_at)
