@@ -159,7 +159,7 @@ pub struct RunArgs {
     /// Consecutive failed requests after which the TAB is considered unavailable
     #[arg(long, env = "RACEDAY_BREAKER_FAILURES", default_value_t = 10)]
     pub breaker_failures: u32,
-    /// Seconds until an unavailable TAB is probed; doubles per failed probe, up to eight times
+    /// Seconds until an unavailable TAB is probed; doubles with each failed probe, up to eight times that
     #[arg(long, env = "RACEDAY_BREAKER_PROBE_S", default_value = "1", value_parser = seconds)]
     pub breaker_probe: Duration,
 }

@@ -1,6 +1,6 @@
 //! Raceday's fetcher: polls the TAB for every due race, stages each response byte for byte and has the database process it.
 //!
-//! SQL decides which race is due (`sql/functions/2_schedule.sql`), and the extension interprets the responses. This crate is
+//! SQL decides which race is due (the view `raceday.due_races`), and the extension interprets the responses. This crate is
 //! what a daemon needs around that: HTTP, one connection per worker, a spool for outages of the database, metrics.
 //!
 //! No module uses one of a later group below, and none uses itself by way of others (`tests/layers.rs` verifies that).
