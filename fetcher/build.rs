@@ -1,4 +1,4 @@
-//! The SQL of `migrate` is embedded; a new or changed file must rebuild the crate.
+//! Rebuilds the crate when a file of the SQL that `migrate` embeds changes.
 
 fn main() {
     for folder in ["migrations", "functions", "api"] {

@@ -1,4 +1,6 @@
-//! The circuit breaker before the TAB: after failures in a row nothing is asked but one probe at a time.
+//! The circuit breaker for the TAB: after consecutive failures it lets through one probe at a time.
+//!
+//! See docs/decisions/breaker.md.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -8,15 +10,15 @@ use failsafe::failure_policy::ConsecutiveFailures;
 use failsafe::{Instrument, StateMachine, failure_policy};
 use metrics::gauge;
 
-/// What the breaker lets through.
+/// Which requests the breaker lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
-    /// Everything.
+    /// All requests.
     Closed = 0,
-    /// One request at a time, to see whether the TAB is back.
+    /// One request at a time, to find out whether the TAB is available again.
     HalfOpen = 1,
-    /// Nothing.
+    /// No request.
     Open = 2,
 }
 
@@ -28,8 +30,8 @@ impl Watch {
         let before = self.0.swap(state as u8, Ordering::Relaxed);
         gauge!("raceday_breaker_state").set(f64::from(state as u8));
         match state {
-            State::Open if before == State::Closed as u8 => tracing::warn!("tab.down"),
-            State::Closed if before != State::Closed as u8 => tracing::info!("tab.back"),
+            State::Open if before == State::Closed as u8 => tracing::warn!("TAB unavailable: requests suspended"),
+            State::Closed if before != State::Closed as u8 => tracing::info!("TAB available again"),
             _ => {}
         }
     }
@@ -48,7 +50,7 @@ impl Instrument for Watch {
     }
 }
 
-/// How long it stays open, again and again. The crate's own backoff takes whole seconds only.
+/// How long the breaker stays open each time. The crate's own backoff only supports whole seconds.
 #[derive(Debug, Clone)]
 struct Doubling {
     next: Duration,
@@ -65,7 +67,7 @@ impl Iterator for Doubling {
     }
 }
 
-/// The breaker. Whoever wants to ask takes a [`Permit`] first.
+/// The breaker. Every request takes a [`Permit`] first.
 #[derive(Debug)]
 pub struct Breaker {
     machine: StateMachine<ConsecutiveFailures<Doubling>, Watch>,
@@ -74,14 +76,15 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// Opens after so many failures in a row; then lets a probe through after `probe`, doubling up to eight times it.
+    /// A breaker that opens after `failures` consecutive failures, then lets a probe through after `probe`, doubling up to eight
+    /// times that.
     pub fn new(failures: u32, probe: Duration) -> Self {
         let state = Arc::new(AtomicU8::new(State::Closed as u8));
         let policy = failure_policy::consecutive_failures(failures.max(1), Doubling { next: probe, max: probe * 8 });
         Self { machine: StateMachine::new(policy, Watch(state.clone())), state, probing: AtomicBool::new(false) }
     }
 
-    /// Leave to ask the TAB once; none while it is taken for down.
+    /// Permission for one request; none while the TAB is considered unavailable.
     pub fn permit(&self) -> Option<Permit<'_>> {
         if !self.machine.is_call_permitted() {
             return None;
@@ -93,9 +96,9 @@ impl Breaker {
         Some(Permit { breaker: self, probe, settled: false })
     }
 
-    /// How many of so many free workers may ask now: all, one as a probe, or none.
+    /// How many of `free` workers may make a request now: all, one as a probe, or none.
     pub fn capacity(&self, free: usize) -> usize {
-        // Asking is what turns an open breaker half open when its time has come.
+        // This call turns an open breaker half-open once its time has passed.
         if !self.machine.is_call_permitted() {
             return 0;
         }
@@ -105,7 +108,7 @@ impl Breaker {
         }
     }
 
-    /// What it lets through now.
+    /// Which requests it lets through now.
     pub fn state(&self) -> State {
         match self.state.load(Ordering::Relaxed) {
             0 => State::Closed,
@@ -115,7 +118,7 @@ impl Breaker {
     }
 }
 
-/// Leave for one request. Dropped without a word it counts as failed: the request was given up as too slow.
+/// Permission for one request. If dropped unresolved, the request counts as failed: it was abandoned as too slow.
 #[derive(Debug)]
 pub struct Permit<'a> {
     breaker: &'a Breaker,
@@ -124,7 +127,7 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// The TAB answered, be it with an error of ours.
+    /// Records that the TAB responded, even with a 4xx.
     pub fn succeeded(mut self) {
         self.settled = true;
         self.breaker.machine.on_success();
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_open_it() {
+    fn consecutive_failures_open_the_breaker() {
         let breaker = open_breaker(Duration::from_hours(1));
         assert_eq!(breaker.state(), State::Open);
         assert!(breaker.permit().is_none());
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_between_failures_keeps_it_closed() {
+    fn a_success_between_failures_keeps_the_breaker_closed() {
         let breaker = Breaker::new(3, Duration::from_hours(1));
         for _ in 0..10 {
             drop(breaker.permit().unwrap());
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_at_a_time_closes_it_or_opens_it_again() {
+    fn one_probe_at_a_time_closes_or_reopens_the_breaker() {
         let breaker = open_breaker(Duration::from_nanos(1));
         while breaker.capacity(5) == 0 {
             std::thread::yield_now();

@@ -1,11 +1,11 @@
-//! Database time on this side: what `raceday.now()` says, without asking again.
+//! Database time in the fetcher: what `raceday.now()` would return, without a query.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What the database's clock said, and how fast it runs (1 unless simulated).
+/// A reading of the database's clock, and its rate (1 unless simulated).
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     database: DateTime<Utc>,
@@ -13,21 +13,21 @@ struct Reading {
     rate: f64,
 }
 
-/// The database's clock as last read. Between readings it is carried on by this machine's monotonic clock.
+/// The database's clock, extrapolated from its last reading by this machine's monotonic clock.
 #[derive(Debug)]
 pub struct Clock {
     reading: RwLock<Reading>,
 }
 
 impl Default for Clock {
-    /// The machine's own clock, until the database's is read.
+    /// This machine's clock, until the database's is read.
     fn default() -> Self {
         Self { reading: RwLock::new(Reading { database: Utc::now(), at: Instant::now(), rate: 1.0 }) }
     }
 }
 
 impl Clock {
-    /// Notes what the database answered to a question asked at `asked` and answered now.
+    /// Records a reading that was requested at `asked` and has just arrived.
     pub fn read(&self, database: DateTime<Utc>, asked: Instant, rate: f64) {
         // The statement began half a round trip after it was sent.
         let at = asked + asked.elapsed() / 2;
@@ -43,13 +43,13 @@ impl Clock {
         reading.database + elapsed
     }
 
-    /// How long from now until the database's clock says `time`, in real time; zero when it is past.
+    /// The real time until the database's clock reaches `time`; zero if it has passed.
     pub fn until(&self, time: DateTime<Utc>) -> Duration {
         let seconds = (time - self.now()).as_seconds_f64() / self.reading().rate;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
     }
 
-    /// Seconds of database time in a real one.
+    /// Seconds of database time per real second.
     pub fn rate(&self) -> f64 {
         self.reading().rate
     }
@@ -64,10 +64,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fast_clock_is_carried_on_at_its_rate() {
+    fn a_fast_clock_is_extrapolated_at_its_rate() {
         let clock = Clock::default();
         let noon: DateTime<Utc> = "2025-11-23T12:00:00Z".parse().unwrap();
-        // Asked and answered ten seconds ago, give or take the half round trip.
+        // Requested ten seconds ago, so five or ten seconds old, depending on the half round trip.
         clock.read(noon, Instant::now().checked_sub(Duration::from_secs(10)).unwrap(), 10.0);
         let now = clock.now();
         assert!((now - noon).as_seconds_f64() >= 50.0, "{now}");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_no_time_away() {
+    fn the_past_is_zero_time_ahead() {
         let clock = Clock::default();
         assert_eq!(clock.until(clock.now() - TimeDelta::hours(1)), Duration::ZERO);
     }

@@ -1,4 +1,4 @@
-//! Settings: every flag is also an environment variable.
+//! The command line. Every setting is also an environment variable.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,18 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reqwest::Url;
 
+use crate::compare::CompareArgs;
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "raceday-fetcher", version, about, max_term_width = 120)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the fetcher can do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Poll due races until stopped (SIGTERM or SIGINT)
@@ -26,114 +28,126 @@ pub enum Command {
     Once {
         /// The race's id
         race_id: String,
-        /// Where and how.
+        /// The database and the TAB.
         #[command(flatten)]
         source: SourceArgs,
     },
     /// Fetch, stage and process the day's meetings list now
     Meetings {
-        /// New Zealand date, YYYY-MM-DD (default: today's)
+        /// New Zealand date, YYYY-MM-DD (default: today)
         #[arg(long)]
         date: Option<chrono::NaiveDate>,
-        /// Where and how.
+        /// The database and the TAB.
         #[command(flatten)]
         source: SourceArgs,
     },
-    /// Bring the database's schema up to date (as a superuser)
+    /// Bring the database's schema up to date (requires a superuser)
     Migrate(MigrateArgs),
     /// Show what is due, leased, pending and failed
     Status(StatusArgs),
+    /// Compare a legacy backend with ours, field by field; exits with 0 if nothing differs
+    Compare(CompareArgs),
 }
 
-/// The database and the log, which every command has.
+/// Settings of the database and the log.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// PostgreSQL, also several hosts: postgres://user@host1,host2/raceday?target_session_attrs=read-write; and
-    /// sslmode=disable, prefer (the default), require, verify-ca or verify-full
+    /// Address of the database, with one or more hosts: postgres://user@host1,host2/raceday?target_session_attrs=read-write;
+    /// sslmode is disable, prefer (default), require, verify-ca or verify-full
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
-    /// The password, when the URL has none
+    /// Password, if the address contains none
     #[arg(long, env = "DB_PASSWORD", hide_env_values = true)]
     pub db_password: Option<String>,
-    /// Certificate authorities (PEM) one of which must have signed the database's certificate; without it, none is asked
-    /// for but by sslmode=verify-full, which takes the system's
+    /// File of certificate authorities (PEM), one of which must have signed the database's certificate; without it, only
+    /// sslmode=verify-full checks the certificate, against the system's authorities
     #[arg(long, env = "DB_CA_FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub db_ca_file: Option<PathBuf>,
-    /// What is logged, e.g. debug or raceday_fetcher=debug
+    /// Log level or filter, e.g. debug or raceday_fetcher=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-    /// How it is logged
+    /// Log format
     #[arg(long, env = "RACEDAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
 }
 
 impl CommonArgs {
-    /// The file of certificate authorities. Set to nothing, as an environment may do, it is none.
+    /// The file of certificate authorities, unless the setting is the empty string.
     pub fn ca_file(&self) -> Option<&Path> {
         self.db_ca_file.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
 }
 
-/// How log lines look.
+/// A log format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// For reading
+    /// Human-readable
     Text,
 }
 
-/// The database and the TAB.
+/// Settings of the database and the TAB.
 #[derive(Debug, Clone, Args)]
 pub struct SourceArgs {
     /// The database and the log.
     #[command(flatten)]
     pub common: CommonArgs,
-    /// The TAB, or a simulator of it
+    /// Base URL of the TAB, or of a simulator
     #[arg(long, env = "NZTAB_API_URL", default_value = "https://api.tab.co.nz")]
     pub nztab_api_url: Url,
-    /// Sent as a bearer token when set
+    /// API key, sent as a bearer token if set
     #[arg(long, env = "NZTAB_API_KEY", hide_env_values = true)]
     pub nztab_api_key: Option<String>,
-    /// Who asks: an e-mail address, sent as From
+    /// Identifies the caller: e-mail address, sent as From
     #[arg(long, env = "NZTAB_FROM")]
     pub nztab_from: Option<String>,
-    /// Who asks: sent as X-Partner
+    /// Identifies the caller: name, sent as X-Partner
     #[arg(long, env = "NZTAB_PARTNER")]
     pub nztab_partner: Option<String>,
-    /// Who asks: sent as X-Partner-ID
+    /// Identifies the caller: id, sent as X-Partner-ID
     #[arg(long, env = "NZTAB_PARTNER_ID")]
     pub nztab_partner_id: Option<String>,
-    /// Seconds for one request in all
+    /// Timeout of one request, in seconds
     #[arg(long, env = "RACEDAY_FETCH_TIMEOUT_S", default_value = "5", value_parser = seconds)]
     pub fetch_timeout: Duration,
-    /// Seconds for connecting
+    /// Timeout of connecting, in seconds
     #[arg(long, env = "RACEDAY_CONNECT_TIMEOUT_S", default_value = "2", value_parser = seconds)]
     pub connect_timeout: Duration,
-    /// Largest body taken, after decompression
+    /// Largest response accepted, after decompression, in bytes
     #[arg(long, env = "RACEDAY_BODY_MAX_BYTES", default_value_t = 8 * 1024 * 1024)]
     pub body_max_bytes: usize,
+}
+
+impl SourceArgs {
+    /// Whether the TAB is on this machine, and so a simulator.
+    pub fn is_tab_local(&self) -> bool {
+        self.nztab_api_url.host_str().is_some_and(|host| {
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        })
+    }
 }
 
 /// Settings of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Where and how.
+    /// The database and the TAB.
     #[command(flatten)]
     pub source: SourceArgs,
-    /// Races polled at a time
+    /// Concurrent polls
     #[arg(long, env = "RACEDAY_CONCURRENCY", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub concurrency: u16,
-    /// Database connections in all: one a race polled at a time, one for the schedule, one for lists and the spool
+    /// Total database connections: one per concurrent poll, one for the schedule, one for meetings lists and the spool
     #[arg(long, env = "DB_POOL_MAX", default_value_t = 10, value_parser = clap::value_parser!(u16).range(3..=1000))]
     pub db_pool_max: u16,
-    /// This fetcher's name among others (default: host and process id)
+    /// Name of this fetcher, unique among fetchers (default: host name and process id)
     #[arg(long, env = "RACEDAY_WORKER")]
     pub worker: Option<String>,
-    /// Where answers wait while the database is away (default: $XDG_STATE_HOME/raceday/spool)
+    /// Folder where responses wait during an outage of the database (default: $XDG_STATE_HOME/raceday/spool)
     #[arg(long, env = "RACEDAY_SPOOL_DIR")]
     pub spool_dir: Option<PathBuf>,
-    /// Most the spool may hold
+    /// Size limit of the spool, in bytes
     #[arg(long, env = "RACEDAY_SPOOL_MAX_BYTES", default_value_t = 2 * 1024 * 1024 * 1024)]
     pub spool_max_bytes: u64,
     /// Address of /metrics, /health and /ready
@@ -142,16 +156,16 @@ pub struct RunArgs {
     /// Port of /metrics, /health and /ready
     #[arg(long, env = "PORT", default_value_t = 9464)]
     pub port: u16,
-    /// Failed requests in a row after which the TAB is taken for down
+    /// Consecutive failed requests after which the TAB is considered unavailable
     #[arg(long, env = "RACEDAY_BREAKER_FAILURES", default_value_t = 10)]
     pub breaker_failures: u32,
-    /// Seconds until a TAB taken for down is tried again; doubles up to eight times that
+    /// Seconds until an unavailable TAB is probed; doubles with each failed probe, up to eight times that
     #[arg(long, env = "RACEDAY_BREAKER_PROBE_S", default_value = "1", value_parser = seconds)]
     pub breaker_probe: Duration,
 }
 
 impl RunArgs {
-    /// The spool's folder: as set, else where the user's programs keep their state.
+    /// The spool's folder: as set, or else in the user's folder for state.
     pub fn spool_folder(&self) -> PathBuf {
         let state = || {
             let given = std::env::var_os("XDG_STATE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
@@ -186,13 +200,17 @@ pub struct StatusArgs {
     pub common: CommonArgs,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        // A day is more than any of them can mean; far more could not be added to a time.
-        .filter(|duration| !duration.is_zero() && *duration <= Duration::from_hours(24))
-        .ok_or_else(|| format!("{text} is no number of seconds"))
+/// A setting that is not a sensible number of seconds.
+#[derive(Debug, thiserror::Error)]
+#[error("not a number of seconds above 0 and up to a day")]
+struct NotSeconds;
+
+fn seconds(text: &str) -> Result<Duration, NotSeconds> {
+    let seconds: f64 = text.parse().map_err(|_| NotSeconds)?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| NotSeconds)?;
+    // No setting needs more than a day, and far more could not be added to a time.
+    let is_sensible = !duration.is_zero() && duration <= Duration::from_hours(24);
+    is_sensible.then_some(duration).ok_or(NotSeconds)
 }
 
 #[cfg(test)]
@@ -201,7 +219,7 @@ mod tests {
 
     fn run(arguments: &[&str]) -> Result<RunArgs, clap::Error> {
         use clap::{CommandFactory, FromArgMatches, builder::Resettable};
-        // What is tested are the defaults, not the developer's environment.
+        // The defaults are tested, not the developer's environment.
         let command = Cli::command().mut_subcommands(|sub| sub.mut_args(|argument| argument.env(Resettable::Reset)));
         let line = ["raceday-fetcher", "run", "--database-url", "postgres://x@y/z"];
         match Cli::from_arg_matches(&command.try_get_matches_from(line.iter().chain(arguments))?)?.command {
@@ -211,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_specification_s() {
+    fn defaults_are_those_of_the_specification() {
         let args = run(&[]).unwrap();
         assert_eq!(args.concurrency, 5);
         assert_eq!(args.db_pool_max, 10);
@@ -224,17 +242,18 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_set_to_nothing_is_none() {
+    fn an_empty_setting_is_none() {
         assert_eq!(run(&["--db-ca-file", ""]).unwrap().source.common.ca_file(), None);
         assert_eq!(run(&["--db-ca-file", "a"]).unwrap().source.common.ca_file(), Some(Path::new("a")));
     }
 
     #[test]
-    fn every_flag_is_an_environment_variable() {
+    fn every_setting_is_an_environment_variable() {
         use clap::CommandFactory;
-        for command in Cli::command().get_subcommands() {
+        // `compare` is a tool: its flags are arguments, not settings.
+        for command in Cli::command().get_subcommands().filter(|command| command.get_name() != "compare") {
             for flag in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
-                // `meetings --date` names what to do, it is no setting.
+                // `meetings --date` is an argument, not a setting.
                 assert!(
                     flag.get_env().is_some() || flag.get_id() == "date",
                     "{} of {}",
@@ -246,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_sense_are_refused() {
+    fn senseless_values_are_refused() {
         for arguments in [
             ["--fetch-timeout", "0"],
             ["--fetch-timeout", "1e19"],

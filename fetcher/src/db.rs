@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL: where to, as whom, and which errors mean that a connection is of no more use.
+//! Connections to PostgreSQL: the address, the role, and which errors make a connection unusable.
 
 use std::error::Error;
 use std::fmt;
@@ -15,15 +15,15 @@ use crate::tls::{self, TlsError};
 /// Why the database cannot be addressed.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    /// The address does not parse; says why without repeating it, as it may hold a password.
-    #[error("DATABASE_URL is no address of a PostgreSQL database: {}", describe(.0))]
+    /// The address does not parse. The message does not repeat it, as it may contain a password.
+    #[error("DATABASE_URL is not the address of a PostgreSQL database: {}", describe(.0))]
     Address(tokio_postgres::Error),
-    /// TLS cannot be had as it is set.
+    /// The TLS settings cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// Where the database is and who connects. Displays without the password.
+/// The database's address and the role that connects. Displays without the password.
 #[derive(Clone)]
 pub struct Address {
     config: Config,
@@ -31,7 +31,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads the settings; `role` is what `pg_stat_activity.application_name` shows after `raceday-fetcher`.
+    /// Reads the settings. `pg_stat_activity.application_name` is `raceday-fetcher` and `role`.
     pub fn new(settings: &CommonArgs, role: &str) -> Result<Self, AddressError> {
         let (url, check) = tls::split_check(&settings.database_url);
         let mut config: Config = url.parse().map_err(AddressError::Address)?;
@@ -44,7 +44,7 @@ impl Address {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(3));
         }
-        // A server that vanishes without a word must be noticed within the lease of a race.
+        // A server that vanishes silently must be noticed within the lease of a race.
         config.keepalives_idle(Duration::from_secs(5));
         config.keepalives_interval(Duration::from_secs(2));
         config.keepalives_retries(2);
@@ -52,14 +52,14 @@ impl Address {
         Ok(Self { config, tls: tls::connector(check, settings.ca_file())? })
     }
 
-    /// Opens a connection, which a task drives until the client is dropped.
+    /// Opens a connection; a task drives it until the client is dropped.
     pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
-            // Notices are the server's talk about `if not exists`; an error reaches the client's caller by itself.
+            // Notices are about `if not exists` and the like; an error is returned to the client's caller anyway.
             while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notice(notice) = message {
-                    tracing::debug!(notice.severity = notice.severity(), "db.notice: {}", notice.message());
+                    tracing::debug!(notice.severity = notice.severity(), "database notice: {}", notice.message());
                 }
             }
         });
@@ -91,44 +91,44 @@ impl fmt::Display for Address {
 
 /// What an error of the database means for the fetcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The connection or the server is gone, or it is no primary any more: connect again.
-    Away,
-    /// The server lives and cannot write now (full disk, a lock or time limit, a missing partition or right): try again later.
-    Unable,
-    /// The server refuses this data; it will refuse it again.
+pub enum ErrorKind {
+    /// The connection or the server is gone, or the server is no longer a primary: reconnect.
+    Unavailable,
+    /// The server cannot write at present (full disk, lock or time limit, missing partition or privilege): retry later.
+    Deferred,
+    /// The server refuses this data, and would refuse it again.
     Refused,
 }
 
-impl Trouble {
-    /// Sorts an error by its SQLSTATE; one without is the connection's.
+impl ErrorKind {
+    /// Classifies an error by its SQLSTATE; an error without one concerns the connection.
     pub fn of(error: &tokio_postgres::Error) -> Self {
-        let Some(state) = error.code() else { return Self::Away };
-        // A primary that became a standby; a function that `migrate` has replaced under a prepared statement.
+        let Some(state) = error.code() else { return Self::Unavailable };
+        // A primary that became a standby, or a function that `migrate` has replaced under a prepared statement.
         if [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::FEATURE_NOT_SUPPORTED, SqlState::UNDEFINED_FUNCTION]
             .contains(state)
         {
-            return Self::Away;
+            return Self::Unavailable;
         }
         match state.code().get(..2).unwrap_or_default() {
-            // Connection exceptions, authentication, too many connections; 57P0x: shutdown, crash, starting up.
-            "08" | "28" => Self::Away,
-            "57" if *state != SqlState::QUERY_CANCELED => Self::Away,
+            // Connection exceptions and authentication; 57P0x: shutdown, crash, start-up.
+            "08" | "28" => Self::Unavailable,
+            "57" if *state != SqlState::QUERY_CANCELED => Self::Unavailable,
             "22" | "23" if !is_partition_missing(error) => Self::Refused,
-            _ => Self::Unable,
+            _ => Self::Deferred,
         }
     }
 }
 
-/// It is a constraint's violation by its SQLSTATE, but the data is good and is taken once there is a partition for it.
+/// By its SQLSTATE it is a check violation, but without a constraint: the data is good, and is taken once its partition exists.
 fn is_partition_missing(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::CHECK_VIOLATION)
-        && error.as_db_error().is_some_and(|answer| answer.constraint().is_none())
+        && error.as_db_error().is_some_and(|reported| reported.constraint().is_none())
 }
 
-/// The server's message with its detail, hint and place, on one line; of another error, its causes.
+/// The server's message with its detail, hint and context, or any other error with its causes, on one line.
 pub fn describe(error: &tokio_postgres::Error) -> String {
-    let Some(answer) = error.as_db_error() else {
+    let Some(reported) = error.as_db_error() else {
         let (mut text, mut cause) = (error.to_string(), error.source());
         while let Some(error) = cause {
             text.push_str(": ");
@@ -137,8 +137,8 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
         }
         return text;
     };
-    let mut text = format!("{} ({})", answer.message(), answer.code().code());
-    for part in [answer.detail(), answer.hint(), answer.where_()].into_iter().flatten() {
+    let mut text = format!("{} ({})", reported.message(), reported.code().code());
+    for part in [reported.detail(), reported.hint(), reported.where_()].into_iter().flatten() {
         text.push_str("; ");
         text.push_str(&part.replace('\n', " "));
     }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_of_the_url_goes_before_the_setting() {
+    fn a_password_in_the_url_takes_precedence_over_the_setting() {
         assert_eq!(address("postgres://a:url@h/d", Some("setting")).config.get_password(), Some(&b"url"[..]));
         assert_eq!(address("postgres://a@h/d", Some("setting")).config.get_password(), Some(&b"setting"[..]));
     }

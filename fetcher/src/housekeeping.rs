@@ -1,6 +1,6 @@
-//! What is done beside the polls: the day's meetings lists, the spool's way into the database, payloads left pending.
+//! What runs beside the polls: meetings lists, storing what waits in the spool, processing what is pending.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,22 +8,24 @@ use chrono::NaiveDate;
 use metrics::counter;
 use tokio::sync::watch;
 
-use crate::config::SourceArgs;
-use crate::db::Trouble;
+use crate::db::ErrorKind;
+use crate::deliver::{Deliverer, report};
+use crate::live::LiveAge;
+use crate::log_once::LogOnce;
 use crate::meetings::{self, Scope};
-use crate::poll::{Poller, report};
-use crate::spool::Kind;
-use crate::store::{Store, StoreError, Stored};
+use crate::payload::{Payload, Subject};
+use crate::response::Response;
+use crate::store::{Store, StoreError};
 use crate::summary::Outcome;
-use crate::tab::Answer;
+use crate::tab::Tab;
 
-/// How often is looked for something to do.
+/// How often the housekeeper looks for work.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often is looked for what fetchers have left that died.
+/// How often it adopts responses left behind by dead fetchers.
 const ADOPT_EVERY: Duration = Duration::from_secs(10);
-/// How often payloads are looked for that were staged and not processed.
+/// How often it processes payloads that were only staged.
 const PENDING_EVERY: Duration = Duration::from_secs(20);
-/// And how many races of such at a time, so that the connection is soon free again.
+/// The races processed per call, so that the connection is soon free again.
 const PENDING_RACES: i32 = 20;
 
 const CLAIM_MEETINGS: &str = "select raceday.raceday_claim_meetings($1)";
@@ -31,68 +33,97 @@ const MEETINGS_DONE: &str = "select raceday.raceday_meetings_done($1, $2, $3)";
 const PROCESS_PENDING: &str = "select count(*) from raceday.raceday_process_pending($1)";
 const OLDEST_LIVE: &str = "select raceday.raceday_oldest_live_payload_age_s()";
 
-/// The housekeeper of a fetcher: one task with a connection of its own.
+/// What the housekeeper shares with the polls.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The TAB.
+    pub tab: Arc<Tab>,
+    /// Delivers responses.
+    pub deliverer: Arc<Deliverer>,
+    /// The age of a live race's latest response.
+    pub live_age: Arc<LiveAge>,
+}
+
+/// The housekeeper of a fetcher: one task with its own connection.
 pub struct Housekeeper {
-    poller: Arc<Poller>,
+    shared: Shared,
     store: Store,
     worker: Arc<str>,
-    source: SourceArgs,
+    fetch_timeout: Duration,
     pending_at: Instant,
     adopted_at: Instant,
-    spool_is_stuck: bool,
-    troubles: Troubles,
+    is_failing: bool,
+    is_spool_stuck: bool,
+    problems: LogOnce,
 }
 
 impl Housekeeper {
-    /// `store` must be its own.
-    pub fn new(poller: Arc<Poller>, store: Store, worker: Arc<str>, source: SourceArgs) -> Self {
-        let (now, troubles) = (Instant::now(), Troubles::default());
-        Self { poller, store, worker, source, pending_at: now, adopted_at: now, spool_is_stuck: false, troubles }
+    /// A housekeeper that has exclusive use of `store`. `fetch_timeout` is that of one request.
+    pub fn new(shared: Shared, store: Store, worker: Arc<str>, fetch_timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            shared,
+            store,
+            worker,
+            fetch_timeout,
+            pending_at: now,
+            adopted_at: now,
+            is_failing: false,
+            is_spool_stuck: false,
+            problems: LogOnce::default(),
+        }
     }
 
-    /// Works until told to stop.
+    /// Works until `stop` turns true.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut quiet = false;
         while !*stop.borrow() {
             if self.adopted_at.elapsed() > ADOPT_EVERY {
                 self.adopt().await;
             }
-            if !self.poller.presence.is_away() {
-                match self.look().await {
-                    Ok(()) => quiet = false,
-                    // Said once: while the database is away nothing else is to be expected.
-                    Err(error) if !std::mem::replace(&mut quiet, true) => {
-                        tracing::warn!(error = %error, "housekeeping.failed");
-                    }
-                    Err(_) => {}
-                }
+            if self.is_available() {
+                let looked = self.look().await;
+                self.log_look(looked);
             }
             tokio::select! {
-                () = self.poller.spool.waits.notified(), if !self.poller.presence.is_away() => {}
+                () = self.shared.deliverer.spool.waits.notified(), if self.is_available() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 _ = stop.changed() => {}
             }
         }
-        // Whoever stops the last fetcher finds nothing half done.
-        if !self.poller.presence.is_away()
+        // Whoever stops the last fetcher finds nothing pending.
+        if self.is_available()
             && let Err(error) = self.process_pending().await
         {
-            tracing::warn!(error = %error, "pending.left");
+            tracing::warn!(error = %error, "stopping with payloads still pending");
         }
     }
 
-    /// Takes over what dead fetchers have left, also while the database is away: what nobody counts nobody misses.
+    fn is_available(&self) -> bool {
+        !self.shared.deliverer.database.is_unavailable()
+    }
+
+    /// Logs the first of several failures in a row: during an outage nothing else is to be expected.
+    fn log_look(&mut self, looked: Result<(), StoreError>) {
+        let was_failing = std::mem::replace(&mut self.is_failing, looked.is_err());
+        if let Err(error) = looked
+            && !was_failing
+        {
+            tracing::warn!(error = %error, "housekeeping failed");
+        }
+    }
+
+    /// Adopts what dead fetchers have left, also during an outage of the database: what is not counted is not missed.
     async fn adopt(&mut self) {
         self.adopted_at = Instant::now();
-        match self.poller.spool.adopt().await {
+        match self.shared.deliverer.spool.adopt().await {
             Ok(answers) => {
-                self.troubles.is_over("spool");
+                self.problems.is_over("spool");
                 if answers > 0 {
-                    tracing::info!(answers, "spool.adopted");
+                    tracing::info!(answers, "adopted responses left behind by dead fetchers");
                 }
             }
-            Err(error) if self.troubles.is_news("spool", &error.to_string()) => {
-                tracing::error!(error = %error, "spool.not_adopted");
+            Err(error) if self.problems.is_news("spool", &error.to_string()) => {
+                tracing::error!(error = %error, "responses left behind by dead fetchers not adopted");
             }
             Err(_) => {}
         }
@@ -113,68 +144,71 @@ impl Housekeeper {
             self.process_pending().await?;
         }
         let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
-        self.poller.live_age.heard(age);
+        self.shared.live_age.reported(age);
         Ok(())
     }
 
-    /// Stages what waits, oldest first; a race of which something is not taken waits whole.
+    /// Stores what is waiting, oldest first. When a response is not taken, all others about the same subject wait behind it.
     async fn empty_spool(&mut self) -> Result<(), StoreError> {
-        let names = self.poller.spool.waiting();
         let mut stuck = HashSet::new();
         let mut staged = 0_u64;
-        for name in &names {
-            let Some(race_id) = self.stage_waiting(name, &stuck).await? else {
-                staged += 1;
+        for name in self.shared.deliverer.spool.waiting() {
+            let subject = self.shared.deliverer.spool.subject_of(&name);
+            // Without reading the file: while the database's disk is full, all of the spool is gone through every second.
+            if stuck.contains(&subject) {
                 continue;
-            };
-            stuck.insert(race_id);
+            }
+            if self.store_waiting(&name).await? {
+                staged += 1;
+            } else {
+                stuck.insert(subject);
+            }
         }
-        self.spool_is_stuck &= !stuck.is_empty();
+        self.is_spool_stuck &= !stuck.is_empty();
         if staged > 0 {
-            tracing::info!(staged, stuck.races = stuck.len(), "spool.staged");
+            tracing::info!(staged, stuck.races = stuck.len(), "spooled responses stored");
         }
         Ok(())
     }
 
-    /// The race, if its payload has to wait on. Fails when the database is away.
-    async fn stage_waiting(&mut self, name: &str, stuck: &HashSet<String>) -> Result<Option<String>, StoreError> {
-        let spool = &self.poller.spool;
-        let race_id = spool.race_of(name).unwrap_or_default();
-        // Without a look at the file: while a disk is full, all of the spool is gone through every second.
-        if stuck.contains(&race_id) {
-            return Ok(Some(race_id));
-        }
+    /// Stores a waiting response; returns whether it has left the spool. Fails when the database is unavailable.
+    async fn store_waiting(&mut self, name: &str) -> Result<bool, StoreError> {
+        let spool = &self.shared.deliverer.spool;
         let payload = match spool.read(name).await {
             Ok(Some(payload)) => payload,
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(true),
             Err(error) => {
-                tracing::error!(spool.file = name, error = %error, "spool.not_read");
-                return Ok(Some(race_id));
+                tracing::error!(spool.file = name, error = %error, "spooled response not readable");
+                return Ok(false);
             }
         };
         let removed = match self.store.store_spooled(&payload).await {
             Ok(stored) => {
-                report(&payload.race_id, &stored);
+                report(&payload.subject, &stored);
                 spool.remove(name).await
             }
-            Err(error) if error.trouble() == Trouble::Refused => {
-                tracing::error!(race.id = %payload.race_id, error = %error, "payload.refused");
+            Err(error) if error.kind() == ErrorKind::Refused => {
+                tracing::error!(race.id = %payload.subject, error = %error, "payload refused by the database: quarantined");
                 counter!("raceday_payloads_failed_total", "reason" => "refused").increment(1);
-                spool.put_aside(name).await
+                spool.quarantine(name).await
             }
-            Err(error) if error.trouble() == Trouble::Unable => {
-                // Said once: it is tried again every second.
-                if !std::mem::replace(&mut self.spool_is_stuck, true) {
-                    tracing::warn!(race.id = %payload.race_id, error = %error, "spool.stuck");
-                }
-                return Ok(Some(payload.race_id));
+            Err(error) if error.kind() == ErrorKind::Deferred => {
+                self.log_stuck(&payload, &error);
+                return Ok(false);
             }
             Err(error) => return Err(error),
         };
         if let Err(error) = removed {
-            tracing::error!(spool.file = name, error = %error, "spool.not_removed");
+            tracing::error!(spool.file = name, error = %error, "stored response not removed from the spool");
         }
-        Ok(None)
+        Ok(true)
+    }
+
+    /// Logs the first failure only: storing is retried every second.
+    fn log_stuck(&mut self, payload: &Payload, error: &StoreError) {
+        if !std::mem::replace(&mut self.is_spool_stuck, true) {
+            tracing::warn!(race.id = %payload.subject, error = %error, "spool stuck: the database cannot store a response");
+        }
     }
 
     async fn claim_meetings(&mut self) -> Result<Vec<NaiveDate>, StoreError> {
@@ -185,7 +219,7 @@ impl Housekeeper {
 
     async fn fetch_meetings(&mut self, date: NaiveDate) -> Result<(), StoreError> {
         let scope = Scope::read(&mut self.store).await?;
-        let fetched = meetings::fetch(&self.poller.tab, &scope, date, self.source.fetch_timeout).await;
+        let fetched = meetings::fetch(&self.shared.tab, &scope, date, self.fetch_timeout).await;
         let failure = match fetched {
             Ok(pages) => self.deliver_list(date, pages).await.map(str::to_owned),
             Err(error) => {
@@ -193,83 +227,38 @@ impl Housekeeper {
                 Some(error.to_string())
             }
         };
-        self.say_of_list(date, failure.as_deref());
+        self.log_list(date, failure.as_deref());
         let worker = self.worker.clone();
-        // When a failed one is asked for again is for the database to say.
+        // The database decides when a failed list is due again.
         self.store.query(MEETINGS_DONE, &[&date, &&*worker, &failure.is_none()]).await?;
         Ok(())
     }
 
-    /// Why the database has no use of the list, if so.
-    async fn deliver_list(&mut self, date: NaiveDate, pages: Vec<Answer>) -> Option<&'static str> {
+    /// Delivers the pages of a list; returns why the list is unusable, if it is.
+    async fn deliver_list(&mut self, date: NaiveDate, pages: Vec<Response>) -> Option<&'static str> {
         let mut failure = pages.is_empty().then_some("no page");
         for page in pages {
-            let (begun, key) = (Instant::now(), meetings::key(date));
-            let (result, outcome) = self.poller.deliver(&mut self.store, Kind::Meetings, key, page, begun).await;
-            counter!("raceday_lists_total", "result" => result).increment(1);
-            if outcome == Outcome::Failed {
-                failure = Some(result);
+            let (begun, subject) = (Instant::now(), Subject::Meetings { date });
+            let delivery = self.shared.deliverer.deliver(&mut self.store, subject, page, begun).await;
+            counter!("raceday_lists_total", "result" => delivery.label()).increment(1);
+            if delivery.outcome() == Outcome::Failed {
+                failure = Some(delivery.label());
             }
         }
         failure
     }
 
-    fn say_of_list(&mut self, date: NaiveDate, failure: Option<&str>) {
-        let key = meetings::key(date);
+    fn log_list(&mut self, date: NaiveDate, failure: Option<&str>) {
+        let problem = format!("meetings list {date}");
         match failure {
-            Some(reason) if self.troubles.is_news(&key, reason) => {
-                tracing::warn!(list.date = %date, error = reason, "list.failed");
+            Some(reason) if self.problems.is_news(&problem, reason) => {
+                tracing::warn!(list.date = %date, error = reason, "meetings list failed");
             }
-            None if self.troubles.is_over(&key) => tracing::info!(list.date = %date, "list.back"),
-            _ => tracing::debug!(list.date = %date, error = failure, "list"),
+            Some(reason) => tracing::debug!(list.date = %date, error = reason, "meetings list failed again"),
+            None if self.problems.is_over(&problem) => {
+                tracing::info!(list.date = %date, "meetings list available again");
+            }
+            None => tracing::debug!(list.date = %date, "meetings list fetched"),
         }
-    }
-}
-
-/// The reason last told of each trouble that is met again and again.
-#[derive(Debug, Default)]
-struct Troubles(HashMap<String, String>);
-
-impl Troubles {
-    /// Whether this was not told yet, or is another reason than was.
-    fn is_news(&mut self, what: &str, reason: &str) -> bool {
-        self.0.insert(what.to_owned(), reason.to_owned()).is_none_or(|told| told != reason)
-    }
-
-    /// Whether there was such a trouble until now.
-    fn is_over(&mut self, what: &str) -> bool {
-        self.0.remove(what).is_some()
-    }
-}
-
-/// Counts what the database made of a payload that nobody polled for.
-pub fn summarise(race_id: &str, stored: &Stored) -> String {
-    match stored {
-        Stored::Staged => format!("{race_id}: staged, processing failed"),
-        Stored::Processed(processed) => format!(
-            "{race_id}: {} ({} payloads, {} money-flow rows, {} odds rows, {} failed, {:.1} ms){}",
-            processed.status,
-            processed.payloads,
-            processed.money_flow_rows,
-            processed.odds_rows,
-            processed.failed,
-            processed.transform_ms + processed.write_ms,
-            processed.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default(),
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trouble_is_told_once_a_reason() {
-        let mut troubles = Troubles::default();
-        let told = ["status 403", "status 403", "timed out", "status 403"].map(|reason| troubles.is_news("a", reason));
-        assert_eq!(told, [true, false, true, true]);
-        assert!(troubles.is_news("b", "status 403"), "another's");
-        assert!(troubles.is_over("a") && !troubles.is_over("a"));
-        assert!(troubles.is_news("a", "status 403"), "it came again");
     }
 }

@@ -1,4 +1,4 @@
-//! /metrics, /health and /ready.
+//! Serves /metrics, /health and /ready.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,37 +12,43 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
-use crate::config::RunArgs;
+use crate::availability::Availability;
 use crate::live::LiveAge;
-use crate::run::RunError;
-use crate::schedule::Presence;
 
-/// Longest that the loop may be silent, in milliseconds: the longest round trip to the database and some.
+/// The longest that one turn of the loop may take, in milliseconds: more than the longest round trips to the database.
 const SILENT_MAX_MS: u64 = 30_000;
-/// How often the recorder tidies up its histograms.
+/// How often the recorder compacts its histograms.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Whether the fetcher lives and can work.
+/// Why metrics and health are not served.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct ServeError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// Whether the fetcher is alive and can work.
 #[derive(Debug)]
 pub struct Health {
-    presence: Arc<Presence>,
+    database: Arc<Availability>,
     began: Instant,
     beat_ms: AtomicU64,
 }
 
 impl Health {
-    /// Alive, for a start.
-    pub fn new(presence: Arc<Presence>) -> Self {
-        Self { presence, began: Instant::now(), beat_ms: AtomicU64::new(0) }
+    /// The health of a loop that has just begun.
+    pub fn new(database: Arc<Availability>) -> Self {
+        Self { database, began: Instant::now(), beat_ms: AtomicU64::new(0) }
     }
 
-    /// The loop has come round.
+    /// Records a turn of the loop.
     pub fn beat(&self) {
         self.beat_ms.store(self.elapsed_ms(), Ordering::Relaxed);
     }
 
     fn is_alive(&self) -> bool {
-        // A beat between the two looks makes the difference less than nothing.
+        // A beat between the two readings would make the difference negative.
         self.elapsed_ms().saturating_sub(self.beat_ms.load(Ordering::Relaxed)) < SILENT_MAX_MS
     }
 
@@ -52,18 +58,16 @@ impl Health {
     }
 }
 
-/// Listens and serves in a task of its own. Fails when the port is taken.
+/// Listens on `address` and serves in a separate task. Fails when the port is in use.
 pub async fn serve(
-    settings: &RunArgs,
+    address: SocketAddr,
     metrics: PrometheusHandle,
     health: Arc<Health>,
     live_age: Arc<LiveAge>,
-) -> Result<(), RunError> {
-    let address = SocketAddr::new(settings.metrics_address, settings.port);
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| RunError::Listen { address: address.to_string(), source })?;
-    let address = listener.local_addr().map_or_else(|_| address.to_string(), |address| address.to_string());
-    tracing::info!(http.address = %address, "http.listening");
+) -> Result<(), ServeError> {
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    tracing::info!(http.address = %address, "serving metrics and health");
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         loop {
@@ -96,9 +100,9 @@ async fn live(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
-    match (health.is_alive(), health.presence.is_ready()) {
+    match (health.is_alive(), health.database.is_ready()) {
         (true, true) => (StatusCode::OK, "ready\n"),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database is away\n"),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database is unavailable\n"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "the loop is stuck\n"),
     }
 }
@@ -108,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_beat_that_is_newer_than_the_look_is_a_sign_of_life() {
+    fn a_beat_later_than_the_reading_is_a_sign_of_life() {
         let health = Health::new(Arc::default());
         health.beat_ms.store(health.elapsed_ms() + 1000, Ordering::Relaxed);
         assert!(health.is_alive());

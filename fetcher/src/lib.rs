@@ -1,26 +1,40 @@
-//! Raceday's fetcher: asks the TAB for every due race, stages each answer as it came and has the database process it.
+//! Raceday's fetcher: polls the TAB for every due race, stages each response byte for byte and has the database process it.
 //!
-//! Which race is due is decided by SQL (`sql/functions/30_due_races.sql`); what an answer means, by the extension. Here
-//! is only what a daemon needs: HTTP, a connection a worker, a spool for the time the database is away, metrics.
+//! SQL decides which race is due (the view `raceday.due_races`), and the extension interprets the responses. This crate is
+//! what a daemon needs around that: HTTP, one connection per worker, a spool for outages of the database, metrics.
+//!
+//! No module uses one of a later group below, and none uses itself by way of others (`tests/layers.rs` verifies that).
 
+// Settings and primitives
+pub mod availability;
 pub mod breaker;
 pub mod clock;
+pub mod compare;
 pub mod config;
+pub mod log_once;
+pub mod metrics;
+pub mod payload;
+pub mod response;
+pub mod summary;
+pub mod tls;
+// The database, the TAB, the spool
+pub mod claim;
 pub mod db;
+pub mod live;
+pub mod plan;
+pub mod request;
+pub mod spool;
+pub mod store;
+pub mod tab;
+// What is done with them
+pub mod deliver;
 pub mod housekeeping;
 pub mod http;
-pub mod live;
 pub mod meetings;
-pub mod metrics;
+pub mod poll;
+pub mod schedule;
+// Commands
 pub mod migrate;
 pub mod once;
-pub mod poll;
-pub mod request;
 pub mod run;
-pub mod schedule;
-pub mod spool;
 pub mod status;
-pub mod store;
-pub mod summary;
-pub mod tab;
-pub mod tls;

@@ -1,4 +1,4 @@
-//! How old the newest answer of a live race is, also while the database is away and does not say.
+//! The age of a live race's latest response, also during an outage of the database.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,9 +7,6 @@ use metrics::gauge;
 
 use crate::clock::Clock;
 
-/// The cadence of a race's last minutes; the alert on overdue polls means the same.
-const LIVE_CADENCE_S: i32 = 15;
-
 /// Since when a live race has had nothing new in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Since {
@@ -17,11 +14,11 @@ enum Since {
     Unknown,
     /// No race is live.
     NoneLive,
-    /// The newest answer of the race that has waited longest, in database time.
+    /// The latest response of the race that has waited longest, in database time.
     At(DateTime<Utc>),
 }
 
-/// The gauge `raceday_oldest_live_payload_age_seconds`: what the database said last, and the time since.
+/// The gauge `raceday_oldest_live_payload_age_seconds`: what the database last reported, plus the time since.
 #[derive(Debug)]
 pub struct LiveAge {
     clock: Arc<Clock>,
@@ -29,26 +26,26 @@ pub struct LiveAge {
 }
 
 impl LiveAge {
-    /// Nothing known yet, and so nothing shown.
+    /// An age that is unknown, and so not shown, until the database reports one.
     pub fn new(clock: Arc<Clock>) -> Self {
         Self { clock, since: Mutex::new(Since::Unknown) }
     }
 
-    /// Notes what the database says: seconds of its time, 0 when no race is live.
-    pub fn heard(&self, age_s: f64) {
+    /// Records the age that the database reports, in seconds of its time; 0 when no race is live.
+    pub fn reported(&self, age_s: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "a race is live for minutes")]
         let age = TimeDelta::microseconds((age_s * 1e6) as i64);
         self.set(if age_s > 0.0 { Since::At(self.clock.now() - age) } else { Since::NoneLive });
     }
 
-    /// Notes a poll while the database is away: a race may have become live that it has not spoken of.
-    pub fn polled_unheard(&self, cadence_s: i32, due_at: DateTime<Utc>) {
-        if cadence_s <= LIVE_CADENCE_S && self.since() == Since::NoneLive {
+    /// Records a live race's poll during an outage: the race may have become live since the database last reported.
+    pub fn polled_in_outage(&self, due_at: DateTime<Utc>) {
+        if self.since() == Since::NoneLive {
             self.set(Since::At(due_at));
         }
     }
 
-    /// Sets the gauge to what it is now.
+    /// Sets the gauge to the present age.
     pub fn show(&self) {
         let age_s = match self.since() {
             Since::Unknown => return,
@@ -91,27 +88,26 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_in_the_database_s_time_until_the_database_speaks_again() {
+    fn the_age_grows_in_database_time_until_the_database_reports_again() {
         let age = LiveAge::new(clock());
         assert_eq!(shown(&age), None, "nothing is known yet");
-        age.heard(200.0);
+        age.reported(200.0);
         std::thread::sleep(Duration::from_millis(100));
         assert!(shown(&age).unwrap() >= 201.0);
-        age.heard(3.0);
+        age.reported(3.0);
         assert!(shown(&age).unwrap() < 200.0);
-        age.heard(0.0);
+        age.reported(0.0);
         assert_eq!(shown(&age), Some(0.0));
     }
 
     #[test]
-    fn a_race_that_becomes_live_while_the_database_is_away_counts_from_its_first_poll() {
+    fn a_race_that_becomes_live_during_an_outage_counts_from_its_first_poll() {
         let clock = clock();
         let age = LiveAge::new(clock.clone());
-        age.heard(0.0);
-        age.polled_unheard(30, clock.now() - TimeDelta::seconds(90));
-        assert_eq!(shown(&age), Some(0.0), "it is not live");
-        age.polled_unheard(15, clock.now() - TimeDelta::seconds(70));
-        age.polled_unheard(15, clock.now());
+        age.reported(0.0);
+        assert_eq!(shown(&age), Some(0.0), "no race is live");
+        age.polled_in_outage(clock.now() - TimeDelta::seconds(70));
+        age.polled_in_outage(clock.now());
         assert!(shown(&age).unwrap() >= 70.0);
     }
 }

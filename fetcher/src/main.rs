@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use raceday_fetcher::config::{Cli, Command, CommonArgs, LogFormat, RunArgs};
-use raceday_fetcher::{metrics, migrate, once, run, status};
+use raceday_fetcher::{compare, metrics, migrate, once, run, status};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -14,12 +14,7 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     match command(Cli::parse().command).await {
-        Ok(lines) => {
-            if !lines.is_empty() {
-                println!("{}", lines.join("\n"));
-            }
-            ExitCode::SUCCESS
-        }
+        Ok(code) => code,
         Err(error) => {
             eprintln!("raceday-fetcher: {error:#}");
             ExitCode::FAILURE
@@ -27,33 +22,42 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Does what is asked; returns what to print.
-async fn command(command: Command) -> Result<Vec<String>> {
-    match command {
+/// Executes a command and prints its output.
+async fn command(command: Command) -> Result<ExitCode> {
+    let lines = match command {
         Command::Run(settings) => {
             log_to_stderr(&settings.source.common)?;
-            run_until_told(&settings).await.map(|()| Vec::new())
+            run_until_signalled(&settings).await?;
+            Vec::new()
         }
         Command::Once { race_id, source } => {
             log_to_stderr(&source.common)?;
-            Ok(once::race(&source, &race_id).await?)
+            once::race(&source, &race_id).await?
         }
         Command::Meetings { date, source } => {
             log_to_stderr(&source.common)?;
-            Ok(once::meetings(&source, date).await?)
+            once::meetings(&source, date).await?
         }
         Command::Migrate(settings) => {
             log_to_stderr(&settings.common)?;
-            Ok(migrate::migrate(&settings).await?)
+            migrate::migrate(&settings).await?
         }
         Command::Status(settings) => {
             log_to_stderr(&settings.common)?;
-            Ok(status::status(&settings).await?)
+            status::status(&settings).await?
         }
+        Command::Compare(arguments) => {
+            let is_equal = compare::run(&arguments, &mut std::io::stdout()).await?;
+            return Ok(if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+    };
+    if !lines.is_empty() {
+        println!("{}", lines.join("\n"));
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn run_until_told(settings: &RunArgs) -> Result<()> {
+async fn run_until_signalled(settings: &RunArgs) -> Result<()> {
     let handle = metrics::install().context("metrics")?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
@@ -61,17 +65,17 @@ async fn run_until_told(settings: &RunArgs) -> Result<()> {
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         stop.send_replace(true);
-        // `timeout` and terminals signal a process and its group: the same wish, twice.
+        // `timeout` and terminals signal the process and its group, so one request may arrive as two signals.
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        eprintln!("raceday-fetcher: told twice, ending at once");
+        eprintln!("raceday-fetcher: second signal, exiting immediately");
         std::process::exit(130);
     });
     Ok(run::run(settings, handle, stopped).await?)
 }
 
 fn log_to_stderr(settings: &CommonArgs) -> Result<()> {
-    // At debug tokio_postgres prints what it sends: payloads. hyper and reqwest print headers: the API key.
+    // At debug level tokio_postgres logs what it sends, payloads included, and hyper and reqwest log headers: the API key.
     let quiet = "tokio_postgres=info,hyper=info,hyper_util=info,reqwest=info,h2=info,rustls=info";
     let filter = EnvFilter::try_new(format!("{},{quiet}", settings.log_level)).context("LOG_LEVEL")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -1,4 +1,4 @@
-//! The day's meetings list: what is asked for, page by page.
+//! The day's meetings list, fetched page by page.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::poll::unhurried;
+use crate::response::{FetchError, Fetched, Response};
 use crate::store::{Store, StoreError};
-use crate::tab::{Answer, FetchError, Fetched, PAGE_LIMIT, Tab};
+use crate::tab::{Deadlines, PAGE_LIMIT, Tab};
 
-/// Pages of a day at most; the whole world's racing is one.
+/// The most pages per day; all of the world's racing is one.
 const PAGES_MAX: usize = 20;
 
 const SCOPE: &str = "select countries, categories from raceday.raceday_poll_scope()";
 
-/// Whose meetings are followed.
+/// Which meetings are followed.
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// `NZ`, `AUS`, ...
@@ -25,29 +25,23 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// As the database is set.
+    /// Reads the scope from the database.
     pub async fn read(store: &mut Store) -> Result<Self, StoreError> {
         let row = store.query_one(SCOPE, &[]).await?;
         Ok(Self { countries: row.try_get(0)?, categories: row.try_get(1)? })
     }
 }
 
-/// Under which name the list of a day is staged.
-pub fn key(date: NaiveDate) -> String {
-    format!("meetings:{date}")
-}
-
-/// All pages of a New Zealand day's list. `timeout` is that of one request.
-pub async fn fetch(tab: &Tab, scope: &Scope, date: NaiveDate, timeout: Duration) -> Result<Vec<Answer>, FetchError> {
+/// Fetches all pages of a New Zealand day's list. `timeout` is that of one request.
+pub async fn fetch(tab: &Tab, scope: &Scope, date: NaiveDate, timeout: Duration) -> Result<Vec<Response>, FetchError> {
     let mut pages = Vec::new();
     while pages.len() < PAGES_MAX {
         let offset = pages.len() * PAGE_LIMIT;
-        let slot = unhurried(timeout);
-        let Fetched::Answer(page) = tab.meetings(date, &scope.countries, &scope.categories, offset, slot).await? else {
-            break;
-        };
+        let deadlines = Deadlines::unscheduled(timeout);
+        let fetched = tab.meetings(date, &scope.countries, &scope.categories, offset, deadlines).await?;
+        let Fetched::Response(page) = fetched else { break };
         let meetings = meetings_on(&page.body);
-        // A further page that is empty says nothing.
+        // An empty page after the first carries no information.
         if pages.is_empty() || meetings > 0 {
             pages.push(page);
         }
@@ -58,7 +52,7 @@ pub async fn fetch(tab: &Tab, scope: &Scope, date: NaiveDate, timeout: Duration)
     Ok(pages)
 }
 
-/// How many meetings a page holds; none when it is not what it should be, which is for the database to say.
+/// The number of meetings on a page; 0 if the page is malformed, which the database will report.
 fn meetings_on(body: &[u8]) -> usize {
     #[derive(Deserialize)]
     struct Page {
@@ -76,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn meetings_are_counted_and_nothing_else_is_looked_at() {
+    fn meetings_are_counted_whatever_they_contain() {
         assert_eq!(meetings_on(br#"{"header": {}, "data": {"meetings": [{"x": [1, 2]}, 3, null]}}"#), 3);
         assert_eq!(meetings_on(br#"{"data": {"meetings": []}}"#), 0);
         assert_eq!(meetings_on(br#"{"header": {"error": "no"}}"#), 0);

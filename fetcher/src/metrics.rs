@@ -1,4 +1,4 @@
-//! Metrics: their descriptions, buckets and the recorder that renders them.
+//! The metrics' descriptions and buckets, and the recorder that renders them.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -7,7 +7,7 @@ const SECONDS: [f64; 18] =
     [0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.4, 0.6, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0];
 const BYTES: [f64; 8] = [1e3, 1e4, 5e4, 1e5, 2e5, 4e5, 1e6, 8e6];
 
-/// Installs the recorder of this process and describes every metric.
+/// Installs the process's recorder and describes every metric.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
@@ -19,35 +19,35 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 
 fn describe() {
     let seconds = [
-        ("race_processing_seconds", "One poll of a race, from its claim to its commit"),
+        ("race_processing_seconds", "One poll of a race, from claim to commit"),
         ("nztab_fetch_seconds", "One request to the TAB"),
-        ("transform_seconds", "The database's transformation of a payload"),
-        ("db_write_seconds", "The database's writes for a payload"),
-        ("raceday_store_seconds", "Staging, processing and commit, as one round trip"),
-        ("raceday_poll_lateness_seconds", "From when a poll was due to its claim, in database time"),
-        ("raceday_staging_visible_seconds", "From when an answer was in to when readers see what it says"),
+        ("transform_seconds", "Transforming a payload in the database"),
+        ("db_write_seconds", "Writing the rows of a payload in the database"),
+        ("raceday_store_seconds", "Staging, processing and committing, as one round trip"),
+        ("raceday_poll_lateness_seconds", "From when a poll was due until it began, in database time"),
+        ("raceday_staging_visible_seconds", "From when a response was received until readers see it"),
     ];
     for (name, text) in seconds {
         describe_histogram!(name, Unit::Seconds, text);
     }
-    describe_histogram!("raceday_payload_bytes", Unit::Bytes, "Size of answers, decompressed");
+    describe_histogram!("raceday_payload_bytes", Unit::Bytes, "Size of responses, decompressed");
     let counters = [
         ("raceday_polls_total", "Polls by result"),
-        ("raceday_polls_missed_total", "Slots that passed unpolled"),
-        ("raceday_retries_total", "Requests tried again, by cause"),
-        ("raceday_payloads_failed_total", "Answers that were lost or could not be processed, by reason"),
+        ("raceday_polls_missed_total", "Slots that passed without a poll"),
+        ("raceday_retries_total", "Requests retried, by cause"),
+        ("raceday_payloads_failed_total", "Responses that were lost or could not be processed, by reason"),
         ("raceday_worker_crashes_total", "Polls that ended in a panic"),
-        ("raceday_db_reconnects_total", "Connections made anew after the first"),
+        ("raceday_db_reconnects_total", "Database connections opened after the first"),
         (
             "raceday_spool_refusals_total",
-            "Answers that could not be put on disk before they were staged, by reason; lost only if the database is away too",
+            "Responses that could not be spooled, by reason; lost only if the database is unavailable too",
         ),
         ("raceday_lists_total", "Pages of meetings lists by result"),
     ];
     for (name, text) in counters {
         describe_counter!(name, text);
     }
-    // There from the start: an increase from nothing to 1 is none to Prometheus, and an alert would miss the first.
+    // Present from the start: Prometheus does not count the appearance of a series as an increase, so an alert would miss it.
     for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
         counter!(name).absolute(0);
     }
@@ -61,13 +61,13 @@ fn describe() {
     let gauges = [
         ("active_races_total", "Races being polled"),
         ("db_pool_connections", "Database connections by state"),
-        ("raceday_breaker_state", "Circuit breaker before the TAB: 0 closed, 1 half-open, 2 open"),
-        ("raceday_spool_depth", "Answers that wait on disk for the database"),
-        ("raceday_spool_bytes", "Size of what waits on disk for the database"),
+        ("raceday_breaker_state", "Circuit breaker for the TAB: 0 closed, 1 half-open, 2 open"),
+        ("raceday_spool_depth", "Responses waiting on disk for the database"),
+        ("raceday_spool_bytes", "Size of the responses waiting on disk for the database"),
         (
             "raceday_oldest_live_payload_age_seconds",
-            "Age of the newest answer that the database has, of the live race whose newest is oldest; what is in the spool does \
-             not count: while the database is away it grows",
+            "Age of a live race's latest response in the database, of the race where it is oldest; the spool does not count, so \
+             it grows during an outage of the database",
         ),
     ];
     for (name, text) in gauges {

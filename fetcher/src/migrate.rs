@@ -1,4 +1,4 @@
-//! `migrate`: numbered migrations once, then functions and the API anew, then one word to the REST server.
+//! `migrate`: applies numbered migrations once, re-applies functions and API, and notifies the REST server.
 
 use include_dir::{Dir, include_dir};
 use refinery::error::Kind;
@@ -15,51 +15,50 @@ mod embedded {
 
 static SQL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../sql");
 
-/// Applied anew by every `migrate`, in this order; within a folder in name order.
+/// The folders re-applied by every `migrate`, in this order; within a folder in name order.
 const REAPPLIED: [&str; 2] = ["functions", "api"];
 
-/// Two at once: the second waits until the first has finished, and finds nothing to do.
+/// Of two concurrent runs, the second waits until the first has finished, and finds nothing to do.
 const LOCK: &str = "select pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended('raceday.migrate', 0))";
 const UNLOCK: &str = "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended('raceday.migrate', 0))";
 
-/// A password stands in its statement as it is: such a one goes neither into the server's log nor into pg_stat_statements, whose
-/// texts monitoring may read.
-const UNSEEN: &str = "set log_statement = 'none'; set log_min_duration_statement = -1; \
+/// Keeps statements that contain a password out of the server's log and of pg_stat_statements, which monitoring can read.
+const UNLOGGED: &str = "set log_statement = 'none'; set log_min_duration_statement = -1; \
                       set log_min_error_statement = 'panic'; set pg_stat_statements.track = 'none'";
 
-/// Why the database was not brought up to date.
+/// Why the schema was not brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// DATABASE_URL is wrong.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The server is not there, or refuses a statement of this module.
+    /// The server is unavailable, or a statement failed.
     #[error("{what}: {}", describe(source))]
     Database {
         /// What was being done.
         what: String,
-        /// The server's answer.
+        /// The server's error.
         source: tokio_postgres::Error,
     },
-    /// A numbered migration fails, or those applied are not those of this program.
+    /// A numbered migration failed, or those applied are not those of this program.
     #[error("migrations: {}", explain(.0))]
     Migration(refinery::Error),
 }
 
-/// What went wrong with a migration, and what to do next.
+/// Explains what went wrong with a migration, and how to fix it.
 fn explain(error: &refinery::Error) -> String {
-    const MEND: &str = "Nothing was changed. A migration is never changed once it is applied: run the program of the version that \
-                        applied it, or give this one that file back and put the change into a new migration; a database of \
-                        which nothing is to be kept is dropped, made anew and migrated (`cargo xtask clean` for the demo's). \
-                        See \"When migrate refuses\" in docs/runbooks/deploy.md";
+    const FIX: &str = "Nothing was changed. A migration must not change once it is applied: run the program of the version that \
+                       applied it, or restore that file in this version and put the change into a new migration. If nothing in \
+                       the database is worth keeping, drop it, create it again and migrate (`cargo xtask clean` for the demo's). \
+                       See \"When migrate refuses\" in docs/runbooks/deploy.md";
     match error.kind() {
         Kind::DivergentVersion(applied, ours) => {
             format!(
-                "{applied} was applied to this database with another name or content than this program's {ours}. {MEND}"
+                "{applied} was applied to this database, but differs in name or content from this program's {ours}. {FIX}"
             )
         }
         Kind::MissingVersion(missing) => {
-            format!("{missing} is missing: of this program's and the database's migrations only one has it. {MEND}")
+            format!("{missing} is missing: only one of this program and the database has it. {FIX}")
         }
         Kind::Connection(what, cause) => match cause.downcast_ref() {
             Some(cause) => format!("{what}: {}", describe(cause)),
@@ -69,15 +68,15 @@ fn explain(error: &refinery::Error) -> String {
     }
 }
 
-/// Brings the database's schema up to date and returns what it did, a line each.
+/// Brings the database's schema up to date and returns what it did, one line per step.
 ///
-/// Safe to repeat and to run twice at once. Needs a superuser. Sets the roles' passwords when they are given.
+/// Safe to repeat and to run concurrently. Requires a superuser. Sets the roles' passwords if given.
 pub async fn migrate(settings: &MigrateArgs) -> Result<Vec<String>, MigrateError> {
     let address = Address::new(&settings.common, "migrate")?;
     let mut client = address.connect().await.map_err(doing(format!("connecting to {address}")))?;
     client.batch_execute(LOCK).await.map_err(doing("waiting for another migrate to end"))?;
     let done = apply(&mut client, settings).await;
-    // The connection's end would release it too, but later than the caller's next step.
+    // The end of the connection would also release the lock, but perhaps after the caller's next step.
     client.batch_execute(UNLOCK).await.ok();
     done
 }
@@ -100,7 +99,7 @@ async fn apply(client: &mut Client, settings: &MigrateArgs) -> Result<Vec<String
 }
 
 async fn migrations(client: &mut Client) -> Result<Vec<String>, MigrateError> {
-    // refinery's history stands in it, so it must be there before the first migration.
+    // It contains refinery's history, so it must exist before the first migration.
     client.batch_execute("create schema if not exists raceday").await.map_err(doing("creating schema raceday"))?;
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name("raceday.schema_history");
@@ -110,13 +109,13 @@ async fn migrations(client: &mut Client) -> Result<Vec<String>, MigrateError> {
     };
     let applied = report.applied_migrations();
     if applied.is_empty() {
-        return Ok(vec![format!("migrations: all {} applied before", runner.get_migrations().len())]);
+        return Ok(vec![format!("migrations: all {} already applied", runner.get_migrations().len())]);
     }
     Ok(applied.iter().map(|migration| format!("migration {migration} applied")).collect())
 }
 
-/// Lets pass that the database has later migrations on top of all of this program's: the program was set back to a former
-/// version, which runs on a newer schema.
+/// Accepts a database that has later migrations in addition to all of this program's: the program was rolled back to an
+/// earlier version, which runs on a newer schema.
 async fn unless_newer(
     error: refinery::Error,
     runner: &Runner,
@@ -133,12 +132,16 @@ async fn unless_newer(
     }
     let newer: Vec<_> = applied.iter().filter(|migration| Some(migration.version()) > newest).collect();
     let names: Vec<String> = newer.iter().map(ToString::to_string).collect();
-    Ok(vec![format!("migrations: all {} applied before; the database is newer, with {}", ours.len(), names.join(", "))])
+    Ok(vec![format!(
+        "migrations: all {} already applied; the database is newer, with {}",
+        ours.len(),
+        names.join(", ")
+    )])
 }
 
-/// Applies functions and API in one transaction: a reader sees the old ones or the new ones, never half of each.
+/// Re-applies functions and API in one transaction: a reader sees either the old or the new ones, never a mixture.
 async fn reapply(client: &mut Client) -> Result<Vec<String>, MigrateError> {
-    let transaction = client.transaction().await.map_err(doing("beginning"))?;
+    let transaction = client.transaction().await.map_err(doing("beginning a transaction"))?;
     let mut done = Vec::new();
     for folder in REAPPLIED {
         let files = sql_files(folder);
@@ -164,7 +167,7 @@ fn sql_files(folder: &str) -> Vec<(String, &'static str)> {
 
 async fn set_password(client: &Client, role: &str, password: &str) -> Result<(), MigrateError> {
     let what = || doing(format!("setting the password of {role}"));
-    client.batch_execute(UNSEEN).await.map_err(what())?;
+    client.batch_execute(UNLOGGED).await.map_err(what())?;
     let sql = "select pg_catalog.format('alter role %I password %L', $1::text, $2::text)";
     let statement: String = client.query_one(sql, &[&role, &password]).await.map_err(what())?.get(0);
     client.batch_execute(&statement).await.map_err(what())
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_has_no_files() {
+    fn a_missing_folder_has_no_files() {
         assert!(sql_files("nothing").is_empty());
     }
 }

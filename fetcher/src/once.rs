@@ -1,4 +1,4 @@
-//! `once` and `meetings`: one fetch, staged and processed now, told on stdout.
+//! `once` and `meetings`: fetch, stage and process once, and report on stdout.
 
 use std::sync::Arc;
 
@@ -9,77 +9,91 @@ use crate::breaker::Breaker;
 use crate::clock::Clock;
 use crate::config::SourceArgs;
 use crate::db::{Address, AddressError};
-use crate::housekeeping::summarise;
 use crate::meetings::{self, Scope};
-use crate::poll::unhurried;
-use crate::run::is_local;
-use crate::spool::{Kind, Payload};
-use crate::store::{Access, Store, StoreError};
-use crate::tab::{Answer, FetchError, Fetched, SetupError, Tab};
+use crate::payload::{Payload, Subject};
+use crate::response::{FetchError, Fetched, Response};
+use crate::store::{Access, Store, StoreError, Stored};
+use crate::tab::{Deadlines, SetupError, Tab};
 
-/// Why a fetch by hand failed.
+/// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OnceError {
     /// DATABASE_URL is wrong.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be built.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// The TAB gave no answer.
+    /// The TAB did not respond.
     #[error("the TAB: {0}")]
     Fetch(#[from] FetchError),
-    /// The database did not take it.
+    /// The database did not store the response.
     #[error("the database: {0}")]
     Store(#[from] StoreError),
 }
 
-struct Hand {
+/// One command's access to the TAB and the database.
+struct OneShot {
     tab: Tab,
     store: Store,
     clock: Arc<Clock>,
 }
 
-impl Hand {
+impl OneShot {
     fn new(source: &SourceArgs) -> Result<Self, OnceError> {
         let clock = Arc::new(Clock::default());
         let address = Address::new(&source.common, "once")?;
-        let access = Arc::new(Access::new(address, clock.clone(), is_local(source)));
-        // A breaker that never opens before the command has ended.
+        let access = Arc::new(Access::new(address, clock.clone(), source.is_tab_local()));
+        // A breaker that does not open before the command has ended.
         let tab = Tab::new(source, Breaker::new(u32::MAX, source.fetch_timeout))?;
         Ok(Self { tab, store: Store::new(access, format!("once-{}", std::process::id()).into()), clock })
     }
 
-    async fn store(&mut self, kind: Kind, race_id: &str, answer: Answer) -> Result<String, OnceError> {
-        let body = Arc::new(answer.body);
-        let payload = Payload { kind, race_id: race_id.to_owned(), fetched_at: self.clock.now(), body };
+    async fn store(&mut self, subject: Subject, response: Response) -> Result<String, OnceError> {
+        let payload = Payload { subject, fetched_at: self.clock.now(), body: Arc::new(response.body) };
         let stored = self.store.store(&payload).await?;
-        Ok(format!("{} ({} bytes)", summarise(race_id, &stored), payload.body.len()))
+        Ok(format!("{} ({} bytes)", summarise(&payload.subject, &stored), payload.body.len()))
     }
 }
 
-/// Fetches, stages and processes a race, whether it is due or not; returns what became of it.
+/// Fetches, stages and processes a race, whether or not it is due; returns the lines to print.
 pub async fn race(source: &SourceArgs, race_id: &str) -> Result<Vec<String>, OnceError> {
-    let mut hand = Hand::new(source)?;
-    // Connects first: an answer's time is the database's.
-    hand.store.session().await?;
-    match hand.tab.event(race_id, None, None, unhurried(source.fetch_timeout)).await? {
-        Fetched::Answer(answer) => Ok(vec![hand.store(Kind::Event, race_id, answer).await?]),
+    let mut one_shot = OneShot::new(source)?;
+    // Connects first: a response's time is the database's.
+    one_shot.store.session().await?;
+    match one_shot.tab.event(race_id, None, None, Deadlines::unscheduled(source.fetch_timeout)).await? {
+        Fetched::Response(response) => Ok(vec![one_shot.store(Subject::event(race_id), response).await?]),
         Fetched::NotModified => Ok(vec![format!("{race_id}: not modified")]),
     }
 }
 
-/// Fetches, stages and processes the meetings list of a New Zealand day (none: today's); returns what became of it.
+/// Fetches, stages and processes the meetings list of a New Zealand day (none: today's); returns the lines to print.
 pub async fn meetings(source: &SourceArgs, date: Option<NaiveDate>) -> Result<Vec<String>, OnceError> {
-    let mut hand = Hand::new(source)?;
-    let scope = Scope::read(&mut hand.store).await?;
-    let today = hand.clock.now().with_timezone(&Auckland).date_naive();
+    let mut one_shot = OneShot::new(source)?;
+    let scope = Scope::read(&mut one_shot.store).await?;
+    let today = one_shot.clock.now().with_timezone(&Auckland).date_naive();
     let date = date.unwrap_or(today);
     let mut done = Vec::new();
-    for page in meetings::fetch(&hand.tab, &scope, date, source.fetch_timeout).await? {
-        done.push(hand.store(Kind::Meetings, &meetings::key(date), page).await?);
+    for page in meetings::fetch(&one_shot.tab, &scope, date, source.fetch_timeout).await? {
+        done.push(one_shot.store(Subject::Meetings { date }, page).await?);
     }
     Ok(done)
+}
+
+fn summarise(subject: &Subject, stored: &Stored) -> String {
+    match stored {
+        Stored::Staged => format!("{subject}: staged, processing failed"),
+        Stored::Processed(processed) => format!(
+            "{subject}: {} ({} payloads, {} money-flow rows, {} odds rows, {} failed, {:.1} ms){}",
+            processed.status,
+            processed.payloads,
+            processed.money_flow_rows,
+            processed.odds_rows,
+            processed.failed,
+            processed.transform_ms + processed.write_ms,
+            processed.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default(),
+        ),
+    }
 }
 
 #[cfg(test)]

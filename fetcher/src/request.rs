@@ -1,17 +1,17 @@
-//! What tells one request to the TAB from another, and a word in the log on what became of each.
+//! Ids that identify each request to the TAB, and a log line on how each request ended.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::tab::{FetchError, Fetched};
+use crate::response::{FetchError, Fetched};
 
-/// The header by which a request is known to the TAB, and may be asked after.
+/// The header that carries a request's id, by which the TAB's support can find it.
 pub const HEADER: &str = "x-request-id";
 
-/// The requests of one client.
+/// Numbers the requests of one client.
 #[derive(Debug)]
 pub struct Requests {
-    /// Begins the ids; another client's, and another process's, begin otherwise.
+    /// The first part of every id; differs between clients and processes.
     prefix: u64,
     count: AtomicU64,
 }
@@ -23,14 +23,14 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// One more.
+    /// Begins a request with the next id.
     pub fn begin(&self) -> Request {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         Request { id: format!("{:016x}-{number}", self.prefix), ended: false }
     }
 }
 
-/// A request under way. What became of it is logged at debug, whichever way it ends.
+/// A request in progress. Logs at debug level how it ended, also if it is dropped.
 #[derive(Debug)]
 pub struct Request {
     id: String,
@@ -38,21 +38,22 @@ pub struct Request {
 }
 
 impl Request {
-    /// Its value of the header.
+    /// The value of its header.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// It has been answered, or has failed.
+    /// Logs the result.
     pub fn ended(mut self, fetched: &Result<Fetched, FetchError>) {
         self.ended = true;
         let request_id = &self.id;
         match fetched {
-            Ok(Fetched::Answer(answer)) => {
-                tracing::debug!(request.id = %request_id, body.xxh3 = format!("{:016x}", answer.hash), "answer.received");
+            Ok(Fetched::Response(response)) => {
+                let hash = format!("{:016x}", response.hash);
+                tracing::debug!(request.id = %request_id, body.xxh3 = hash, "response received");
             }
-            Ok(Fetched::NotModified) => tracing::debug!(request.id = %request_id, "answer.not_modified"),
-            Err(error) => tracing::debug!(request.id = %request_id, error = %error, "request.failed"),
+            Ok(Fetched::NotModified) => tracing::debug!(request.id = %request_id, "response not modified"),
+            Err(error) => tracing::debug!(request.id = %request_id, error = %error, "request failed"),
         }
     }
 }
@@ -60,7 +61,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         if !self.ended {
-            tracing::debug!(request.id = %self.id, "request.given_up");
+            tracing::debug!(request.id = %self.id, "request abandoned at its deadline");
         }
     }
 }

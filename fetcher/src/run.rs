@@ -1,32 +1,36 @@
-//! `run`: the loop that claims due races and hands them to its workers, until it is told to stop.
+//! `run`: claims due races and polls them, until stopped.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 
+use crate::availability::Availability;
 use crate::breaker::Breaker;
+use crate::claim::Claim;
 use crate::clock::Clock;
-use crate::config::{RunArgs, SourceArgs};
+use crate::config::RunArgs;
 use crate::db::{Address, AddressError};
-use crate::housekeeping::Housekeeper;
-use crate::http::{self, Health};
+use crate::deliver::Deliverer;
+use crate::housekeeping::{Housekeeper, Shared};
+use crate::http::{self, Health, ServeError};
 use crate::live::LiveAge;
 use crate::poll::Poller;
-use crate::schedule::{Claim, Presence, Schedule};
+use crate::schedule::Schedule;
 use crate::spool::Spool;
 use crate::store::{Access, Store};
 use crate::tab::{SetupError, Tab};
 
-/// How long polls in flight may take when the fetcher is told to stop.
+/// How long the polls in flight may take once the fetcher is stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How often a TAB that is taken for down is looked at for its next probe.
+/// How often the breaker is checked for its next probe while the TAB is unavailable.
 const BREAKER_LOOK: Duration = Duration::from_millis(100);
-/// How long after a panic the housekeeper begins again.
+/// How long after a panic the housekeeper restarts.
 const CRASH_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the fetcher cannot run.
@@ -35,7 +39,7 @@ pub enum RunError {
     /// DATABASE_URL is wrong.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be built.
     #[error(transparent)]
     Tab(#[from] SetupError),
     /// The spool's folder cannot be used.
@@ -43,90 +47,140 @@ pub enum RunError {
     Spool {
         /// The folder.
         folder: String,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The port of metrics and health is taken.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// The port of metrics and health is in use.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
 }
 
-/// Polls until `stop` turns true; then finishes the polls in flight, gives up the leases, and logs a summary.
+/// Polls until `stop` turns true; then finishes the polls in flight, releases the leases, and logs a summary.
 pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Receiver<bool>) -> Result<(), RunError> {
-    let worker: Arc<str> =
-        settings.worker.clone().filter(|worker| !worker.is_empty()).unwrap_or_else(worker_name).into();
+    let worker = worker_name(settings);
     let source = &settings.source;
     let address = Address::new(&source.common, &worker)?;
     let folder = settings.spool_folder();
     let spool = Spool::open(&folder, settings.spool_max_bytes)
         .map_err(|source| RunError::Spool { folder: folder.display().to_string(), source })?;
     let clock = Arc::new(Clock::default());
-    let presence = Arc::new(Presence::default());
-    let health = Arc::new(Health::new(presence.clone()));
+    let database = Arc::new(Availability::default());
+    let health = Arc::new(Health::new(database.clone()));
     let live_age = Arc::new(LiveAge::new(clock.clone()));
-    http::serve(settings, metrics, health.clone(), live_age.clone()).await?;
-    let breaker = Breaker::new(settings.breaker_failures, settings.breaker_probe);
-    let tab = Tab::new(source, breaker)?;
-    let access = Arc::new(Access::new(address, clock.clone(), is_local(source)));
-    // Without a user and a password that the address may have.
+    let listen_on = SocketAddr::new(settings.metrics_address, settings.port);
+    http::serve(listen_on, metrics, health.clone(), live_age.clone()).await?;
+    let tab = Arc::new(Tab::new(source, Breaker::new(settings.breaker_failures, settings.breaker_probe))?);
+    let access = Arc::new(Access::new(address, clock.clone(), source.is_tab_local()));
+    // The origin leaves out any user and password in the URL.
     let tab_origin = source.nztab_api_url.origin().ascii_serialization();
-    tracing::info!(worker = %worker, db = %access.address, tab = %tab_origin, spool = %folder.display(), "fetcher.started");
+    tracing::info!(worker = %worker, db = %access.address, tab = %tab_origin, spool = %folder.display(), "fetcher started");
 
-    let store = || Store::new(access.clone(), worker.clone());
-    let poller = Arc::new(Poller::new(tab, Arc::new(spool), live_age, clock.clone(), presence.clone()));
-    let keeping = (poller.clone(), access.clone(), worker.clone(), source.clone());
-    // It ends after the polls, for it finishes what they leave.
-    let (end_housekeeping, housekeeping_ends) = watch::channel(false);
-    let housekeeping = tokio::spawn(begin_again(move || {
-        let (poller, access, worker, source) = keeping.clone();
-        let store = Store::new(access, worker.clone());
-        Housekeeper::new(poller, store, worker, source).run(housekeeping_ends.clone())
-    }));
-    let schedule = Schedule::new(store(), clock, worker.clone(), presence);
-    // One connection is the schedule's and one the housekeeper's.
+    let deliverer = Arc::new(Deliverer::new(Arc::new(spool), clock.clone(), database.clone()));
+    let shared = Shared { tab, deliverer, live_age };
+    let for_store = worker.clone();
+    let store = move || Store::new(access.clone(), for_store.clone());
+    let housekeeping = Housekeeping::start(shared.clone(), store.clone(), worker.clone(), source.fetch_timeout);
+    let mut schedule = Schedule::new(store(), clock, worker.clone(), database);
+    // One connection is for the schedule and one for the housekeeper.
     let workers = settings.concurrency.min(settings.db_pool_max - 2);
-    let idle = (0..workers).map(|_| store()).collect();
-    let mut crew = Crew { poller: poller.clone(), idle, polls: JoinSet::new(), races: HashMap::new() };
-    let mut schedule = work(&mut crew, schedule, &health, stop, &store).await;
-    finish(&mut crew, &store).await;
-    end_housekeeping.send_replace(true);
-    if tokio::time::timeout(STOP_WITHIN, housekeeping).await.is_err() {
-        tracing::warn!("housekeeping.abandoned");
-    }
+    let mut crew = Crew::new(&shared, store, workers);
+    crew.work(&mut schedule, &health, stop).await;
+    crew.finish().await;
+    housekeeping.end().await;
     schedule.release().await;
-    poller.summary.log();
+    shared.deliverer.summary.log();
     Ok(())
 }
 
-/// Does a work until it ends, and begins it again when it panics: a poll that panics costs that poll, and so does a look
-/// around the house.
-async fn begin_again<W: Future<Output = ()> + Send + 'static>(work: impl Fn() -> W) {
+/// The housekeeper's task. It ends after the polls, as it finishes what they leave.
+struct Housekeeping {
+    end: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Housekeeping {
+    fn start(
+        shared: Shared,
+        store: impl Fn() -> Store + Send + 'static,
+        worker: Arc<str>,
+        fetch_timeout: Duration,
+    ) -> Self {
+        let (end, ends) = watch::channel(false);
+        let task = tokio::spawn(restart_on_panic(move || {
+            Housekeeper::new(shared.clone(), store(), worker.clone(), fetch_timeout).run(ends.clone())
+        }));
+        Self { end, task }
+    }
+
+    async fn end(self) {
+        self.end.send_replace(true);
+        if tokio::time::timeout(STOP_WITHIN, self.task).await.is_err() {
+            tracing::warn!("stopping before housekeeping has finished");
+        }
+    }
+}
+
+/// Runs a task until it ends, and restarts it when it panics: as with a poll, a panic must cost one pass only.
+async fn restart_on_panic<W: Future<Output = ()> + Send + 'static>(work: impl Fn() -> W) {
     while let Err(error) = tokio::spawn(work()).await {
         counter!("raceday_worker_crashes_total").increment(1);
-        tracing::error!(error = %error, "housekeeper.crashed");
+        tracing::error!(error = %error, "housekeeping panicked: restarting it");
         tokio::time::sleep(CRASH_PAUSE).await;
     }
 }
 
-/// The workers: connections at rest, and polls in flight with theirs.
-struct Crew {
+/// The workers: idle connections, and polls in flight with theirs.
+struct Crew<S> {
+    tab: Arc<Tab>,
     poller: Arc<Poller>,
+    store: S,
     idle: Vec<Store>,
     polls: JoinSet<Store>,
     races: HashMap<Id, String>,
 }
 
-impl Crew {
+impl<S: Fn() -> Store> Crew<S> {
+    fn new(shared: &Shared, store: S, workers: u16) -> Self {
+        let Shared { tab, deliverer, live_age } = shared.clone();
+        let poller = Arc::new(Poller::new(tab.clone(), deliverer, live_age));
+        let idle = (0..workers).map(|_| store()).collect();
+        Self { tab, poller, store, idle, polls: JoinSet::new(), races: HashMap::new() }
+    }
+
+    /// Claims races and polls them until `stop` turns true.
+    async fn work(&mut self, schedule: &mut Schedule, health: &Health, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            health.beat();
+            let wait = self.turn(schedule).await;
+            tokio::select! {
+                Some(ended) = self.polls.join_next_with_id() => self.ended(ended),
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Begins what is due; returns how long to wait unless a poll ends before.
+    async fn turn(&mut self, schedule: &mut Schedule) -> Duration {
+        let free = self.idle.len();
+        if free == 0 {
+            return STOP_WITHIN;
+        }
+        let capacity = self.tab.breaker.capacity(free);
+        if capacity == 0 {
+            return BREAKER_LOOK;
+        }
+        let turn = schedule.turn(capacity).await;
+        let is_full = turn.claims.len() == free;
+        turn.claims.into_iter().for_each(|claim| self.begin(claim));
+        if is_full { STOP_WITHIN } else { turn.wait }
+    }
+
     fn begin(&mut self, claim: Claim) {
-        // A poll that outlived its lease: its race comes again with the next slot.
+        // The poll has outlived its lease: the race is due again in its next slot.
         if self.races.values().any(|race_id| *race_id == claim.race_id) {
             counter!("raceday_polls_missed_total").increment(1);
-            tracing::warn!(race.id = %claim.race_id, "poll.still_in_flight");
+            tracing::warn!(race.id = %claim.race_id, "race skipped: its previous poll is still in flight");
             return;
         }
         let Some(mut store) = self.idle.pop() else { return };
@@ -138,7 +192,7 @@ impl Crew {
         self.races.insert(task.id(), race_id);
     }
 
-    fn ended(&mut self, ended: Result<(Id, Store), JoinError>, store: &impl Fn() -> Store) {
+    fn ended(&mut self, ended: Result<(Id, Store), JoinError>) {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
@@ -146,62 +200,29 @@ impl Crew {
         let race_id = self.races.remove(&id);
         if ended.is_err() {
             counter!("raceday_worker_crashes_total").increment(1);
-            tracing::error!(race.id = race_id, "worker.crashed");
+            tracing::error!(race.id = race_id, "poll panicked");
         }
-        self.idle.push(ended.map_or_else(|_| store(), |(_, store)| store));
+        self.idle.push(ended.map_or_else(|_| (self.store)(), |(_, store)| store));
     }
-}
 
-async fn work(
-    crew: &mut Crew,
-    mut schedule: Schedule,
-    health: &Health,
-    mut stop: watch::Receiver<bool>,
-    store: &impl Fn() -> Store,
-) -> Schedule {
-    while !*stop.borrow() {
-        health.beat();
-        let free = crew.idle.len();
-        let capacity = crew.poller.tab.breaker.capacity(free);
-        let wait = if capacity > 0 {
-            let turn = schedule.turn(capacity).await;
-            let full = turn.claims.len() == free;
-            turn.claims.into_iter().for_each(|claim| crew.begin(claim));
-            if full { None } else { Some(turn.wait) }
-        } else {
-            (free > 0).then_some(BREAKER_LOOK)
+    /// Waits for the polls in flight, but only for so long.
+    async fn finish(&mut self) {
+        tracing::info!(polls.in_flight = self.polls.len(), "fetcher stopping: finishing the polls in flight");
+        let ending = async {
+            while let Some(ended) = self.polls.join_next_with_id().await {
+                self.ended(ended);
+            }
         };
-        tokio::select! {
-            Some(ended) = crew.polls.join_next_with_id() => crew.ended(ended, store),
-            () = tokio::time::sleep(wait.unwrap_or(STOP_WITHIN)) => {}
-            _ = stop.changed() => {}
+        if tokio::time::timeout(STOP_WITHIN, ending).await.is_err() {
+            tracing::warn!(polls = self.polls.len(), "polls in flight abandoned");
         }
     }
-    schedule
 }
 
-async fn finish(crew: &mut Crew, store: &impl Fn() -> Store) {
-    tracing::info!(polls.in_flight = crew.polls.len(), "fetcher.stopping");
-    let ending = async {
-        while let Some(ended) = crew.polls.join_next_with_id().await {
-            crew.ended(ended, store);
-        }
-    };
-    if tokio::time::timeout(STOP_WITHIN, ending).await.is_err() {
-        tracing::warn!(polls = crew.polls.len(), "polls.abandoned");
-    }
-}
-
-pub(crate) fn is_local(source: &SourceArgs) -> bool {
-    source.nztab_api_url.host_str().is_some_and(|host| {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
-}
-
-fn worker_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}-{}", host.trim(), std::process::id())
+fn worker_name(settings: &RunArgs) -> Arc<str> {
+    let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let given = settings.worker.clone().filter(|worker| !worker.is_empty());
+    given.unwrap_or_else(|| format!("{}-{}", host().trim(), std::process::id())).into()
 }
 
 #[cfg(test)]
@@ -211,10 +232,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_work_that_panics_is_begun_again_until_it_ends() {
+    async fn a_task_that_panics_is_restarted_until_it_ends() {
         let begun = Arc::new(AtomicU32::new(0));
         let counted = begun.clone();
-        begin_again(move || {
+        restart_on_panic(move || {
             let time = counted.fetch_add(1, Ordering::Relaxed);
             async move { assert!(time > 0, "the first time") }
         })

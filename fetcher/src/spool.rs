@@ -1,119 +1,37 @@
-//! The spool: answers on disk until the database has confirmed them.
+//! The spool: responses on disk until the database has confirmed them.
 //!
-//! Every answer is written here before it is staged, so that it outlives a killed fetcher (the page cache does), and
-//! removed when the database has committed it. Only one that the database did not take is synced to disk, and waits.
+//! Every response is written here before it is stored, so that it survives a killed fetcher (the page cache does), and
+//! removed once the database has committed it. Only a response that the database did not take is synced to disk, and
+//! waits here. See docs/decisions/spool.md.
 
 mod adopt;
+mod file;
+mod index;
 mod place;
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use metrics::{counter, gauge};
-use serde::{Deserialize, Serialize};
+use metrics::counter;
 use tokio::sync::Notify;
-use xxhash_rust::xxh3::xxh3_64;
 
-use place::{EXTENSION, UNFINISHED, clear_unfinished, lock, names};
+use self::adopt::adopt;
+use self::file::Encoded;
+use self::index::{Index, SharedIndex};
+use self::place::{clear_unfinished, lock_first_free};
+use crate::payload::{Payload, Subject};
 
-/// What the TAB answered, on its way to the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload {
-    /// `event` or `meetings`.
-    pub kind: Kind,
-    /// The race, or `meetings:` and a date.
-    pub race_id: String,
-    /// Database time at which it had come in whole.
-    pub fetched_at: DateTime<Utc>,
-    /// As it came.
-    pub body: Arc<Vec<u8>>,
-}
-
-/// What a payload is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// One race.
-    Event,
-    /// A page of a day's meetings.
-    Meetings,
-}
-
-impl Kind {
-    /// The word of the staging table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Meetings => "meetings",
-        }
-    }
-}
-
-/// First line of a file; the body follows.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    kind: Kind,
-    race_id: String,
-    fetched_at: DateTime<Utc>,
-    bytes: usize,
-    xxh3: u64,
-}
-
-/// Why an answer could not be kept.
+/// Why a response could not be spooled.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// It holds as much as it may: what is older stays, what is newer is lost.
+    /// The size limit is reached: older responses stay, newer ones are not taken.
     #[error("the spool is full")]
     Full,
-    /// The disk.
+    /// The disk failed.
     #[error("spool: {0}")]
     Io(#[from] io::Error),
-}
-
-#[derive(Debug)]
-struct Entry {
-    race_id: String,
-    bytes: u64,
-    /// Whether its worker has given it up, so that it waits to be staged from here.
-    waiting: bool,
-}
-
-#[derive(Debug, Default)]
-struct Index {
-    entries: BTreeMap<String, Entry>,
-    waiting_by_race: HashMap<String, usize>,
-    bytes: u64,
-    written: u64,
-}
-
-impl Index {
-    /// A name that no answer has here. Names sort by time fetched, first part.
-    fn name(&mut self, fetched_at_us: &str) -> String {
-        loop {
-            self.written += 1;
-            let name = format!("{fetched_at_us}-{:08}.{EXTENSION}", self.written);
-            // An earlier life may have counted as far, and process ids come again.
-            if !self.entries.contains_key(&name) {
-                return name;
-            }
-        }
-    }
-
-    fn insert(&mut self, name: String, race_id: String, bytes: u64) {
-        self.bytes += bytes;
-        self.entries.insert(name, Entry { race_id, bytes, waiting: false });
-    }
-
-    fn show(&self) {
-        let waiting = self.entries.values().filter(|entry| entry.waiting);
-        let (depth, bytes) = waiting.fold((0_u64, 0), |(depth, bytes), entry| (depth + 1, bytes + entry.bytes));
-        gauge!("raceday_spool_depth").set(depth as f64);
-        gauge!("raceday_spool_bytes").set(bytes as f64);
-    }
 }
 
 /// The spool of one fetcher process.
@@ -122,161 +40,127 @@ pub struct Spool {
     root: PathBuf,
     folder: PathBuf,
     max_bytes: u64,
-    index: Mutex<Index>,
-    /// Told when something begins to wait.
+    index: SharedIndex,
+    /// Notified when a response begins to wait.
     pub waits: Notify,
-    // Held for the process's life; the system gives it up with the process.
+    // Held for the life of the process; the system releases it with the process.
     _lock: File,
 }
 
 impl Spool {
-    /// Opens a place in `root` that no other fetcher uses, and takes over what dead ones have left in theirs.
+    /// Opens a place in `root` that no other fetcher uses, and adopts what dead fetchers have left in theirs.
     ///
-    /// Places are folders `0`, `1`, ...; a fetcher holds a lock on its own.
+    /// Places are folders `0`, `1`, ...; each fetcher holds a lock on its place.
     pub fn open(root: &Path, max_bytes: u64) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        let mut number = 0;
-        let (folder, lock) = loop {
-            let folder = root.join(number.to_string());
-            if let Some(lock) = lock(&folder)? {
-                break (folder, lock);
-            }
-            number += 1;
-        };
+        let (folder, lock) = lock_first_free(root)?;
         clear_unfinished(&folder)?;
-        let index = Mutex::new(read_index(&folder)?);
+        let index = SharedIndex::new(Index::read(&folder)?);
+        index.lock().show();
         let spool = Self { root: root.to_owned(), folder, max_bytes, index, waits: Notify::new(), _lock: lock };
-        spool.index().show();
-        spool.adopt_all()?;
+        spool.adopt_now()?;
         Ok(spool)
     }
 
-    /// Writes a payload, so that it outlives this process. Fails when the spool is full, or the disk.
+    /// Writes a payload so that it survives this process. Fails when the spool is full or the disk fails.
     pub async fn put(self: &Arc<Self>, payload: Payload) -> Result<Ticket, SpoolError> {
         let spool = self.clone();
-        blocking(move || spool.write(payload)).await
+        blocking(move || spool.write(&payload)).await
     }
 
-    fn write(self: Arc<Self>, payload: Payload) -> Result<Ticket, SpoolError> {
-        let head = Head {
-            kind: payload.kind,
-            race_id: payload.race_id.clone(),
-            fetched_at: payload.fetched_at,
-            bytes: payload.body.len(),
-            xxh3: xxh3_64(&payload.body),
-        };
-        let mut line = serde_json::to_vec(&head).map_err(io::Error::from)?;
-        line.push(b'\n');
-        let bytes = (line.len() + payload.body.len()) as u64;
-        let name = self.reserve(&payload, bytes)?;
-        let path = self.folder.join(&name);
-        let unfinished = path.with_extension(UNFINISHED);
-        let written = (|| {
-            let mut file = File::create(&unfinished)?;
-            file.write_all(&line)?;
-            file.write_all(&payload.body)?;
-            // Named only when whole: a killed fetcher leaves no half answer that looks like one.
-            fs::rename(&unfinished, &path)
-        })();
-        if let Err(error) = written {
-            fs::remove_file(&unfinished).ok();
-            self.forget(&name);
+    fn write(self: Arc<Self>, payload: &Payload) -> Result<Ticket, SpoolError> {
+        let encoded = Encoded::new(payload)?;
+        let name = self.reserve(payload, encoded.size())?;
+        if let Err(error) = encoded.write(&self.folder.join(&name)) {
+            self.index.lock().remove(&name);
             return Err(error.into());
         }
-        Ok(Ticket { spool: self, name: Some(name), payload, xxh3: head.xxh3 })
+        Ok(Ticket { spool: self, name: Some(name), xxh3: encoded.xxh3 })
     }
 
     fn reserve(&self, payload: &Payload, bytes: u64) -> Result<String, SpoolError> {
-        let mut index = self.index();
+        let mut index = self.index.lock();
         if index.bytes + bytes > self.max_bytes {
             return Err(SpoolError::Full);
         }
         let name = index.name(&format!("{:020}", payload.fetched_at.timestamp_micros()));
-        index.insert(name.clone(), payload.race_id.clone(), bytes);
+        index.insert(name.clone(), Some(payload.subject.clone()), bytes);
         Ok(name)
     }
 
-    /// Whether answers of this race wait: a newer one must then wait behind them.
-    pub fn has_waiting(&self, race_id: &str) -> bool {
-        self.index().waiting_by_race.contains_key(race_id)
+    /// Adopts what dead fetchers have left since the last call; returns how many responses.
+    ///
+    /// Stops when the spool is half full: the other half is for this fetcher's own responses.
+    pub async fn adopt(self: &Arc<Self>) -> io::Result<usize> {
+        let spool = self.clone();
+        blocking(move || spool.adopt_now()).await
     }
 
-    /// Names of what waits, oldest first.
+    fn adopt_now(&self) -> io::Result<usize> {
+        let adopted = adopt(&self.root, &self.folder, &self.index, self.max_bytes / 2)?;
+        if adopted > 0 {
+            self.waits.notify_one();
+        }
+        Ok(adopted)
+    }
+
+    /// Whether responses about this subject are waiting: a newer one must then wait behind them.
+    pub fn has_waiting(&self, subject: &Subject) -> bool {
+        self.index.lock().has_waiting(subject)
+    }
+
+    /// The names of all that is waiting, oldest first.
     pub fn waiting(&self) -> Vec<String> {
-        self.index().entries.iter().filter(|(_, entry)| entry.waiting).map(|(name, _)| name.clone()).collect()
+        self.index.lock().waiting()
     }
 
-    /// The race that an answer is about; none when it is no longer here, empty when it is torn.
-    pub fn race_of(&self, name: &str) -> Option<String> {
-        self.index().entries.get(name).map(|entry| entry.race_id.clone())
+    /// The subject of a response; none if its file is truncated or no longer here.
+    pub fn subject_of(&self, name: &str) -> Option<Subject> {
+        self.index.lock().subject_of(name)
     }
 
-    /// Reads what waits. One that is torn (power failed) is put aside as `.torn` and is none.
+    /// Reads a response. A truncated file (after a power failure) is quarantined as `.torn`, and none is returned.
     pub async fn read(self: &Arc<Self>, name: &str) -> io::Result<Option<Payload>> {
         let (spool, name) = (self.clone(), name.to_owned());
         blocking(move || {
-            let path = spool.folder.join(&name);
-            if let Some(payload) = read_payload(&path)? {
-                return Ok(Some(payload));
+            let payload = file::read(&spool.folder.join(&name))?;
+            if payload.is_none() {
+                tracing::error!(spool.file = %name, "truncated spool file quarantined");
+                counter!("raceday_payloads_failed_total", "reason" => "torn").increment(1);
+                spool.rename(&name, "torn")?;
             }
-            tracing::error!(spool.file = %name, "spool.torn");
-            counter!("raceday_payloads_failed_total", "reason" => "torn").increment(1);
-            fs::rename(&path, path.with_extension("torn"))?;
-            spool.forget(&name);
-            Ok(None)
+            Ok(payload)
         })
         .await
     }
 
-    /// Removes what the database has.
+    /// Removes a response that the database has committed.
     pub async fn remove(self: &Arc<Self>, name: &str) -> io::Result<()> {
         let (spool, name) = (self.clone(), name.to_owned());
         blocking(move || {
             fs::remove_file(spool.folder.join(&name))?;
-            spool.forget(&name);
+            spool.index.lock().remove(&name);
             Ok(())
         })
         .await
     }
 
-    /// Puts aside what the database will never take, as `.refused`, for a person to look at.
-    pub async fn put_aside(self: &Arc<Self>, name: &str) -> io::Result<()> {
+    /// Renames a response that the database will never take to `.refused`, for an operator to inspect.
+    pub async fn quarantine(self: &Arc<Self>, name: &str) -> io::Result<()> {
         let (spool, name) = (self.clone(), name.to_owned());
-        blocking(move || {
-            let path = spool.folder.join(&name);
-            fs::rename(&path, path.with_extension("refused"))?;
-            spool.forget(&name);
-            Ok(())
-        })
-        .await
+        blocking(move || spool.rename(&name, "refused")).await
     }
 
-    fn forget(&self, name: &str) {
-        let mut index = self.index();
-        let Some(entry) = index.entries.remove(name) else { return };
-        index.bytes -= entry.bytes;
-        if entry.waiting {
-            let count = index.waiting_by_race.entry(entry.race_id.clone()).or_default();
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                index.waiting_by_race.remove(&entry.race_id);
-            }
-            index.show();
-        }
+    fn rename(&self, name: &str, extension: &str) -> io::Result<()> {
+        let path = self.folder.join(name);
+        fs::rename(&path, path.with_extension(extension))?;
+        self.index.lock().remove(name);
+        Ok(())
     }
 
-    fn wait(&self, name: &str) {
-        let mut index = self.index();
-        let Some(entry) = index.entries.get_mut(name) else { return };
-        entry.waiting = true;
-        let race_id = entry.race_id.clone();
-        *index.waiting_by_race.entry(race_id).or_default() += 1;
-        index.show();
+    fn set_waiting(&self, name: &str) {
+        self.index.lock().set_waiting(name);
         self.waits.notify_one();
-    }
-
-    fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sync(&self, name: &str) -> io::Result<()> {
@@ -285,27 +169,21 @@ impl Spool {
     }
 }
 
-/// A payload in the spool and in the hands of its worker. Dropped without a word it waits in the spool.
+/// A spooled response that its worker is still storing. If dropped unresolved, it waits in the spool.
 #[derive(Debug)]
 pub struct Ticket {
     spool: Arc<Spool>,
     name: Option<String>,
-    payload: Payload,
     xxh3: u64,
 }
 
 impl Ticket {
-    /// The payload.
-    pub fn payload(&self) -> &Payload {
-        &self.payload
-    }
-
-    /// The xxh3-64 of its body, as 16 hexadecimal digits.
+    /// The xxh3-64 of the body, as 16 hexadecimal digits.
     pub fn hash(&self) -> String {
         format!("{:016x}", self.xxh3)
     }
 
-    /// The database has it.
+    /// Removes the response, which the database has committed.
     pub async fn confirm(mut self) -> io::Result<()> {
         match self.name.take() {
             Some(name) => self.spool.clone().remove(&name).await,
@@ -313,12 +191,12 @@ impl Ticket {
         }
     }
 
-    /// The database does not have it, as far as is known: synced to disk, to be staged later.
+    /// Keeps the response, which the database may not have, to be stored later, and syncs it to disk.
     pub async fn keep(mut self) -> io::Result<()> {
         let Some(name) = self.name.take() else { return Ok(()) };
         let spool = self.spool.clone();
         blocking(move || {
-            spool.wait(&name);
+            spool.set_waiting(&name);
             spool.sync(&name)
         })
         .await
@@ -328,7 +206,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
-            self.spool.wait(&name);
+            self.spool.set_waiting(&name);
         }
     }
 }
@@ -338,40 +216,6 @@ async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
 ) -> Result<T, E> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(io::Error::other(error).into()))
-}
-
-fn read_index(folder: &Path) -> io::Result<Index> {
-    let mut index = Index::default();
-    for name in names(folder)? {
-        let (race_id, bytes) = race_and_size(&folder.join(&name))?;
-        index.bytes += bytes;
-        *index.waiting_by_race.entry(race_id.clone()).or_default() += 1;
-        index.entries.insert(name, Entry { race_id, bytes, waiting: true });
-    }
-    // Later names must not collide with those of an earlier life.
-    index.written = index.entries.len() as u64 + u64::from(std::process::id()) * 1000;
-    Ok(index)
-}
-
-/// The race that a file's answer is about, empty when it is torn, and the file's size.
-fn race_and_size(path: &Path) -> io::Result<(String, u64)> {
-    let bytes = fs::metadata(path)?.len();
-    let race_id = read_payload(path)?.map(|payload| payload.race_id).unwrap_or_default();
-    Ok((race_id, bytes))
-}
-
-/// The payload in a file; none when it is torn.
-fn read_payload(path: &Path) -> io::Result<Option<Payload>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.read_to_end(&mut bytes)?;
-    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
-    let Ok(head) = serde_json::from_slice::<Head>(&bytes[..end]) else { return Ok(None) };
-    let body = bytes.split_off(end + 1);
-    if body.len() != head.bytes || xxh3_64(&body) != head.xxh3 {
-        return Ok(None);
-    }
-    let Head { kind, race_id, fetched_at, .. } = head;
-    Ok(Some(Payload { kind, race_id, fetched_at, body: Arc::new(body) }))
 }
 
 #[cfg(test)]

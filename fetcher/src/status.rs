@@ -1,25 +1,25 @@
-//! `status`: the state of fetching at a glance.
+//! `status`: reports the state of polling.
 
 use crate::config::StatusArgs;
 use crate::db::{Address, AddressError, describe};
 
-/// Why there is no status.
+/// Why the status is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// DATABASE_URL is wrong.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The database does not answer.
+    /// The database could not be queried.
     #[error("{address}: {}", describe(source))]
     Database {
-        /// Whom was asked.
+        /// The database's address.
         address: String,
-        /// The answer.
+        /// The reason.
         source: tokio_postgres::Error,
     },
 }
 
-/// What is due, leased, pending and failed, as aligned lines.
+/// Returns what is due, leased, pending and failed, as aligned lines.
 pub async fn status(settings: &StatusArgs) -> Result<Vec<String>, StatusError> {
     let address = Address::new(&settings.common, "status")?;
     let asking =

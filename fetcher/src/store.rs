@@ -1,4 +1,4 @@
-//! A worker's connection: staging, processing and ending the lease in one round trip.
+//! A worker's connection: stages, processes and ends the lease in one round trip.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,67 +10,72 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::clock::Clock;
-use crate::db::{Address, Trouble, describe};
-use crate::spool::Payload;
+use crate::db::{Address, ErrorKind, describe};
+use crate::payload::Payload;
 
-/// Longest that the database may take for one round trip, or for all of connecting. Beyond it the connection is given up.
+/// The longest that one round trip, or all of connecting, may take. After that the connection is abandoned.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
 
-/// On every new connection: nothing of ours waits for ever, and a commit answered is a commit kept.
+/// Settings of every connection: no statement waits forever, and a confirmed commit is durable.
 const SESSION: &str = "set statement_timeout = '9s'; set lock_timeout = '5s'; set synchronous_commit = on";
 
-/// Stages, processes and ends the worker's lease; a spooled payload has no lease (its worker is null).
+/// Stages, processes and ends the worker's lease. A spooled payload has no lease: its worker is null.
 const INGEST: &str = "select i.*, raceday.raceday_poll_done($2, $6) \
                       from raceday.raceday_ingest($1, $2, $3, $4, $5) i";
 const STAGE: &str = "select raceday.raceday_stage($1, $2, $3, $4, $5), raceday.raceday_poll_done($2, $6)";
 const DONE: &str = "select raceday.raceday_poll_done($1, $2)";
 
-/// Why the database did not do what was asked.
+/// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The server's answer, or the connection's end.
+    /// The server reported an error, or the connection ended.
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// No answer in time.
-    #[error("the database did not answer in time")]
+    /// No response in time.
+    #[error("the database did not respond in time")]
     Slow,
-    /// The database runs on a simulated clock, and the TAB is not on this machine.
+    /// The database's clock is simulated, but the TAB is not a simulator on this machine.
     #[error("the database's clock is simulated: only a TAB simulator on this machine may be polled")]
     SimulatedClock,
 }
 
 impl StoreError {
     /// What it means for the connection and for the payload.
-    pub fn trouble(&self) -> Trouble {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Database(error) => Trouble::of(error),
-            Self::Slow | Self::SimulatedClock => Trouble::Away,
+            Self::Database(error) => ErrorKind::of(error),
+            Self::Slow | Self::SimulatedClock => ErrorKind::Unavailable,
         }
     }
 }
 
-/// What `raceday_ingest` reports of one race.
+/// What `raceday_ingest` reports for one race.
 #[derive(Debug, Clone, Default)]
 pub struct Processed {
-    /// Payloads handled.
+    /// Payloads processed.
     pub payloads: i32,
-    /// Payloads that it could not make sense of.
+    /// Payloads that could not be understood.
     pub failed: i32,
-    /// Money-flow rows written.
+    /// Rows of money flow written.
     pub money_flow_rows: i32,
-    /// Odds rows written.
+    /// Rows of odds written.
     pub odds_rows: i32,
-    /// Milliseconds of transformation.
+    /// Milliseconds spent transforming.
     pub transform_ms: f64,
-    /// Milliseconds of writing.
+    /// Milliseconds spent writing.
     pub write_ms: f64,
     /// `ok`, `idle`, `failed` or `error`.
     pub status: String,
-    /// Why, unless `ok`.
+    /// The reason, unless `ok`.
     pub error: Option<String>,
 }
 
 impl Processed {
+    /// Whether a payload could not be processed.
+    pub fn is_failure(&self) -> bool {
+        self.failed > 0 || self.status == "failed" || self.status == "error"
+    }
+
     fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             payloads: row.try_get("payloads_processed")?,
@@ -85,35 +90,35 @@ impl Processed {
     }
 }
 
-/// What became of a payload that the database took.
+/// The result of storing a payload.
 #[derive(Debug, Clone)]
 pub enum Stored {
     /// Staged and processed.
     Processed(Processed),
-    /// Staged; the call that should process it failed, and will be made again.
+    /// Staged only: processing failed and will be retried.
     Staged,
 }
 
-/// What all connections of a fetcher have in common.
+/// What all connections of a fetcher share.
 #[derive(Debug)]
 pub struct Access {
-    /// Where the database is.
+    /// The database's address.
     pub address: Address,
-    /// Database time.
+    /// The database's clock.
     pub clock: Arc<Clock>,
-    /// Whether the TAB is on this machine, so that a simulated clock will do.
+    /// Whether the TAB is on this machine, as a simulated clock requires.
     pub tab_is_local: bool,
     open: AtomicI64,
     in_use: AtomicI64,
 }
 
 impl Access {
-    /// No connection yet.
+    /// Access without a connection yet.
     pub fn new(address: Address, clock: Arc<Clock>, tab_is_local: bool) -> Self {
         Self { address, clock, tab_is_local, open: AtomicI64::new(0), in_use: AtomicI64::new(0) }
     }
 
-    /// Connects, sets the session, and reads the clock.
+    /// Connects, applies the session's settings and reads the clock.
     async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
         let client = self.address.connect().await?;
         client.batch_execute(SESSION).await?;
@@ -141,7 +146,7 @@ impl Access {
     }
 }
 
-/// One open connection, counted as long as it lives.
+/// One open connection, counted until it is dropped.
 #[derive(Debug)]
 struct Connection {
     client: Client,
@@ -154,7 +159,7 @@ impl Drop for Connection {
     }
 }
 
-/// Counts a connection as in use as long as it lives.
+/// Counts a connection as in use until it is dropped.
 struct InUse(Arc<Access>);
 
 impl InUse {
@@ -193,16 +198,16 @@ impl Session {
         &self.connection.client
     }
 
-    /// The row of a statement that takes a payload and the worker whose lease it ends.
+    /// Executes a statement that takes a payload and the worker whose lease it ends; returns its row.
     async fn call(&self, statement: &Statement, payload: &Payload, worker: Option<&str>) -> Result<Row, StoreError> {
         let (text, raw) = columns(payload);
-        let kind = payload.kind.as_str();
-        let parameters: [&(dyn ToSql + Sync); 6] = [&kind, &payload.race_id, &payload.fetched_at, &text, &raw, &worker];
+        let (kind, key) = (payload.subject.kind(), payload.subject.to_string());
+        let parameters: [&(dyn ToSql + Sync); 6] = [&kind, &key, &payload.fetched_at, &text, &raw, &worker];
         Ok(self.connection.client.query_one(statement, &parameters).await?)
     }
 }
 
-/// A worker's way to the database: connects when it must, and again when the connection is of no more use.
+/// A worker's access to the database: connects when necessary, and reconnects when the connection is unusable.
 pub struct Store {
     access: Arc<Access>,
     worker: Arc<str>,
@@ -212,34 +217,34 @@ pub struct Store {
 }
 
 impl Store {
-    /// Not connected yet.
+    /// A store that is not connected yet.
     pub fn new(access: Arc<Access>, worker: Arc<str>) -> Self {
         Self { access, worker, session: None, connected_before: false, patience: ROUND_TRIP_MAX }
     }
 
-    /// The same with another limit for a round trip.
+    /// The same store with another limit for a round trip.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Another of the same, not connected.
+    /// A copy that is not connected.
     #[must_use]
     pub fn renewed(&self) -> Self {
         let (access, worker, patience) = (self.access.clone(), self.worker.clone(), self.patience);
         Self { access, worker, session: None, connected_before: true, patience }
     }
 
-    /// Stages and processes a payload and ends the worker's lease on the race: all of it, or none.
+    /// Stages and processes a payload and ends the worker's lease on the race, in one transaction.
     ///
-    /// When only the processing fails, it stages alone.
+    /// If only processing fails, stages the payload alone.
     pub async fn store(&mut self, payload: &Payload) -> Result<Stored, StoreError> {
         let worker = self.worker.clone();
         self.put(payload, Some(&worker)).await
     }
 
-    /// The same with a payload from the spool, whose lease ended long ago. One that is staged already is not staged again: its
-    /// commit's answer may have been lost.
+    /// The same for a payload from the spool, whose lease ended long ago. A payload that is already staged (the confirmation of
+    /// its commit was lost) is not staged again.
     pub async fn store_spooled(&mut self, payload: &Payload) -> Result<Stored, StoreError> {
         self.put(payload, None).await
     }
@@ -248,16 +253,16 @@ impl Store {
         let session = self.session().await?;
         match self.round_trip(session.call(&session.ingest, payload, worker)).await {
             Ok(row) => Ok(Stored::Processed(Processed::of(&row)?)),
-            Err(error) if error.trouble() == Trouble::Away => Err(error),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
             Err(error) => {
                 self.round_trip(session.call(&session.stage, payload, worker)).await?;
-                tracing::error!(race.id = %payload.race_id, error = %error, "process.failed");
+                tracing::error!(race.id = %payload.subject, error = %error, "processing failed: payload staged only");
                 Ok(Stored::Staged)
             }
         }
     }
 
-    /// Ends the worker's lease on a race of which there is nothing to stage.
+    /// Ends the worker's lease on a race without staging anything.
     pub async fn done(&mut self, race_id: &str) -> Result<(), StoreError> {
         let (session, worker) = (self.session().await?, self.worker.clone());
         let ending = async {
@@ -267,19 +272,19 @@ impl Store {
         self.round_trip(ending).await
     }
 
-    /// The rows of another statement.
+    /// Executes any other statement; returns its rows.
     pub async fn query(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
         let session = self.session().await?;
         self.round_trip(async { Ok(session.connection.client.query(sql, parameters).await?) }).await
     }
 
-    /// The one row of another statement.
+    /// Executes any other statement; returns its only row.
     pub async fn query_one(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, StoreError> {
         let session = self.session().await?;
         self.round_trip(async { Ok(session.connection.client.query_one(sql, parameters).await?) }).await
     }
 
-    /// An open session: the one there is, else a new one.
+    /// Returns the open session, or opens one.
     pub async fn session(&mut self) -> Result<Arc<Session>, StoreError> {
         if let Some(session) = self.session.as_ref().filter(|session| !session.connection.client.is_closed()) {
             return Ok(session.clone());
@@ -290,12 +295,12 @@ impl Store {
         Ok(session)
     }
 
-    /// Awaits `work` on the session, no longer than a round trip may take; drops the session if it is of no more use.
+    /// Awaits `work` on the session, no longer than a round trip may take; drops the session if it has become unusable.
     pub async fn round_trip<T>(&mut self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let _in_use = InUse::count(&self.access);
         let done = tokio::time::timeout(self.patience, work).await.unwrap_or(Err(StoreError::Slow));
         if let Err(error) = &done
-            && error.trouble() == Trouble::Away
+            && error.kind() == ErrorKind::Unavailable
         {
             self.session = None;
         }
@@ -313,7 +318,7 @@ impl Store {
     }
 }
 
-/// `payload` when PostgreSQL can hold the body as text, else `payload_raw`.
+/// The columns `payload` and `payload_raw`: the body as text if PostgreSQL can store it as text, else as bytes.
 fn columns(payload: &Payload) -> (Option<&str>, Option<&[u8]>) {
     match std::str::from_utf8(&payload.body) {
         Ok(text) if !payload.body.contains(&0) => (Some(text), None),
@@ -324,15 +329,15 @@ fn columns(payload: &Payload) -> (Option<&str>, Option<&[u8]>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spool::Kind;
+    use crate::payload::Subject;
     use chrono::Utc;
 
     fn payload(body: &[u8]) -> Payload {
-        Payload { kind: Kind::Event, race_id: "r".into(), fetched_at: Utc::now(), body: Arc::new(body.to_vec()) }
+        Payload { subject: Subject::event("r"), fetched_at: Utc::now(), body: Arc::new(body.to_vec()) }
     }
 
     #[test]
-    fn only_what_postgresql_can_hold_is_staged_as_text() {
+    fn only_what_postgresql_can_store_as_text_is_staged_as_text() {
         assert_eq!(columns(&payload("{\"name\": \"Tūī\"}".as_bytes())), (Some("{\"name\": \"Tūī\"}"), None));
         assert_eq!(columns(&payload(b"a\0b")), (None, Some(&b"a\0b"[..])));
         assert_eq!(columns(&payload(b"\xff\xfe")), (None, Some(&b"\xff\xfe"[..])));

@@ -1,4 +1,4 @@
-//! What a run amounted to: counted while it runs, logged when it ends.
+//! The summary of a run: counted while it runs, logged when it ends.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Longest that is told apart, in microseconds: an hour.
+/// The longest duration that is resolved, in microseconds: one hour.
 const LONGEST_US: u64 = 3_600_000_000;
 
-/// Durations by size, in microseconds, to three digits.
+/// A histogram of durations in microseconds, to three digits.
 #[derive(Debug)]
 struct Durations(Histogram<u64>);
 
@@ -49,16 +49,16 @@ struct Counts {
     late: Durations,
 }
 
-/// What became of a poll.
+/// How a poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Staged and processed.
     Processed,
-    /// The answer says what the last one said.
+    /// The response was the same as the last one.
     Unchanged,
-    /// On disk until the database is back.
+    /// In the spool until the database is available again.
     Spooled,
-    /// No answer, or one that could not be kept or processed.
+    /// No response, or one that could neither be stored nor processed.
     Failed,
 }
 
@@ -69,7 +69,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// A poll has begun, so late, after so many slots that passed unpolled.
+    /// Counts a poll that has begun, how late it was, and the slots missed before it.
     pub fn begun(&self, race_id: &str, late: Duration, missed: u64) {
         let mut counts = self.counts();
         if !counts.races.contains(race_id) {
@@ -80,19 +80,19 @@ impl Summary {
         counts.late.add(late);
     }
 
-    /// An answer has come.
+    /// Counts a response, by the time since its poll began.
     pub fn fetched(&self, duration: Duration) {
         self.counts().fetch.add(duration);
     }
 
-    /// The database has taken it: the round trip, and all since the poll began.
+    /// Counts a stored response: the round trip, and the time since its poll began.
     pub fn stored(&self, round_trip: Duration, since_begun: Duration) {
         let mut counts = self.counts();
         counts.store.add(round_trip);
         counts.visible.add(since_begun);
     }
 
-    /// A poll has ended.
+    /// Counts a poll that has ended.
     pub fn ended(&self, outcome: Outcome) {
         let mut counts = self.counts();
         match outcome {
@@ -103,7 +103,7 @@ impl Summary {
         }
     }
 
-    /// Writes the log line `fetcher.summary`.
+    /// Logs the summary. `cargo xtask demo` reads this line.
     pub fn log(&self) {
         let counts = self.counts();
         tracing::info!(
@@ -125,7 +125,7 @@ impl Summary {
             late_ms_p50 = counts.late.quantile_ms(0.5),
             late_ms_p99 = counts.late.quantile_ms(0.99),
             late_ms_max = counts.late.max_ms(),
-            "fetcher.summary"
+            "fetcher summary"
         );
     }
 
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_of_what_was_added() {
+    fn quantiles_are_those_of_the_durations_added() {
         let mut durations = Durations::default();
         for duration_ms in 1..=100 {
             durations.add(Duration::from_millis(duration_ms));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_race_is_counted_once_and_its_polls_each() {
+    fn a_race_is_counted_once_and_each_of_its_polls() {
         let summary = Summary::default();
         summary.begun("a", Duration::ZERO, 0);
         summary.begun("a", Duration::ZERO, 2);

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, as libpq's sslmode means it.
+//! TLS to PostgreSQL, with the meaning that libpq gives sslmode.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,51 +14,56 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Why no TLS can be had as it is set.
+/// Why the TLS settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The file of certificate authorities cannot be used.
+    /// The file of certificate authorities cannot be read.
     #[error("DB_CA_FILE {file}: {source}")]
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         source: pem::Error,
     },
-    /// A certificate authority in the file cannot be used, or there is none.
-    #[error("DB_CA_FILE {file}: {reason}")]
-    Authorities {
+    /// A certificate authority in the file cannot be used.
+    #[error("DB_CA_FILE {file}: {source}")]
+    Authority {
         /// The file.
         file: PathBuf,
-        /// Why.
-        reason: String,
+        /// The reason.
+        source: RustlsError,
     },
-    /// A check that needs authorities of one's own.
-    #[error("sslmode=verify-ca needs DB_CA_FILE: any system's authority signs for anybody; or use sslmode=verify-full")]
+    /// The file contains no certificate.
+    #[error("DB_CA_FILE {0}: no certificate in it")]
+    Empty(PathBuf),
+    /// `verify-ca` without a file of certificate authorities.
+    #[error(
+        "sslmode=verify-ca needs DB_CA_FILE, as the system's authorities sign certificates for anyone; or use sslmode=verify-full"
+    )]
     NoAuthorities,
-    /// The system's certificate authorities, or the TLS library.
+    /// The TLS library or the system's certificate authorities cannot be used.
     #[error("TLS: {0}")]
     Setup(#[from] RustlsError),
 }
 
-/// What is asked of the server's certificate.
+/// What the server's certificate must fulfil.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// To be signed by an authority of DB_CA_FILE if that is set, else nothing: encryption alone.
+    /// Signed by an authority of DB_CA_FILE if that is set; otherwise no requirement, only encryption.
     AuthorityIfSet,
-    /// To be signed by an authority of DB_CA_FILE.
+    /// Signed by an authority of DB_CA_FILE.
     Authority,
-    /// To be signed by an authority of DB_CA_FILE, else of the system, and to name the host.
+    /// Signed by an authority of DB_CA_FILE, or else of the system, and issued for the host.
     AuthorityAndName,
 }
 
-/// Splits what the PostgreSQL client does not know, `sslmode=verify-ca` and `verify-full`, from an address: what is left
-/// says `require`.
+/// Replaces `sslmode=verify-ca` and `verify-full`, which the PostgreSQL client does not support, with `require` in an address;
+/// returns the address and the check.
 pub fn split_check(address: &str) -> (String, Check) {
     for (mode, check) in [("verify-full", Check::AuthorityAndName), ("verify-ca", Check::Authority)] {
         let setting = format!("sslmode={mode}");
         for (at, _) in address.match_indices(&setting) {
-            // A whole parameter, of an address or of a list of settings.
+            // A complete parameter of a URL or of a list of settings.
             let (before, after) = (address[..at].chars().next_back(), address[at + setting.len()..].chars().next());
             if before.is_none_or(|sign| "?& ".contains(sign)) && after.is_none_or(|sign| "& ".contains(sign)) {
                 let address = [&address[..at], "sslmode=require", &address[at + setting.len()..]].concat();
@@ -69,7 +74,7 @@ pub fn split_check(address: &str) -> (String, Check) {
     (address.to_owned(), Check::AuthorityIfSet)
 }
 
-/// What makes TLS connections that ask `check` of the server's certificate.
+/// Makes TLS connections that require `check` of the server's certificate.
 pub fn connector(check: Check, authorities: Option<&Path>) -> Result<MakeRustlsConnect, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match (check, authorities) {
@@ -91,19 +96,19 @@ pub fn connector(check: Check, authorities: Option<&Path>) -> Result<MakeRustlsC
 
 fn signed_by(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
     let unreadable = |source| TlsError::File { file: file.to_owned(), source };
-    let unusable = |reason: String| TlsError::Authorities { file: file.to_owned(), reason };
+    let unusable = |source| TlsError::Authority { file: file.to_owned(), source };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
-        roots.add(certificate.map_err(unreadable)?).map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate.map_err(unreadable)?).map_err(unusable)?;
     }
     if roots.is_empty() {
-        return Err(unusable("no certificate in it".into()));
+        return Err(TlsError::Empty(file.to_owned()));
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build();
-    verifier.map_err(|error| unusable(error.to_string()))
+    verifier.map_err(|error| unusable(RustlsError::General(error.to_string())))
 }
 
-/// Accepts a server of any name: signed by one of the authorities, or, without them, whatever it shows.
+/// Accepts a server of any name if one of the authorities signed its certificate; without authorities, any certificate.
 #[derive(Debug)]
 struct AnyName {
     authorities: Option<Arc<WebPkiServerVerifier>>,
@@ -121,7 +126,7 @@ impl ServerCertVerifier for AnyName {
     ) -> Result<ServerCertVerified, RustlsError> {
         let Some(authorities) = &self.authorities else { return Ok(ServerCertVerified::assertion()) };
         match authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is looked at when the signatures are found good.
+            // The name is only checked once the signatures have been verified.
             Err(RustlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -157,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_check_is_split_from_addresses_of_both_kinds() {
+    fn the_check_is_split_from_both_forms_of_address() {
         for (address, left, check) in [
             ("postgres://a@h/d?sslmode=verify-full", "postgres://a@h/d?sslmode=require", Check::AuthorityAndName),
             (
@@ -169,7 +174,7 @@ mod tests {
             ("sslmode=verify-ca", "sslmode=require", Check::Authority),
             ("postgres://a@h/d?sslmode=require", "postgres://a@h/d?sslmode=require", Check::AuthorityIfSet),
             ("postgres://a@h/d", "postgres://a@h/d", Check::AuthorityIfSet),
-            // No parameter of that name or value.
+            // Not a parameter of that name or value.
             ("postgres://a@h/d?xsslmode=verify-full", "postgres://a@h/d?xsslmode=verify-full", Check::AuthorityIfSet),
             ("postgres://a@h/d?sslmode=verify-fully", "postgres://a@h/d?sslmode=verify-fully", Check::AuthorityIfSet),
         ] {
@@ -178,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_authorities_that_cannot_be_used_is_named() {
+    fn an_unusable_file_of_authorities_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.crt");
         let error = || connector(Check::AuthorityAndName, Some(&file)).map(|_| ()).unwrap_err().to_string();

@@ -98,11 +98,11 @@ fn a_list_that_fails_is_told_once_a_reason_and_asked_for_again_until_it_comes() 
     wait_metric(&fetcher, &lists("payload_failed"), |tries| tries >= 2.0);
     scene.faults(&json!({}));
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
-    let told = logged(&mut fetcher, "list.failed");
+    let told = logged(&mut fetcher, "meetings list failed");
     let told: Vec<_> = told.iter().map(|line| format!("{} {}", line["list.date"], line["error"])).collect();
     let reasons: BTreeSet<_> = told.iter().collect();
     assert!(told.len() >= 2 && reasons.len() == told.len(), "{told:?}");
-    assert!(!logged(&mut fetcher, "list.back").is_empty());
+    assert!(!logged(&mut fetcher, "meetings list available again").is_empty());
 }
 
 #[test]

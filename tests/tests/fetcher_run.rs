@@ -91,7 +91,7 @@ fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
     wait_until("the fetcher's end", Duration::from_mins(1), || Ok(!fetcher.process().is_running())).unwrap();
     assert!(fetcher.process().ended().unwrap().success());
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until > raceday.now()"), 0);
-    let summary = logged(&mut fetcher, "fetcher.summary").remove(0);
+    let summary = logged(&mut fetcher, "fetcher summary").remove(0);
     let polls = scene.count("select count(*) from raceday.staged_payloads where kind = 'event'");
     assert_eq!(summary["polls"].as_i64().unwrap(), polls);
     for field in ["fetch_ms_p50", "store_ms_p95", "visible_ms_max"] {

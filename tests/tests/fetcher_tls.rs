@@ -161,7 +161,7 @@ fn a_server_without_tls_is_refused_when_tls_is_required() {
     let program = program("raceday-fetcher");
     let mut fetcher = Fetcher::start_without_waiting(&program, &with("require"), free_port().unwrap(), log).unwrap();
     wait_until("the fetcher to say why", PATIENCE, || {
-        let said = logged(&mut fetcher, "db.away");
+        let said = logged(&mut fetcher, "database unavailable: polling by the last plan");
         Ok(said.iter().any(|line| line["error"].as_str().is_some_and(|error| error.contains(why))))
     })
     .unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask compare` against a stub of the legacy backend.
+//! `raceday-fetcher compare` against a stub of the legacy backend.
 
 mod rest;
 
@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
+use raceday_fetcher::compare::{self, CompareArgs, Tolerances};
 use serde_json::{Value, json};
-use xtask::compare::{CompareArgs, Tolerances, run};
 use xtask::stack::http_get;
 
 use crate::rest::Stack;
@@ -83,12 +83,12 @@ fn races_are_taken_from_the_legacy_backend_when_none_is_named() {
 }
 
 #[test]
-fn a_backend_that_is_away_is_an_error_and_not_a_pass() {
+fn an_unavailable_backend_is_an_error_and_not_a_pass() {
     let legacy = Stub::start(contract());
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let args = arguments(&legacy.url, &format!("http://{nobody}"), &[RACE], Tolerances::default());
     let error = run(&args, &mut Vec::new()).unwrap_err();
-    assert!(format!("{error:#}").contains("does not answer"), "{error:#}");
+    assert!(format!("{error:#}").contains("does not respond"), "{error:#}");
 }
 
 #[test]
@@ -203,6 +203,10 @@ fn compare_within(legacy: &Stub, ours: &Stub, races: &[&str], tolerances: Tolera
     let mut report = Vec::new();
     let equal = run(&arguments(&legacy.url, &ours.url, races, tolerances), &mut report).unwrap();
     (equal, String::from_utf8(report).unwrap())
+}
+
+fn run(arguments: &CompareArgs, report: &mut Vec<u8>) -> anyhow::Result<bool> {
+    tokio::runtime::Runtime::new().unwrap().block_on(compare::run(arguments, report))
 }
 
 fn arguments(legacy: &str, ours: &str, races: &[&str], tolerances: Tolerances) -> CompareArgs {

@@ -5,7 +5,6 @@
 
 pub mod cluster;
 pub mod commands;
-pub mod compare;
 pub mod demo;
 pub mod layout;
 pub mod postgrest_conf;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::layout::Layout;
-use xtask::{commands, compare, demo, setup, test};
+use xtask::{commands, demo, setup, test};
 
 /// Raceday's developer commands.
 #[derive(Debug, Parser)]
@@ -56,8 +56,6 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Compare the answers of a legacy backend with ours
-    Compare(compare::CompareArgs),
 }
 
 fn main() -> ExitCode {
@@ -84,10 +82,6 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Clean => commands::clean(&layout)?,
         Command::Bench { name, arguments } => return commands::tool(&layout, &format!("bench-{name}"), arguments),
         Command::Chaos { arguments } => return commands::tool(&layout, "chaos", arguments),
-        Command::Compare(arguments) => {
-            let equal = compare::run(arguments, &mut std::io::stdout().lock())?;
-            return Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,50 +1,43 @@
-//! What fetchers left that died: taken over by one that lives.
+//! Adopts responses left behind by dead fetchers.
 
-use std::sync::Arc;
 use std::{fs, io, path::Path};
 
+use super::file;
+use super::index::SharedIndex;
 use super::place::{clear_unfinished, lock, names, places};
-use super::{Spool, blocking, race_and_size};
 
-impl Spool {
-    /// Takes over what fetchers have left that died since; returns how many answers.
-    ///
-    /// As long as half of the spool is free: the rest is for this fetcher's own, and comes when there is room again.
-    pub async fn adopt(self: &Arc<Self>) -> io::Result<usize> {
-        let spool = self.clone();
-        blocking(move || spool.adopt_all()).await
-    }
-
-    pub(super) fn adopt_all(&self) -> io::Result<usize> {
-        let mut adopted = 0;
-        for place in places(&self.root)?.into_iter().filter(|place| *place != self.folder) {
-            // Whoever lives holds the lock of its place; this one is held while the place is emptied, so that it is once.
-            let Some(_lock) = lock(&place)? else { continue };
-            for name in names(&place)? {
-                if self.index().bytes > self.max_bytes / 2 {
-                    return Ok(adopted);
-                }
-                self.adopt_one(&place.join(&name), name.split('-').next().unwrap_or_default())?;
-                adopted += 1;
+/// Moves the responses of dead fetchers in `root` into the folder `own` and returns how many it moved.
+///
+/// Stops when the index holds `until_bytes`: the rest is adopted when there is room again.
+pub fn adopt(root: &Path, own: &Path, index: &SharedIndex, until_bytes: u64) -> io::Result<usize> {
+    let mut adopted = 0;
+    for place in places(root)?.into_iter().filter(|place| place != own) {
+        // A living fetcher holds the lock of its place; holding it here ensures that only one fetcher empties the place.
+        let Some(_lock) = lock(&place)? else { continue };
+        for name in names(&place)? {
+            if index.lock().bytes > until_bytes {
+                return Ok(adopted);
             }
-            clear_unfinished(&place)?;
+            adopt_file(&place.join(&name), name.split('-').next().unwrap_or_default(), own, index)?;
+            adopted += 1;
         }
-        Ok(adopted)
+        clear_unfinished(&place)?;
     }
+    Ok(adopted)
+}
 
-    fn adopt_one(&self, path: &Path, fetched_at_us: &str) -> io::Result<()> {
-        let (race_id, bytes) = race_and_size(path)?;
-        let name = {
-            let mut index = self.index();
-            let name = index.name(fetched_at_us);
-            index.insert(name.clone(), race_id, bytes);
-            name
-        };
-        if let Err(error) = fs::rename(path, self.folder.join(&name)) {
-            self.forget(&name);
-            return Err(error);
-        }
-        self.wait(&name);
-        Ok(())
+fn adopt_file(path: &Path, fetched_at_us: &str, own: &Path, index: &SharedIndex) -> io::Result<()> {
+    let (subject, bytes) = file::subject_and_size(path)?;
+    let name = {
+        let mut index = index.lock();
+        let name = index.name(fetched_at_us);
+        index.insert(name.clone(), subject, bytes);
+        name
+    };
+    if let Err(error) = fs::rename(path, own.join(&name)) {
+        index.lock().remove(&name);
+        return Err(error);
     }
+    index.lock().set_waiting(&name);
+    Ok(())
 }

@@ -1,12 +1,13 @@
+use chrono::DateTime;
 use tempfile::TempDir;
 
+use super::place::names;
 use super::*;
 
 fn payload(race_id: &str, second: i64) -> Payload {
     let fetched_at = DateTime::from_timestamp(1_763_899_200 + second, 0).unwrap();
     Payload {
-        kind: Kind::Event,
-        race_id: race_id.into(),
+        subject: Subject::event(race_id),
         fetched_at,
         body: Arc::new(format!("{{\"race\": \"{race_id}\"}}\n\0 {second}").into_bytes()),
     }
@@ -17,38 +18,38 @@ fn open(root: &TempDir) -> Arc<Spool> {
 }
 
 #[tokio::test]
-async fn what_is_confirmed_leaves_nothing() {
+async fn a_confirmed_response_leaves_no_file() {
     let root = TempDir::new().unwrap();
     let spool = open(&root);
     let ticket = spool.put(payload("a", 1)).await.unwrap();
-    assert_eq!(names(&spool.folder).unwrap().len(), 1, "on disk before it is staged");
+    assert_eq!(names(&spool.folder).unwrap().len(), 1, "on disk before it is stored");
     assert!(spool.waiting().is_empty());
     ticket.confirm().await.unwrap();
     assert!(names(&spool.folder).unwrap().is_empty());
-    assert_eq!(spool.index().bytes, 0);
+    assert_eq!(spool.index.lock().bytes, 0);
 }
 
 #[tokio::test]
-async fn what_is_kept_is_there_after_a_restart_oldest_first() {
+async fn kept_responses_are_there_after_a_restart_oldest_first() {
     let root = TempDir::new().unwrap();
     let spool = open(&root);
     for second in [3, 1, 2] {
         spool.put(payload("a", second)).await.unwrap().keep().await.unwrap();
     }
-    assert!(spool.has_waiting("a") && !spool.has_waiting("b"));
+    assert!(spool.has_waiting(&Subject::event("a")) && !spool.has_waiting(&Subject::event("b")));
     drop(spool);
     let spool = open(&root);
-    assert!(spool.has_waiting("a"));
+    assert!(spool.has_waiting(&Subject::event("a")));
     for (second, name) in (1..).zip(spool.waiting()) {
         assert_eq!(spool.read(&name).await.unwrap(), Some(payload("a", second)));
         spool.remove(&name).await.unwrap();
     }
-    assert!(!spool.has_waiting("a"));
+    assert!(!spool.has_waiting(&Subject::event("a")));
     assert!(spool.waiting().is_empty());
 }
 
 #[tokio::test]
-async fn what_a_killed_fetcher_was_staging_waits_for_the_next() {
+async fn what_a_killed_fetcher_was_storing_waits_for_the_next() {
     let root = TempDir::new().unwrap();
     let spool = open(&root);
     // A killed process runs no destructor.
@@ -73,7 +74,7 @@ async fn a_full_spool_keeps_the_oldest() {
         kept += 1;
     };
     assert!(matches!(error, SpoolError::Full), "{error}");
-    assert!(kept > 1 && spool.index().bytes <= 1000);
+    assert!(kept > 1 && spool.index.lock().bytes <= 1000);
     let first = spool.waiting().remove(0);
     assert_eq!(spool.read(&first).await.unwrap(), Some(payload("a", 0)));
     spool.remove(&first).await.unwrap();
@@ -81,7 +82,7 @@ async fn a_full_spool_keeps_the_oldest() {
 }
 
 #[tokio::test]
-async fn a_torn_file_is_put_aside() {
+async fn a_truncated_file_is_quarantined() {
     let root = TempDir::new().unwrap();
     let spool = open(&root);
     spool.put(payload("a", 1)).await.unwrap().keep().await.unwrap();
@@ -94,7 +95,7 @@ async fn a_torn_file_is_put_aside() {
 }
 
 #[tokio::test]
-async fn two_fetchers_have_a_place_each_and_the_living_takes_over_from_the_dead() {
+async fn each_fetcher_has_its_own_place_and_adopts_those_of_the_dead() {
     let root = TempDir::new().unwrap();
     let (first, second) = (open(&root), open(&root));
     assert_ne!(first.folder, second.folder);
@@ -104,13 +105,13 @@ async fn two_fetchers_have_a_place_each_and_the_living_takes_over_from_the_dead(
     let heir = open(&root);
     let mut races = Vec::new();
     for name in heir.waiting() {
-        races.push(heir.read(&name).await.unwrap().unwrap().race_id);
+        races.push(heir.read(&name).await.unwrap().unwrap().subject.to_string());
     }
     assert_eq!(races, ["a", "b"]);
 }
 
 #[tokio::test]
-async fn a_ticket_dropped_without_a_word_waits() {
+async fn a_ticket_dropped_unresolved_leaves_its_response_waiting() {
     let root = TempDir::new().unwrap();
     let spool = open(&root);
     drop(spool.put(payload("a", 1)).await.unwrap());
@@ -118,7 +119,7 @@ async fn a_ticket_dropped_without_a_word_waits() {
 }
 
 #[tokio::test]
-async fn what_a_killed_fetcher_had_not_written_whole_is_removed() {
+async fn what_a_killed_fetcher_had_not_finished_writing_is_removed() {
     let root = TempDir::new().unwrap();
     drop((open(&root), open(&root)));
     let halves = ["0", "1"].map(|place| root.path().join(place).join("half.unfinished"));
@@ -131,28 +132,28 @@ async fn what_a_killed_fetcher_had_not_written_whole_is_removed() {
 }
 
 #[tokio::test]
-async fn what_a_fetcher_leaves_that_dies_later_is_taken_over_once_and_in_order() {
+async fn the_responses_of_a_fetcher_that_dies_later_are_adopted_once_and_in_order() {
     let root = TempDir::new().unwrap();
     let (first, second, third) = (open(&root), open(&root), open(&root));
     for (spool, race, second) in [(&first, "a", 1), (&second, "b", 2), (&third, "b", 0), (&first, "a", 3)] {
         spool.put(payload(race, second)).await.unwrap().keep().await.unwrap();
     }
-    assert_eq!(first.adopt().await.unwrap(), 0, "the others live");
+    assert_eq!(first.adopt().await.unwrap(), 0, "the others are alive");
     drop((second, third));
     assert_eq!(first.adopt().await.unwrap(), 2);
-    assert_eq!(first.adopt().await.unwrap(), 0, "taken over already");
-    assert!(first.has_waiting("b"), "a newer answer waits behind it");
+    assert_eq!(first.adopt().await.unwrap(), 0, "already adopted");
+    assert!(first.has_waiting(&Subject::event("b")), "a newer response waits behind it");
     let mut waiting = Vec::new();
     for name in first.waiting() {
         waiting.push(first.read(&name).await.unwrap().unwrap());
         first.remove(&name).await.unwrap();
     }
     assert_eq!(waiting, [payload("b", 0), payload("a", 1), payload("b", 2), payload("a", 3)]);
-    assert_eq!(first.index().bytes, 0);
+    assert_eq!(first.index.lock().bytes, 0);
 }
 
 #[tokio::test]
-async fn answers_of_the_same_moment_from_several_places_are_all_kept() {
+async fn responses_of_the_same_moment_from_several_places_are_all_kept() {
     let root = TempDir::new().unwrap();
     let (first, second, third) = (open(&root), open(&root), open(&root));
     for (spool, race) in [(&second, "b"), (&third, "c")] {
@@ -164,7 +165,7 @@ async fn answers_of_the_same_moment_from_several_places_are_all_kept() {
 }
 
 #[tokio::test]
-async fn half_of_the_spool_is_left_for_a_fetcher_s_own_answers() {
+async fn half_of_the_spool_is_left_for_a_fetcher_s_own_responses() {
     let root = TempDir::new().unwrap();
     let (first, second) = (open(&root), open(&root));
     let mut left = 0;
@@ -176,7 +177,7 @@ async fn half_of_the_spool_is_left_for_a_fetcher_s_own_answers() {
     let adopted = first.adopt().await.unwrap();
     assert!(adopted > 0 && adopted < usize::try_from(left).unwrap(), "{adopted} of {left}");
     first.put(payload("a", 1)).await.unwrap().keep().await.unwrap();
-    // The rest comes as there is room.
+    // The rest is adopted when there is room.
     let mut taken = 0;
     while !first.waiting().is_empty() {
         for name in first.waiting() {

@@ -25,25 +25,6 @@ async fn a_shorter_retry_after_does_not_shorten_a_longer_one() {
     let tab = Tab::new(&source, Breaker::new(1, Duration::from_hours(1))).unwrap();
     tab.hold(Duration::from_mins(1));
     tab.hold(Duration::ZERO);
-    let now = Instant::now();
-    let slot = Slot { retry_until: now + Duration::from_secs(15), give_up: now + Duration::from_secs(15) };
-    assert!(matches!(tab.wait_for_hold(slot).await, Err(FetchError::Held)));
-}
-
-#[test]
-fn only_what_may_pass_is_tried_again() {
-    let status = |status| FetchError::Status { status, retry_after: None };
-    for error in [FetchError::Connect, FetchError::Timeout, FetchError::BrokenOff, status(429), status(503)] {
-        assert!(error.may_pass(), "{error}");
-    }
-    for error in [FetchError::TooLarge, FetchError::Down, status(404), status(400), status(302)] {
-        assert!(!error.may_pass(), "{error}");
-    }
-}
-
-#[test]
-fn a_refusal_does_not_take_the_tab_for_down() {
-    assert!(!FetchError::Status { status: 404, retry_after: None }.blames_the_tab());
-    assert!(!FetchError::Status { status: 429, retry_after: None }.blames_the_tab());
-    assert!(FetchError::Status { status: 502, retry_after: None }.blames_the_tab());
+    let deadlines = Deadlines::unscheduled(Duration::from_secs(15));
+    assert!(matches!(tab.wait_for_hold(deadlines).await, Err(FetchError::Held)));
 }

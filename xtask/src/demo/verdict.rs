@@ -7,7 +7,7 @@ use postgres::{Client, NoTls};
 use serde_json::Value;
 
 /// The event under which the fetcher logs its summary when it ends.
-const SUMMARY_EVENT: &str = "fetcher.summary";
+const SUMMARY_EVENT: &str = "fetcher summary";
 /// A demo shows something only when so many races are polled at once.
 const CONCURRENT_RACES_MIN: i64 = 5;
 
@@ -212,8 +212,8 @@ fn summary_of(log: &str) -> Option<Summary> {
 mod tests {
     use super::*;
 
-    const LOG: &str = "{\"level\":\"INFO\",\"message\":\"fetcher.started\"}\n\
-        {\"level\":\"INFO\",\"message\":\"fetcher.summary\",\"races\":12,\"polls\":100,\"misses\":0,\"unchanged\":4,\
+    const LOG: &str = "{\"level\":\"INFO\",\"message\":\"fetcher started\"}\n\
+        {\"level\":\"INFO\",\"message\":\"fetcher summary\",\"races\":12,\"polls\":100,\"misses\":0,\"unchanged\":4,\
         \"fetch_ms_p50\":2.5,\"fetch_ms_p95\":4.0,\"fetch_ms_max\":9.0,\"store_ms_p50\":1.5,\"store_ms_p95\":2.0,\
         \"store_ms_max\":7.0,\"visible_ms_p50\":4.5,\"visible_ms_p95\":6.0,\"visible_ms_max\":12.0}\n";
 
@@ -227,7 +227,7 @@ mod tests {
         let summary = summary_of(LOG).unwrap();
         assert_eq!((summary.races, summary.polls, summary.unchanged), (12, 100, 4));
         assert_eq!(summary.visible, Stage { p50: 4.5, p95: 6.0, max: 12.0 });
-        assert_eq!(summary_of("fetcher.summary but no JSON"), None);
+        assert_eq!(summary_of("fetcher summary but no JSON"), None);
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
             ("slots without a payload", |v| v.stored.empty_slots = 5),
             ("polls missed", |v| v.summary.as_mut().unwrap().misses = 1),
             ("polls failed", |v| v.summary.as_mut().unwrap().failed = 1),
-            ("fetcher.summary", |v| v.summary = None),
+            ("fetcher summary", |v| v.summary = None),
         ];
         for (words, spoil) in spoil {
             let mut verdict = clean();

@@ -111,10 +111,10 @@ fn words(log: &str) -> BTreeMap<String, Word> {
     let mut words = BTreeMap::new();
     for line in log.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
         let word = match (line.message.as_str(), line.hash, line.fetched_at_us) {
-            ("answer.received", ..) => Word::Received,
-            ("answer.kept", Some(hash), Some(at_us)) => Word::Kept { hash, at_us },
-            ("answer.unchanged", ..) => Word::Unchanged,
-            ("request.failed" | "request.given_up", ..) => Word::NotWhole,
+            ("response received", ..) => Word::Received,
+            ("response spooled", Some(hash), Some(at_us)) => Word::Kept { hash, at_us },
+            ("response unchanged", ..) => Word::Unchanged,
+            ("request failed" | "request abandoned at its deadline", ..) => Word::NotWhole,
             _ => continue,
         };
         words.insert(line.request_id, word);
@@ -128,14 +128,14 @@ mod tests {
 
     #[test]
     fn the_last_word_of_each_request_counts_and_a_torn_line_is_none() {
-        let log = r#"{"level":"DEBUG","message":"answer.received","request.id":"p-1","body.xxh3":"00"}
-{"message":"poll","race.id":"r"}
+        let log = r#"{"level":"DEBUG","message":"response received","request.id":"p-1","body.xxh3":"00"}
+{"message":"race polled","race.id":"r"}
 not JSON
-{"message":"answer.received","request.id":"p-2","body.xxh3":"01"}
-{"message":"answer.kept","race.id":"r","request.id":"p-1","body.xxh3":"00","fetched_at_us":17}
-{"message":"request.given_up","request.id":"p-3"}
-{"message":"request.failed","request.id":"p-4","error":"timed out"}
-{"message":"answer.kept","race.id":"r","request.id":"p-2","bo"#;
+{"message":"response received","request.id":"p-2","body.xxh3":"01"}
+{"message":"response spooled","race.id":"r","request.id":"p-1","body.xxh3":"00","fetched_at_us":17}
+{"message":"request abandoned at its deadline","request.id":"p-3"}
+{"message":"request failed","request.id":"p-4","error":"timed out"}
+{"message":"response spooled","race.id":"r","request.id":"p-2","bo"#;
         let expected = [
             ("p-1", Word::Kept { hash: "00".into(), at_us: 17 }),
             ("p-2", Word::Received),

@@ -3,9 +3,9 @@
 //! What is known for certain, and by whom:
 //! - the simulator: each answer whose last byte it handed to the system, who asked for it, on which connection, whether
 //!   that connection was used again, and how it ended;
-//! - each fetcher's log, which outlives it: that it had an answer whole (`answer.received`), that it was on disk
-//!   (`answer.kept`), that it was the race's last over again (`answer.unchanged`), or that it did not have it whole
-//!   (`request.failed`, `request.given_up`);
+//! - each fetcher's log, which outlives it: that it had an answer whole (`response received`), that it was on disk
+//!   (`response spooled`), that it was the race's last over again (`response unchanged`), or that it did not have it whole
+//!   (`request failed`, `request abandoned at its deadline`);
 //! - this program: which fetchers it killed.
 //!
 //! A fetcher promises to stage what it kept. What it never said to have kept may be missing only if it was killed before

@@ -1,8 +1,8 @@
-//! `cargo xtask compare`: the same races from a legacy backend and from ours, field by field, before clients are moved.
+//! `compare`: compares the same races of a legacy backend and of ours, field by field, before clients are moved.
 
-mod answers;
 mod difference;
 mod report;
+mod responses;
 mod rules;
 
 use std::io::Write;
@@ -10,13 +10,14 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::Args;
 
-pub use self::answers::{Backend, Resource};
-pub use self::difference::{Counted, Difference, compare};
-pub use self::report::{RaceReport, Report};
-pub use self::rules::{Rule, Rules, Tolerances};
+use self::difference::compare;
+use self::report::{RaceReport, Report};
+use self::responses::Backend;
+use self::rules::Rules;
+pub use self::rules::Tolerances;
 
 /// What to compare.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
     /// The legacy backend, e.g. http://legacy:3000
     #[arg(long, value_name = "URL")]
@@ -27,7 +28,7 @@ pub struct CompareArgs {
     /// Race ids (default: those the legacy backend lists as upcoming or just run)
     #[arg(long, value_delimiter = ',', value_name = "ID,...")]
     pub races: Vec<String>,
-    /// How far apart two answers may be.
+    /// How far apart two values may be.
     #[command(flatten)]
     pub tolerances: Tolerances,
     /// Also write the report as JSON
@@ -35,20 +36,20 @@ pub struct CompareArgs {
     pub json: Option<std::path::PathBuf>,
 }
 
-/// Compares and prints the report. Returns whether nothing differs.
+/// Compares, writes the report to `out`, and returns whether nothing differs.
 ///
-/// Fails when there is no race to compare, or a backend cannot be asked at all.
-pub fn run(args: &CompareArgs, out: &mut impl Write) -> Result<bool> {
+/// Fails when there is no race to compare, or a backend does not respond.
+pub async fn run(args: &CompareArgs, out: &mut impl Write) -> Result<bool> {
     let legacy = Backend::new(&args.legacy)?;
     let ours = Backend::new(&args.ours)?;
-    let races = if args.races.is_empty() { legacy.listed_races()? } else { args.races.clone() };
+    let races = if args.races.is_empty() { legacy.listed_races().await? } else { args.races.clone() };
     if races.is_empty() {
         bail!("{} lists no race: name some with --races", legacy.url());
     }
     let rules = Rules::new(&args.tolerances);
     let mut report = Report::default();
     for race_id in &races {
-        let race = compare_race(&legacy, &ours, race_id, &rules)?;
+        let race = compare_race(&legacy, &ours, race_id, &rules).await?;
         write!(out, "{race}")?;
         report.races.push(race);
     }
@@ -59,10 +60,10 @@ pub fn run(args: &CompareArgs, out: &mut impl Write) -> Result<bool> {
     Ok(report.is_equal())
 }
 
-fn compare_race(legacy: &Backend, ours: &Backend, race_id: &str, rules: &Rules) -> Result<RaceReport> {
+async fn compare_race(legacy: &Backend, ours: &Backend, race_id: &str, rules: &Rules) -> Result<RaceReport> {
     let mut report = RaceReport::new(race_id);
-    for resource in answers::resources(legacy, race_id)? {
-        let (theirs, mine) = (legacy.answer(&resource)?, ours.answer(&resource)?);
+    for resource in responses::resources(legacy, race_id).await? {
+        let (theirs, mine) = (legacy.response(&resource).await?, ours.response(&resource).await?);
         if theirs["status"].as_u64() >= Some(500) {
             // Two backends that both fail are not equal: nothing was compared.
             report.counted.differ(&format!("{}.status", resource.name), Some(&theirs["status"]), Some(&mine["status"]));

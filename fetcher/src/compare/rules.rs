@@ -2,22 +2,22 @@
 
 use clap::Args;
 
-/// How far apart two answers may be. Two backends ask the TAB at different moments, so a live race is never quite equal.
+/// How far apart two values may be. Two backends poll the TAB at different moments, so a live race is never quite equal.
 #[derive(Debug, Clone, Args)]
 pub struct Tolerances {
-    /// Amounts and pools: per cent of the larger
+    /// Amounts and pools: percentage of the larger value
     #[arg(long, default_value_t = 2.0, value_name = "PER_CENT")]
     pub money: f64,
-    /// Percentages: points
+    /// Percentages: percentage points
     #[arg(long, default_value_t = 0.5, value_name = "POINTS")]
     pub percentages: f64,
-    /// Odds: per cent of the larger
+    /// Odds: percentage of the larger value
     #[arg(long, default_value_t = 5.0, value_name = "PER_CENT")]
     pub odds: f64,
-    /// Times that each backend sets by itself: seconds
+    /// Times that each backend sets itself: seconds
     #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
     pub seconds: f64,
-    /// More fields to leave out
+    /// Further fields to ignore
     #[arg(long, value_delimiter = ',', value_name = "FIELD,...")]
     pub ignore: Vec<String>,
 }
@@ -31,15 +31,15 @@ impl Default for Tolerances {
 /// When two values of a field count as the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
-    /// Not looked at.
+    /// Not compared.
     Ignored,
     /// The same value.
     Exact,
-    /// Numbers at most so many per cent of the larger apart.
+    /// Numbers at most this percentage of the larger one apart.
     PerCent(f64),
-    /// Numbers at most so much apart.
+    /// Numbers at most this far apart.
     Absolute(f64),
-    /// Timestamps at most so many seconds apart.
+    /// Timestamps at most this many seconds apart.
     Seconds(f64),
 }
 
@@ -49,7 +49,7 @@ pub struct Rules {
     tolerances: Tolerances,
 }
 
-/// Each backend's own: keys, when it wrote a row, what it sampled, how it words things.
+/// Specific to each backend: keys, when it wrote a row, what it sampled, its wording.
 const OWN: [&str; 24] = [
     "id",
     "created_at",
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_told_apart_by_name() {
+    fn the_name_of_a_field_decides_its_rule() {
         let rules = Rules::new(&Tolerances { ignore: vec!["jockey".into()], ..Tolerances::default() });
         assert_eq!(rules.of("win_pool_amount"), Rule::PerCent(2.0));
         assert_eq!(rules.of("quinella_pool_total"), Rule::PerCent(2.0));

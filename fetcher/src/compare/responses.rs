@@ -1,24 +1,24 @@
-//! What the two backends are asked, and their answers as values that can be compared.
+//! What the two backends are asked for, and their responses as values that can be compared.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use reqwest::{Client, Response, header};
 use serde_json::{Map, Value, json};
 
-/// The most documents of a timeline that the contract gives at once.
+/// The most documents of a timeline that the contract returns at once.
 const PAGE: usize = 2000;
-
-/// How long a backend may answer "too many requests".
+/// How long a backend may respond "too many requests".
 const PATIENCE: Duration = Duration::from_mins(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_MAX_BYTES: usize = 64 << 20;
 
-const BODY_MAX_BYTES: u64 = 64 << 20;
-
-/// A backend that speaks the client's REST contract.
+/// A backend that serves the client's REST contract.
 #[derive(Debug)]
 pub struct Backend {
     url: String,
-    agent: ureq::Agent,
+    http: Client,
 }
 
 impl Backend {
@@ -30,12 +30,8 @@ impl Backend {
             bail!("{url}: give the plain http:// address that nginx uses for it");
         }
         let url = url.trim_end_matches('/').trim_end_matches("/api").to_owned();
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(30)))
-            .http_status_as_error(false)
-            .user_agent("raceday-compare")
-            .build();
-        Ok(Self { url, agent: config.into() })
+        let http = Client::builder().timeout(REQUEST_TIMEOUT).user_agent("raceday-compare").build()?;
+        Ok(Self { url, http })
     }
 
     /// Its base URL.
@@ -43,23 +39,23 @@ impl Backend {
         &self.url
     }
 
-    /// The answer to a path: `{"status": N, "body": ...}`, the body only of a success, lists as maps by their key.
+    /// The response to a path: `{"status": N, "body": ...}`, the body only of a success, lists as maps by their key.
     ///
-    /// Fails when there is no answer, or a success that is not JSON.
-    pub fn answer(&self, resource: &Resource) -> Result<Value> {
-        // The wording of an error is each backend's own; that it is one, and which, must be the same.
-        let (status, body) = self.get(&resource.path)?;
+    /// Fails when there is no response, or a success that is not JSON.
+    pub async fn response(&self, resource: &Resource) -> Result<Value> {
+        // Each backend words its errors in its own way; whether there is one, and which, must be the same.
+        let (status, body) = self.get(&resource.path).await?;
         let Some(mut body) = body.filter(|_| status == 200) else { return Ok(json!({ "status": status })) };
         if resource.is_paged {
-            self.read_on(&resource.path, &mut body)?;
+            self.read_on(&resource.path, &mut body).await?;
         }
         Ok(json!({ "status": status, "body": keyed(body) }))
     }
 
-    /// Follows `next_cursor` until a page is not full, and puts all documents into the first page.
+    /// Follows `next_cursor` until a page is not full, and appends all documents to the first page.
     ///
     /// Fails for a cursor that leads back to its own page.
-    fn read_on(&self, path: &str, first: &mut Value) -> Result<()> {
+    async fn read_on(&self, path: &str, first: &mut Value) -> Result<()> {
         let mut page = first.clone();
         while page["documents"].as_array().is_some_and(|documents| documents.len() >= PAGE) {
             let cursor = page["next_cursor"].clone();
@@ -67,10 +63,10 @@ impl Backend {
                 break;
             }
             let after = cursor.as_str().map_or_else(|| cursor.to_string(), str::to_owned);
-            let (_, next) = self.get(&format!("{path}&cursorAfter={}", encoded(&after)))?;
+            let (_, next) = self.get(&format!("{path}&cursorAfter={}", encoded(&after))).await?;
             page = next.unwrap_or_default();
             if page["next_cursor"] == cursor {
-                bail!("{}{path} gives the same page again after next_cursor {after}", self.url);
+                bail!("{}{path} returns the same page again after next_cursor {after}", self.url);
             }
             if let (Some(all), Some(more)) = (first["documents"].as_array_mut(), page["documents"].as_array()) {
                 all.extend(more.iter().cloned());
@@ -79,23 +75,22 @@ impl Backend {
         Ok(())
     }
 
-    /// Status and JSON body of a GET; waits and asks again while there are too many requests.
-    fn get(&self, path: &str) -> Result<(u16, Option<Value>)> {
+    /// Status and JSON body of a GET; waits and retries while there are too many requests.
+    async fn get(&self, path: &str) -> Result<(u16, Option<Value>)> {
         let address = format!("{}{path}", self.url);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let response = self.agent.get(&address).call();
-            let mut response = response.with_context(|| format!("{address} does not answer"))?;
+            let response = self.http.get(&address).send().await;
+            let response = response.with_context(|| format!("{address} does not respond"))?;
             let status = response.status().as_u16();
             if status == 429 && Instant::now() < deadline {
-                let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-                std::thread::sleep(Duration::from_secs(wait.unwrap_or(1)).min(PATIENCE));
+                tokio::time::sleep(retry_after(&response)).await;
                 continue;
             }
-            let text = response.body_mut().with_config().limit(BODY_MAX_BYTES).read_to_string()?;
-            let body = match serde_json::from_str(&text) {
+            let text = body(response).await.with_context(|| format!("{address} did not respond in full"))?;
+            let body = match serde_json::from_slice(&text) {
                 Ok(body) => Some(body),
-                Err(error) if status == 200 => bail!("{address} does not answer JSON: {error}"),
+                Err(error) if status == 200 => bail!("{address} does not respond with JSON: {error}"),
                 Err(_) => None,
             };
             return Ok((status, body));
@@ -103,18 +98,34 @@ impl Backend {
     }
 
     /// The races it lists in the widest window.
-    pub fn listed_races(&self) -> Result<Vec<String>> {
+    pub async fn listed_races(&self) -> Result<Vec<String>> {
         let path = "/api/races/upcoming?windowMinutes=480&lookbackMinutes=120&limit=100";
-        let answer = self.answer(&Resource::new("upcoming", path.to_owned()))?;
-        let races = answer["body"]["races"].as_object();
+        let response = self.response(&Resource::new("upcoming", path.to_owned())).await?;
+        let races = response["body"]["races"].as_object();
         // An empty list has no keys to become a map by.
         let ids = races.map(|races| races.keys().cloned().collect());
-        ids.or_else(|| answer["body"]["races"].is_array().then(Vec::new))
+        ids.or_else(|| response["body"]["races"].is_array().then(Vec::new))
             .with_context(|| format!("{} lists no upcoming races", self.url))
     }
 }
 
-/// Something to ask both backends for.
+fn retry_after(response: &Response) -> Duration {
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(1)).min(PATIENCE)
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > BODY_MAX_BYTES {
+            bail!("the body is larger than {BODY_MAX_BYTES} bytes");
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A resource to request from both backends.
 #[derive(Debug)]
 pub struct Resource {
     /// Its name in the report.
@@ -130,10 +141,10 @@ impl Resource {
     }
 }
 
-/// Every resource of a race in the contract. Which entrants and which meeting: as the legacy backend says.
+/// Every resource of a race in the contract; its entrants and meeting are those of the legacy backend.
 ///
 /// Fails when the legacy backend does not have the race: two backends that both lack it would be equal.
-pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
+pub async fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
     let race = encoded(race_id);
     let mut resources = vec![
         Resource::new("race", format!("/api/races/{race}")),
@@ -142,14 +153,14 @@ pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
         Resource::new("results", format!("/api/race-results?raceId={race}")),
         Resource::new("navigation", format!("/api/races/navigation?raceId={race}")),
     ];
-    let known = legacy.answer(&resources[0])?;
+    let known = legacy.response(&resources[0]).await?;
     if known["status"] != 200 {
         bail!("{} has no race {race_id} (status {})", legacy.url, known["status"]);
     }
     if let Some(meeting) = known["body"]["meeting_id"].as_str() {
         resources.push(Resource::new("meeting", format!("/api/meetings/{}", encoded(meeting))));
     }
-    let entrants = legacy.answer(&resources[1])?;
+    let entrants = legacy.response(&resources[1]).await?;
     let entrants: Vec<_> = entrants["body"].as_object().into_iter().flat_map(Map::keys).map(|id| encoded(id)).collect();
     if !entrants.is_empty() {
         let path = format!("/api/money-flow-timeline?raceId={race}&entrants={}&limit={PAGE}", entrants.join(","));
@@ -158,9 +169,9 @@ pub fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
     Ok(resources)
 }
 
-/// Lists of objects as maps by what identifies an element, so that a missing one is one difference.
+/// Turns lists of objects into maps by what identifies an element, so that a missing one is one difference.
 ///
-/// Two backends poll at different moments: of a timeline the last document of each entrant and interval counts.
+/// Two backends poll at different moments, so of a timeline only the last document per entrant and interval counts.
 fn keyed(value: Value) -> Value {
     match value {
         Value::Object(map) => map.into_iter().map(|(name, value)| (name, keyed(value))).collect(),
@@ -184,7 +195,7 @@ fn key(element: &Value) -> Option<String> {
     if let (Some(product), Some(_)) = (text("product_name"), element.get("dividend")) {
         return Some(format!("{product} {}", element["positions"]));
     }
-    // A race names its meeting too, an entrant its race: the most particular id is the element's own.
+    // A race also names its meeting, and an entrant its race: the most specific id is the element's own.
     text("entrant_id").or_else(|| text("race_id")).or_else(|| text("meeting_id"))
 }
 

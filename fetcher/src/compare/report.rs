@@ -1,4 +1,4 @@
-//! The report: a line a race, a line a difference, a table of fields.
+//! The report: one line per race, one line per difference, a table of fields.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::difference::{Counted, Difference};
 
-/// More differences of one race than these are counted, not listed.
+/// Differences listed per race; further ones are only counted.
 const LISTED: usize = 20;
 
-/// What one race's comparison found.
+/// The result of comparing one race.
 #[derive(Debug)]
 pub struct RaceReport {
-    /// The race.
+    /// The id of the race.
     pub race_id: String,
     /// Its fields and differences.
     pub counted: Counted,
@@ -47,10 +47,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What all races' comparisons found.
+/// The result of comparing all races.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// A report a race.
+    /// One report per race.
     pub races: Vec<RaceReport>,
 }
 
@@ -60,7 +60,7 @@ impl Report {
         self.races.iter().all(|race| race.counted.differences.is_empty())
     }
 
-    /// The report for programs: `{races: [{race_id, fields, differences: [{path, legacy, ours}]}]}`.
+    /// The machine-readable report: `{races: [{race_id, fields, differences: [{path, legacy, ours}]}]}`.
     pub fn to_json(&self) -> Value {
         let difference = |found: &Difference| json!({"path": found.path, "legacy": found.legacy, "ours": found.ours});
         let race = |race: &RaceReport| {

@@ -1,4 +1,4 @@
-//! Two answers walked side by side.
+//! Walks two responses side by side.
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -12,24 +12,24 @@ pub struct Difference {
     pub path: String,
     /// The field's name.
     pub field: String,
-    /// The legacy backend's; none if it lacks the field.
+    /// The legacy backend's value, unless it lacks the field.
     pub legacy: Option<Value>,
-    /// Ours; none if we lack the field.
+    /// Our value, unless we lack the field.
     pub ours: Option<Value>,
 }
 
 /// How many fields were compared, and those that differ.
 #[derive(Debug, Default)]
 pub struct Counted {
-    /// Leaves looked at.
+    /// Leaves compared.
     pub fields: usize,
     /// Those that differ.
     pub differences: Vec<Difference>,
 }
 
-/// Compares two answers under the field `path`.
+/// Compares two responses under the field `path`.
 ///
-/// A field that only we have is no difference: clients of the legacy backend do not read it.
+/// A field that only we have is not a difference: clients of the legacy backend do not read it.
 pub fn compare(path: &str, legacy: &Value, ours: &Value, rules: &Rules, counted: &mut Counted) {
     let field = path.rsplit('.').next().unwrap_or(path);
     let rule = rules.of(field);
@@ -44,7 +44,7 @@ pub fn compare(path: &str, legacy: &Value, ours: &Value, rules: &Rules, counted:
                     None => counted.differ(&inner, Some(value), None),
                 }
             }
-            // Elements of a list that we have too many of, though, are seen by clients.
+            // Surplus elements of a list, however, are visible to clients.
             let more = mine.iter().filter(|(name, value)| value.is_object() && !theirs.contains_key(*name));
             for (name, value) in more.filter(|(name, _)| rules.of(name) != Rule::Ignored) {
                 counted.differ(&format!("{path}.{name}"), None, Some(value));
@@ -79,7 +79,7 @@ fn same(legacy: &Value, ours: &Value, rule: Rule) -> bool {
         return true;
     }
     match rule {
-        // 4 and 4.0 are one number, however a backend spells it; "4" is another thing.
+        // 4 and 4.0 are the same number, however a backend writes it; "4" is not.
         Rule::Exact => numbers(legacy, ours).is_some_and(|(a, b)| (a - b).abs() < 1e-9) || same_time(legacy, ours, 0.0),
         Rule::PerCent(per_cent) => {
             numbers(legacy, ours).is_some_and(|(a, b)| (a - b).abs() <= a.abs().max(b.abs()) * per_cent / 100.0 + 1e-9)
@@ -104,8 +104,8 @@ fn same_time(legacy: &Value, ours: &Value, seconds: f64) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::rules::Tolerances;
     use super::*;
-    use crate::compare::Tolerances;
 
     fn paths(legacy: &Value, ours: &Value) -> Vec<String> {
         let mut counted = Counted::default();
@@ -130,19 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn a_field_we_lack_is_a_difference_and_one_more_is_none() {
+    fn a_field_we_lack_is_a_difference_and_an_extra_field_is_not() {
         assert_eq!(paths(&json!({"name": "a"}), &json!({})), ["x.name"]);
         assert_eq!(paths(&json!({}), &json!({"phase": "upcoming"})), [""; 0]);
         assert_eq!(paths(&json!({"created_at": "a"}), &json!({})), [""; 0]);
     }
 
     #[test]
-    fn a_runner_too_many_is_a_difference() {
+    fn a_surplus_runner_is_a_difference() {
         assert_eq!(paths(&json!({}), &json!({"e1": {"name": "a"}})), ["x.e1"]);
     }
 
     #[test]
-    fn one_moment_may_be_written_in_two_ways() {
+    fn a_moment_may_be_written_in_two_ways() {
         let legacy = json!({"start_time": "2025-10-05T12:00:00+00:00", "result_time": "2025-10-05T12:05:00Z"});
         let ours = json!({"start_time": "2025-10-05T12:00:00.000Z", "result_time": "2025-10-05T12:05:59.000Z"});
         assert_eq!(paths(&legacy, &ours), [""; 0]);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_another_length_differ_as_a_whole() {
+    fn lists_of_different_lengths_differ_as_a_whole() {
         assert_eq!(paths(&json!({"positions": [1, 2]}), &json!({"positions": [1]})), ["x.positions"]);
         assert_eq!(paths(&json!({"positions": [1, 2]}), &json!({"positions": [1, 3]})), ["x.positions"]);
     }
