@@ -90,6 +90,25 @@ fn the_buckets_reach_beyond_the_alerts_thresholds(prometheus: &Monitored) {
     }
 }
 
+/// No fetcher runs, so only the database reports that the race is silent.
+#[test]
+fn a_cadence_row_of_10_s_does_not_blind_the_alert_on_silent_live_races() {
+    let folder = tempfile::tempdir().unwrap();
+    let postgres = ops::database();
+    let silent_race = "insert into raceday.poll_cadence (within_s, every_s) values (180, 10);
+        insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', current_date);
+        insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
+            values ('silent', 'm', 'R', 1, raceday.now() + interval '2 minutes', 'H');
+        update raceday.race_polls set first_due_at = raceday.now() - interval '90 seconds'";
+    postgres.execute("raceday", silent_race).unwrap();
+    let (_exporter, exporter_port) = exporter(folder.path(), &postgres);
+    let (_prometheus, port) = prometheus(folder.path(), free_port().unwrap(), exporter_port);
+    let series = |expression: &str| query(&format!("http://127.0.0.1:{port}"), expression);
+    let alert = "ALERTS{alertname=\"RacedayLiveRaceSilent\",alertstate=\"firing\"}";
+    wait_until("RacedayLiveRaceSilent to fire", LIMIT, || Ok(!series(alert)?.is_empty())).unwrap();
+    assert_eq!(series("raceday_races_polled{cadence=\"10\"} == 1").unwrap().len(), 1, "it is polled every 10 s");
+}
+
 /// The servers, all of which end when it is dropped.
 struct Monitored {
     url: String,
@@ -111,28 +130,32 @@ impl Monitored {
         Self { url, _servers: (prometheus, exporter, fetcher, simulator, postgres), _folder: folder }
     }
 
-    /// The series that an expression gives now. Fails with Prometheus' own words when it is none.
     fn query(&self, expression: &str) -> anyhow::Result<Vec<Value>> {
-        let answer: Value = ureq::get(format!("{}/api/v1/query", self.url))
-            .query("query", expression)
-            .config()
-            .http_status_as_error(false)
-            .build()
-            .call()?
-            .body_mut()
-            .read_to_string()
-            .map(|text| serde_json::from_str(&text))??;
-        match answer["data"]["result"].as_array() {
-            // Neither NaN (a histogram without observations) is something to see.
-            Some(series) => Ok(series.iter().filter(|one| one["value"][1] != "NaN").cloned().collect()),
-            None => anyhow::bail!("{expression}: {}", answer["error"]),
-        }
+        query(&self.url, expression)
     }
 
     fn metric_names(&self) -> BTreeSet<String> {
         let (_, body) = http_get(&format!("{}/api/v1/label/__name__/values", self.url)).unwrap();
         let answer: Value = serde_json::from_str(&body).unwrap();
         answer["data"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The series that an expression gives now. Fails with Prometheus' error message when it is invalid.
+fn query(url: &str, expression: &str) -> anyhow::Result<Vec<Value>> {
+    let response: Value = ureq::get(format!("{url}/api/v1/query"))
+        .query("query", expression)
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .call()?
+        .body_mut()
+        .read_to_string()
+        .map(|text| serde_json::from_str(&text))??;
+    match response["data"]["result"].as_array() {
+        // NaN (a histogram without observations) does not count as a value.
+        Some(series) => Ok(series.iter().filter(|one| one["value"][1] != "NaN").cloned().collect()),
+        None => anyhow::bail!("{expression}: {}", response["error"]),
     }
 }
 

@@ -42,7 +42,7 @@ fn every_alert_says_what_happened_what_to_do_and_where_to_read_more() {
         assert_eq!(runbook, format!("docs/runbooks/{name}.md"));
         let page = std::fs::read_to_string(repository().join(runbook));
         let page = page.unwrap_or_else(|error| panic!("{name} has no runbook {runbook}: {error}"));
-        for heading in ["## What it means", "## Look", "## Mend"] {
+        for heading in ["## Meaning", "## Diagnose", "## Fix"] {
             assert!(page.contains(heading), "{runbook} lacks {heading:?}");
         }
     }

@@ -75,7 +75,7 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
         "Win",
         "Place",
         "Odds",
-        "After →",
+        "Next →",
         "Next to start",
         GRID,
     ];
@@ -111,10 +111,13 @@ fn enter_on_a_race_opens_it_and_goes_on_in_it() {
         );
         assert_eq!(page.text(FOCUSED), pressed, "the switch that was pressed keeps the focus");
     }
-    assert_eq!(page.text("document.querySelector('.legend li').textContent"), "Shortened since the interval before:");
+    assert_eq!(
+        page.text("document.querySelector('.legend li').textContent"),
+        "Odds shortened since the previous interval:"
+    );
     // To the race before by its button, which is then the first there is: it can't be pressed again, and another takes the focus.
     page.press("Tab");
-    assert_eq!(page.text(FOCUSED), "← Before");
+    assert_eq!(page.text(FOCUSED), "← Previous");
     page.press("Enter");
     page.wait(&format!("{HEADING} === 'R1 Race 1 of Awapuni'"));
     assert_eq!(page.value("document.activeElement.matches('#main button:not(:disabled)')"), json!(true));
