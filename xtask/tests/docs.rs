@@ -10,8 +10,10 @@ const PLACEHOLDERS: [&str; 7] = ["<", "*", "{", "...", "NAME", "OLD", "YYYY"];
 /// Kinds of files whose comments cite pages.
 const CITING: [&str; 10] = ["rs", "sql", "conf", "template", "yml", "yaml", "toml", "js", "md", "Dockerfile"];
 
+/// The repository.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.ancestors().find(|folder| folder.join("LICENSE").is_file()).unwrap().to_owned()
 }
 
 fn read(path: &Path) -> String {
