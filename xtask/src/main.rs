@@ -21,12 +21,8 @@ enum Command {
     Setup,
     /// Start the whole system and show the money flow of the next race
     Demo(demo::DemoOptions),
-    /// Run every test of the project, as CI does; the last line says `N passed, N failed`
-    Test {
-        /// Only these parts
-        #[arg(long, value_enum)]
-        only: Vec<test::Part>,
-    },
+    /// Run every test of the project, as CI does, or some of them; the last line is `N passed, N failed`
+    Test(test::TestOptions),
     /// End the demo and whatever is left of one
     Stop,
     /// psql on the demo's database as the superuser
@@ -75,8 +71,8 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Setup => setup::run(&layout)?,
         Command::Demo(options) => return demo::run(&layout, options),
-        Command::Test { only } => {
-            return Ok(if test::run(&layout, only)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        Command::Test(options) => {
+            return Ok(if test::run(&layout, options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Stop => commands::stop(&layout)?,
         Command::Psql { arguments } => return commands::psql(&layout, arguments),

@@ -5,6 +5,7 @@
 mod apt;
 mod cached;
 mod extension;
+mod javascript;
 mod libclang;
 mod nginx;
 mod partman;
@@ -22,6 +23,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use self::cached::remove;
+pub use self::javascript::biome;
 pub use self::pgrx::PgrxEnvironment;
 pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};
