@@ -36,7 +36,7 @@ fn install(setup: &Setup, sources: &Path, place: &Path) -> Result<()> {
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts"]).current_dir(&package);
-        // Not ~/.npm: setup writes nothing outside of its own cache.
+        // Not ~/.npm: setup writes only to its own cache.
         npm.env("npm_config_cache", folder.join("npm-cache"));
         step.run(&mut npm, &setup.log)?;
         Ok(package)
