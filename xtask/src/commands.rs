@@ -3,10 +3,10 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use raceday_stack::{Layout, Ports, cluster, http_ok, psql as psql_command, secrets};
 
 use crate::running;
 use crate::setup::{self, cargo, remove};
-use raceday_stack::{Layout, Ports, cluster, http_ok, psql as psql_command, secrets};
 
 /// Stops the demo, and servers that a killed demo left behind.
 pub fn stop(layout: &Layout) -> Result<()> {

@@ -5,9 +5,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
-
 use raceday_stack::{Layout, Ports, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A running demo.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use postgres::{Client, NoTls};
+use raceday_stack::http_get;
 use serde_json::Value;
 
 use crate::board::{Board, Flows};
-use raceday_stack::http_get;
 
 /// Real time between two reads.
 const READ_EVERY: Duration = Duration::from_secs(2);

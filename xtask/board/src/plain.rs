@@ -11,10 +11,10 @@ use crate::feed::{Feed, Snapshot};
 /// Time between two blocks; the source's own interval.
 const PRINT_EVERY: Duration = Duration::from_secs(15);
 
-/// Prints a block every 15 s while `goes_on` returns true.
-pub fn run(feed: &Feed, goes_on: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
+/// Prints a block every 15 s while `keep_running` returns true.
+pub fn run(feed: &Feed, keep_running: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
     let mut next = Instant::now();
-    while goes_on()? {
+    while keep_running()? {
         let snapshot = feed.last();
         if snapshot.reads > 0 && Instant::now() >= next {
             println!("{}", block(&snapshot));

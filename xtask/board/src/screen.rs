@@ -16,11 +16,11 @@ use crate::feed::{Feed, Snapshot};
 /// Time between two redraws.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
-/// Draws until `goes_on` returns false or the user presses q, Esc or Ctrl-C, then restores the terminal.
-pub fn run(feed: &Feed, foot: &str, goes_on: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
+/// Draws until `keep_running` returns false or the user presses q, Esc or Ctrl-C, then restores the terminal.
+pub fn run(feed: &Feed, foot: &str, keep_running: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
     let mut terminal = ratatui::try_init()?;
     let result = (|| {
-        while goes_on()? {
+        while keep_running()? {
             let snapshot = feed.last();
             terminal.draw(|frame| draw(frame, &snapshot, foot))?;
             if event::poll(DRAW_EVERY)? && is_end(&event::read()?) {

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: runs the whole system on one machine and shows the money flow of the next race in the terminal.
 
+mod options;
 mod servers;
 mod verdict;
 
@@ -10,32 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use raceday_board::{Feed, plain, screen};
-
-use self::servers::Servers;
-use crate::{running, setup};
 use raceday_stack::{Layout, Ports, cluster};
 
-/// Options of a demo.
-#[derive(Debug, Clone, Args)]
-pub struct DemoOptions {
-    /// Simulated seconds per real second
-    #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "live")]
-    pub speed: f64,
-    /// Stop after this many seconds with a summary; exit code 0 only if every due poll was processed
-    #[arg(long, value_name = "SECONDS")]
-    pub duration: Option<u64>,
-    /// Poll the real TAB instead of the simulator; needs NZTAB_FROM (an e-mail address) and NZTAB_PARTNER
-    #[arg(long)]
-    pub live: bool,
-    /// The first of six ports: nginx, REST, its admin port, PostgreSQL, simulator, fetcher
-    #[arg(long, default_value_t = 8080)]
-    pub port: u16,
-    /// Determines the simulated race day
-    #[arg(long, default_value_t = 1, conflicts_with = "live")]
-    pub seed: u64,
-}
+pub use self::options::DemoOptions;
+use self::servers::Servers;
+use crate::{running, setup};
 
 /// Runs the demo until Ctrl-C or the end of its duration.
 ///
@@ -77,14 +58,14 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
 fn show(servers: &mut Servers, options: &DemoOptions, stop: &Arc<AtomicBool>) -> Result<()> {
     let deadline = options.duration.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let feed = Feed::start(servers.sources(options.speed));
-    let mut goes_on = || {
+    let mut keep_running = || {
         servers.check()?;
         Ok(!stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline))
     };
     if std::io::stdout().is_terminal() {
-        screen::run(&feed, ports_line(options.port).as_str(), &mut goes_on)
+        screen::run(&feed, ports_line(options.port).as_str(), &mut keep_running)
     } else {
-        plain::run(&feed, &mut goes_on)
+        plain::run(&feed, &mut keep_running)
     }
 }
 
@@ -107,22 +88,4 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 fn free_base(port: u16) -> u16 {
     let mut bases = (port..60_000).step_by(10).skip(1);
     bases.find(|&base| Ports::from_base(base).is_ok_and(|ports| ports.taken().is_empty())).unwrap_or(18_080)
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(speed) if (0.1..=100.0).contains(&speed) => Ok(speed),
-        _ => Err("a number from 0.1 to 100".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_speed_is_bounded() {
-        assert_eq!(speed("10"), Ok(10.0));
-        assert!(speed("0").is_err() && speed("fast").is_err() && speed("NaN").is_err());
-    }
 }

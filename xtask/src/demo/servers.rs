@@ -5,15 +5,15 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use raceday_board::Sources;
-use serde_json::Value;
-
-use super::DemoOptions;
-use super::verdict::{self, Verdict};
-use crate::progress::Step;
 use raceday_stack::{
     Fetcher, Layout, Nginx, NginxOptions, Ports, Postgres, Rest, RestOptions, RestServer, Simulator, SimulatorOptions,
     cluster, http_get, secrets,
 };
+use serde_json::Value;
+
+use super::options::DemoOptions;
+use super::verdict::{self, Verdict};
+use crate::progress::Step;
 
 /// The name of a demo's database: data of the real TAB and of the simulator are kept apart.
 pub fn database(options: &DemoOptions) -> &'static str {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Setup;
+use super::context::Setup;
 use crate::progress::Step;
 
 /// The package lists of one suite, kept in the cache.

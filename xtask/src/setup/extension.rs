@@ -5,11 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-
-use super::tools::cargo;
-use super::{PgrxEnvironment, Setup};
-use crate::progress::Step;
 use raceday_stack::layout::{Layout, Prefix};
+
+use super::context::Setup;
+use super::pgrx::PgrxEnvironment;
+use super::tools::cargo;
+use crate::progress::Step;
 
 /// Whether the installed extension was built from the current sources.
 pub fn is_installed(layout: &Layout) -> bool {

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use raceday_stack::layout::{Layout, cache};
 
-use super::{Setup, cached};
+use super::cached;
+use super::context::Setup;
 use crate::progress::Step;
 
 const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::apt::{Apt, library_folders};
-use super::{Setup, cached};
+use super::cached;
+use super::context::Setup;
 use crate::progress::Step;
 
 /// The environment variables with which a build of pgrx finds libclang.

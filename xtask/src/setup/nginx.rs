@@ -1,10 +1,10 @@
 //! nginx: the system's, else unpacked from Debian's package.
 
 use anyhow::Result;
-
-use super::Setup;
-use super::unpacked::{Package, Program};
 use raceday_stack::{Layout, Nginx};
+
+use super::context::Setup;
+use super::unpacked::{Package, Program};
 
 const NGINX: Package = Package {
     name: "nginx",

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::Setup;
 use super::apt::Apt;
+use super::context::Setup;
 use crate::progress::Step;
 
 /// The name of Debian's package.

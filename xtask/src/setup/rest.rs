@@ -3,10 +3,11 @@
 use std::os::unix::fs::symlink;
 
 use anyhow::Result;
-
-use super::tools::Tool;
-use super::{Setup, cached};
 use raceday_stack::{RestServer, on_path};
+
+use super::cached;
+use super::context::Setup;
+use super::tools::Tool;
 
 const POSTRUST: Tool = Tool {
     package: "postrust-server",

@@ -1,10 +1,10 @@
 //! Tools that only tests need: Prometheus, its exporter for PostgreSQL, docker-compose and Chromium.
 
 use anyhow::Result;
-
-use super::Setup;
-use super::unpacked::{Package, Program};
 use raceday_stack::layout::Layout;
+
+use super::context::Setup;
+use super::unpacked::{Package, Program};
 
 const PACKAGES: [Package; 4] = [
     Package {
@@ -44,7 +44,7 @@ const PACKAGES: [Package; 4] = [
 
 /// Provides missing tools in `.raceday/bin`. Returns an error per tool that could not be provided; its tests then fail.
 pub fn provide(layout: &Layout) -> Result<Vec<anyhow::Error>> {
-    let missing: Vec<_> = PACKAGES.iter().filter(|package| !package.is_there(layout)).collect();
+    let missing: Vec<_> = PACKAGES.iter().filter(|package| !package.is_provided(layout)).collect();
     if missing.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-
-use super::{Setup, cached, clean_environment};
-use crate::progress::Step;
 use raceday_stack::layout::{Layout, cache};
+
+use super::cached;
+use super::context::Setup;
+use crate::progress::Step;
 
 /// A program from crates.io.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Tool {
     }
 
     /// Whether the program exists and starts.
-    pub fn is_there(&self, cache: &Path) -> bool {
+    pub fn is_provided(&self, cache: &Path) -> bool {
         self.starts(&self.folder(cache))
     }
 
@@ -99,8 +100,19 @@ pub fn cargo_deny(layout: &Layout) -> Result<PathBuf> {
     if let Some(path) = raceday_stack::on_path("cargo-deny") {
         return Ok(path);
     }
-    if CARGO_DENY.is_there(&cache()?) {
+    if CARGO_DENY.is_provided(&cache()?) {
         return Ok(CARGO_DENY.place(&cache()?));
     }
     CARGO_DENY.provide(&Setup::begin(layout)?, "3-5")
+}
+
+/// Removes the variables that cargo set for this program from a command's environment.
+fn clean_environment(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        if of_package.iter().any(|prefix| text.starts_with(prefix)) || text == "LD_LIBRARY_PATH" {
+            command.env_remove(&name);
+        }
+    }
 }

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use raceday_stack::{Layout, on_path};
 
 use super::apt::{Apt, library_folders};
-use super::{Setup, cached};
+use super::cached;
+use super::context::Setup;
 use crate::progress::Step;
-use raceday_stack::{Layout, on_path};
 
 /// A program of a package.
 #[derive(Debug)]
@@ -36,9 +37,9 @@ pub struct Package {
 
 impl Package {
     /// Whether all its programs are on PATH or in `.raceday/bin`.
-    pub fn is_there(&self, layout: &Layout) -> bool {
-        let is_there = |name: &str| on_path(name).is_some() || layout.local("bin").join(name).is_file();
-        self.programs.iter().all(|program| is_there(program.name))
+    pub fn is_provided(&self, layout: &Layout) -> bool {
+        let is_provided = |name: &str| on_path(name).is_some() || layout.local("bin").join(name).is_file();
+        self.programs.iter().all(|program| is_provided(program.name))
     }
 
     /// Provides its programs, even if the machine has them.

@@ -113,7 +113,7 @@ fn suite_of(filter: &[String], is_suite: impl Fn(&str) -> bool) -> (Option<&str>
     if !is_suite(suite) {
         return (None, words);
     }
-    (Some(suite), name.into_iter().chain(more.iter().copied()).collect())
+    (Some(suite), name.into_iter().filter(|name| !name.is_empty()).chain(more.iter().copied()).collect())
 }
 
 /// `cargo` with the environment of pgrx, against the prefix for tests.
@@ -135,7 +135,9 @@ mod tests {
             (suite.map(str::to_owned), names.join(" "))
         };
         assert_eq!(split(&[]), (None, String::new()));
-        assert_eq!(split(&["rest"]), (Some("rest".to_owned()), String::new()));
+        for suite in ["rest", "rest::"] {
+            assert_eq!(split(&[suite]), (Some("rest".to_owned()), String::new()));
+        }
         assert_eq!(
             split(&["rest::timeline", "--nocapture"]),
             (Some("rest".to_owned()), "timeline --nocapture".to_owned())

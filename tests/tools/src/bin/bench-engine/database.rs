@@ -11,6 +11,9 @@ use tokio_postgres::{Client, NoTls};
 use crate::measure::Connections;
 use crate::session::{Method, Session};
 
+/// The database used for everything except the effect of a full history.
+pub const DATABASE: &str = "raceday";
+
 /// Creates the reference's schema.
 const REFERENCE_SQL: &str = include_str!("reference.sql");
 

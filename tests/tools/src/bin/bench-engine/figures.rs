@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use crate::DATABASE;
 use crate::compare;
-use crate::database::Server;
+use crate::database::{DATABASE, Server};
 use crate::feed::{Feed, Poll};
 use crate::measure::{Connections, Measured};
 use crate::report::{Aim, Figure, print_figures};

@@ -4,8 +4,7 @@ use anyhow::Result;
 use futures_util::future;
 use tokio_postgres::Client;
 
-use crate::DATABASE;
-use crate::database::{DAYS_BEFORE, Server};
+use crate::database::{DATABASE, DAYS_BEFORE, Server};
 use crate::feed::Feed;
 use crate::measure::Measured;
 use crate::report::Aim;

@@ -21,13 +21,10 @@ use anyhow::Result;
 use chrono::DateTime;
 use clap::Parser;
 
-use database::Server;
+use database::{DATABASE, Server};
 use feed::Feed;
 use figures::Figures;
 use unchanged::Unchanged;
-
-/// The database used for everything except the effect of a full history.
-const DATABASE: &str = "raceday";
 
 /// Measure the staging and processing of polls.
 #[derive(Debug, Parser)]

@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use crate::DATABASE;
 use crate::cpu;
-use crate::database::Server;
+use crate::database::{DATABASE, Server};
 use crate::feed::Feed;
 use crate::report::Aim;
 use crate::session::Method;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use tokio_postgres::Client;
 
-use crate::DATABASE;
-use crate::database::Server;
+use crate::database::{DATABASE, Server};
 use crate::feed::Feed;
 use crate::report::Aim;
 use crate::session::{Method, Session};

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use chrono::TimeDelta;
 
-use crate::DATABASE;
-use crate::database::Server;
+use crate::database::{DATABASE, Server};
 use crate::feed::Feed;
 use crate::measure::Measured;
 use crate::report::Aim;
