@@ -191,7 +191,7 @@ impl Reader {
         let client = self.client.insert(client);
         let sql = "select min(m.days_ahead), coalesce(bool_and(m.has_tomorrow), false),
                           (select count(*) from raceday.pending_payloads),
-                          (select count(*) from raceday.due_races d where d.seconds_to_start between -900 and 300)
+                          (select count(*) from raceday.due_races d where d.is_live)
                    from raceday.monitor_maintenance m";
         let row = client.query_one(sql, &[])?;
         let (days_ahead, has_tomorrow): (Option<i64>, bool) = (row.get(0), row.get(1));
