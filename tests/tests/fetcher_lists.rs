@@ -4,7 +4,7 @@ mod fetcher;
 
 use chrono::NaiveDate;
 use postgres::Client;
-use xtask::stack::Postgres;
+use raceday_stack::Postgres;
 
 use crate::fetcher::database;
 use crate::fetcher::day::STANDING_CLOCK;

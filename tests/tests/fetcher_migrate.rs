@@ -3,7 +3,7 @@
 mod fetcher;
 
 use postgres::Client;
-use xtask::stack::{Fetcher, Postgres};
+use raceday_stack::{Fetcher, Postgres};
 
 use crate::fetcher::{database, program};
 
@@ -41,7 +41,7 @@ fn a_migration_that_is_not_this_program_s_is_refused_with_the_mend() {
     }
     let said = migrate(&postgres).unwrap();
     assert!(said.contains("already applied"), "{said}");
-    let runbook = xtask::layout::Layout::of_workspace().root().join("docs/runbooks/deploy.md");
+    let runbook = raceday_stack::Layout::of_workspace().root().join("docs/runbooks/deploy.md");
     assert!(std::fs::read_to_string(runbook).unwrap().contains("## When migrate refuses"));
 }
 

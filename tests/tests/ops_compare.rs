@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
 use raceday_fetcher::compare::{self, CompareArgs, Tolerances};
+use raceday_stack::http_get;
 use serde_json::{Value, json};
-use xtask::stack::http_get;
 
 use crate::rest::Stack;
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use clap::CommandFactory;
+use raceday_stack::Layout;
 use serde_json::{Map, Value};
-use xtask::layout::Layout;
 
 use crate::ops::{repository, yaml};
 

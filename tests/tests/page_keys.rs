@@ -6,9 +6,9 @@ mod rest;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use page::Page;
+use raceday_stack::Layout;
 use rest::Stack;
 use serde_json::{Value, json};
-use xtask::layout::Layout;
 
 /// What has the focus, in words.
 const FOCUSED: &str = "(() => {

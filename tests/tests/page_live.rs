@@ -9,10 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use page::Page;
 use page::race::LiveRace;
+use raceday_stack::{Layout, Rest, wait_until};
 use rest::{PATIENCE, Stack};
 use serde_json::{Value, json};
-use xtask::layout::Layout;
-use xtask::stack::{Rest, wait_until};
 
 /// The grid's cells, by runner: text and colour.
 type Grid = Vec<Vec<(String, String)>>;

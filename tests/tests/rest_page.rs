@@ -4,10 +4,9 @@ mod page;
 mod rest;
 
 use page::Page;
+use raceday_stack::{Layout, wait_until};
 use rest::Stack;
 use serde_json::json;
-use xtask::layout::Layout;
-use xtask::stack::wait_until;
 
 /// Opens a page of the stack; returns when an element of the selector is there.
 fn open(stack: &Stack, path: &str, selector: &str) -> Page {

@@ -4,8 +4,8 @@ mod rest;
 
 use std::process::{Command, Stdio};
 
+use raceday_stack::wait_until;
 use rest::{PATIENCE, Stack, assert_keys, assert_timestamp, raw_get};
-use xtask::stack::wait_until;
 
 fn seed_race(stack: &Stack, id: &str) {
     stack.sql(&format!(

@@ -1,9 +1,6 @@
-//! `cargo xtask demo`: the whole system on one machine, and the money flow of the next race in the terminal.
+//! `cargo xtask demo`: runs the whole system on one machine and shows the money flow of the next race in the terminal.
 
-mod board;
-mod feed;
-mod plain;
-mod screen;
+mod options;
 mod servers;
 mod verdict;
 
@@ -14,43 +11,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use raceday_board::{Feed, plain, screen};
+use raceday_stack::{Layout, Ports, cluster};
 
-use self::feed::Feed;
+pub use self::options::DemoOptions;
 use self::servers::Servers;
-use crate::layout::Layout;
-use crate::stack::Ports;
-use crate::{cluster, running, setup};
+use crate::{running, setup};
 
-/// Settings of a demo.
-#[derive(Debug, Clone, Args)]
-pub struct DemoOptions {
-    /// Simulated seconds that pass in a real one
-    #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "live")]
-    pub speed: f64,
-    /// End after this many seconds, with a summary; exit code 0 only when every due poll was processed
-    #[arg(long, value_name = "SECONDS")]
-    pub duration: Option<u64>,
-    /// The real TAB instead of the simulator; needs NZTAB_FROM (an e-mail address) and NZTAB_PARTNER
-    #[arg(long)]
-    pub live: bool,
-    /// The first of six ports: nginx, REST, its admin port, PostgreSQL, simulator, fetcher
-    #[arg(long, default_value_t = 8080)]
-    pub port: u16,
-    /// What the simulated race day is made from
-    #[arg(long, default_value_t = 1, conflicts_with = "live")]
-    pub seed: u64,
-}
-
-/// Runs the demo until Ctrl-C or its duration is over.
+/// Runs the demo until Ctrl-C or the end of its duration.
 ///
-/// Fails when something it needs cannot be had. The exit code tells, with a duration, whether no poll was missed.
+/// Fails when a server cannot be started. With a duration, the exit code reports whether every due poll was processed.
 pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     if options.live {
         for name in ["NZTAB_FROM", "NZTAB_PARTNER"] {
             if std::env::var_os(name).is_none_or(|value| value.is_empty()) {
                 bail!(
-                    "--live asks the real TAB, which wants to know who asks: set NZTAB_FROM=<e-mail> and NZTAB_PARTNER=<name>"
+                    "--live polls the real TAB, which requires callers to identify themselves: set NZTAB_FROM=<e-mail> and NZTAB_PARTNER=<name>"
                 );
             }
         }
@@ -60,14 +36,11 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     cluster::stop_left_over(layout)?;
     let taken = ports.taken();
     if !taken.is_empty() {
-        bail!(
-            "something else listens on {taken:?} of 127.0.0.1: give another base, e.g. --port {}",
-            free_base(options.port)
-        );
+        bail!("ports {taken:?} of 127.0.0.1 are in use: choose another base, e.g. --port {}", free_base(options.port));
     }
     let stop = stop_flag()?;
     setup::run(layout)?;
-    setup::build_programs(layout)?;
+    setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;
     if stop.load(Ordering::Relaxed) {
         return Ok(ExitCode::FAILURE);
     }
@@ -78,36 +51,36 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     show?;
     let verdict = verdict?;
     println!("{verdict}");
-    // Without a duration the user ended it, in the middle of whatever it was doing: that is no failure.
+    // Without a duration the user ended it in the middle of its work, which is not a failure.
     Ok(if verdict.is_clean() || options.duration.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn show(servers: &mut Servers, options: &DemoOptions, stop: &Arc<AtomicBool>) -> Result<()> {
     let deadline = options.duration.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let feed = Feed::start(servers.sources(options.speed));
-    let mut goes_on = || {
+    let mut keep_running = || {
         servers.check()?;
         Ok(!stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline))
     };
     if std::io::stdout().is_terminal() {
-        screen::run(&feed, ports_line(options.port).as_str(), &mut goes_on)
+        screen::run(&feed, ports_line(options.port).as_str(), &mut keep_running)
     } else {
-        plain::run(&feed, &mut goes_on)
+        plain::run(&feed, &mut keep_running)
     }
 }
 
 fn ports_line(port: u16) -> String {
-    format!("http://127.0.0.1:{port}/  ·  curl -s 'http://127.0.0.1:{port}/api/races/upcoming'  ·  q or Ctrl-C ends")
+    format!("http://127.0.0.1:{port}/  ·  curl -s 'http://127.0.0.1:{port}/api/races/upcoming'  ·  q or Ctrl-C to stop")
 }
 
-/// Set by SIGINT, SIGTERM and SIGHUP.
+/// A flag that SIGINT, SIGTERM and SIGHUP set.
 fn stop_flag() -> Result<Arc<AtomicBool>> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // The second one ends us at once; the watchdogs then stop the servers.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag)).context("signals")?;
-        signal_hook::flag::register(signal, Arc::clone(&flag)).context("signals")?;
+        // A second signal ends this program at once; the watchdogs then stop the servers.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag)).context("cannot handle signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("cannot handle signals")?;
     }
     Ok(flag)
 }
@@ -115,22 +88,4 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 fn free_base(port: u16) -> u16 {
     let mut bases = (port..60_000).step_by(10).skip(1);
     bases.find(|&base| Ports::from_base(base).is_ok_and(|ports| ports.taken().is_empty())).unwrap_or(18_080)
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(speed) if (0.1..=100.0).contains(&speed) => Ok(speed),
-        _ => Err("a number from 0.1 to 100".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_speed_has_bounds() {
-        assert_eq!(speed("10"), Ok(10.0));
-        assert!(speed("0").is_err() && speed("fast").is_err() && speed("NaN").is_err());
-    }
 }

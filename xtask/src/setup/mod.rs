@@ -1,10 +1,12 @@
-//! `cargo xtask setup`: everything Raceday runs on, in `.raceday/`, without touching the system.
+//! `cargo xtask setup`: installs everything that Raceday runs on into `.raceday/`, without changing the system.
 //!
-//! Each step looks first whether its result is there, so a second run takes seconds.
+//! Each step first checks whether its result exists, so a second run takes seconds.
 
 mod apt;
 mod cached;
+mod context;
 mod extension;
+mod javascript;
 mod libclang;
 mod nginx;
 mod partman;
@@ -15,48 +17,21 @@ mod test_tools;
 mod tools;
 mod unpacked;
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::Command;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
+use raceday_stack::{Layout, Nginx, RestServer};
 
 pub use self::cached::remove;
+use self::context::Setup;
+pub use self::javascript::biome;
 pub use self::pgrx::PgrxEnvironment;
 pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};
-use crate::layout::{Layout, cache};
+use crate::progress::Step;
 
-/// What the steps share.
-#[derive(Debug)]
-pub struct Setup {
-    layout: Layout,
-    cache: PathBuf,
-    log: PathBuf,
-    /// One setup at a time: unlocked when dropped.
-    _lock: File,
-}
-
-impl Setup {
-    /// Takes the lock of the cache, waiting for a setup that already runs.
-    fn begin(layout: &Layout) -> Result<Self> {
-        let cache = cache()?;
-        for folder in [&cache, &layout.local("bin"), &layout.logs()] {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        let lock = File::create(cache.join("lock"))?;
-        if lock.try_lock().is_err() {
-            println!("waiting for another setup to end ({} is locked)", cache.join("lock").display());
-            lock.lock()?;
-        }
-        Ok(Self { layout: layout.clone(), cache, log: layout.local("logs/setup.log"), _lock: lock })
-    }
-}
-
-/// Says what will be installed where, then does what is not done yet. Fails with the command that mends it.
+/// Announces what is installed where, then installs what is missing. Fails with the command that fixes it.
 pub fn run(layout: &Layout) -> Result<()> {
     let setup = Setup::begin(layout)?;
-    setup.announce();
+    announce(&setup);
     postgres::provide(&setup)?;
     nginx::provide(&setup)?;
     pgrx::provide(&setup)?;
@@ -64,39 +39,29 @@ pub fn run(layout: &Layout) -> Result<()> {
     extension::install(&setup)
 }
 
-/// Builds the programs of the workspace that the demo and the end-to-end tests start.
-pub fn build_programs(layout: &Layout) -> Result<()> {
-    let mut step = crate::progress::Step::begin("building raceday-fetcher and nztab-sim (release)");
+/// Builds packages of the workspace for release, for the demo, the tools and the end-to-end tests.
+pub fn build_programs(layout: &Layout, packages: &[&str]) -> Result<()> {
+    let mut step = Step::begin(&format!("building {} (release)", packages.join(", ")));
     let mut command = cargo(layout);
-    command.args(["build", "--release", "--package", "raceday-fetcher", "--package", "nztab-sim"]);
+    command.args(["build", "--release"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
     step.run(&mut command, &layout.local("logs/setup.log"))?;
     step.done();
     Ok(())
 }
 
-impl Setup {
-    fn announce(&self) {
-        println!("Raceday's setup: everything goes into {},", self.layout.local("").display());
-        println!("downloads and built tools into {}; nothing else on this machine is changed.", self.cache.display());
-        for (what, is_there) in [
-            (postgres::describe(), postgres::is_provided(&self.layout)),
-            (nginx::describe(&self.layout), crate::stack::Nginx::find(&self.layout).is_ok()),
-            (pgrx::describe(), pgrx::is_provided(self)),
-            (rest::describe(), crate::stack::RestServer::find(&self.layout).is_ok()),
-            ("the extension pg_raceday_ext, built for release".to_owned(), extension::is_installed(&self.layout)),
-        ] {
-            println!("  {} {what}", if is_there { "✓" } else { "·" });
-        }
-    }
-}
-
-/// A command that leaves this program's own build settings behind.
-pub(crate) fn clean_environment(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
-        if of_package.iter().any(|prefix| text.starts_with(prefix)) || text == "LD_LIBRARY_PATH" {
-            command.env_remove(&name);
-        }
+fn announce(setup: &Setup) {
+    println!("Raceday's setup installs everything into {},", setup.layout.local("").display());
+    println!("downloads and built tools into {}. Nothing else on this machine is changed.", setup.cache.display());
+    for (what, is_provided) in [
+        (postgres::describe(), postgres::is_provided(&setup.layout)),
+        (nginx::describe(&setup.layout), Nginx::find(&setup.layout).is_ok()),
+        (pgrx::describe(), pgrx::is_provided(setup)),
+        (rest::describe(), RestServer::find(&setup.layout).is_ok()),
+        ("the extension pg_raceday_ext, built for release".to_owned(), extension::is_installed(&setup.layout)),
+    ] {
+        println!("  {} {what}", if is_provided { "✓" } else { "·" });
     }
 }
