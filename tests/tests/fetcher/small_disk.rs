@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use xtask::layout::{Layout, Prefix};
 use xtask::stack::{Postgres, PostgresOptions, unprivileged};
 
-use super::migrate;
+use crate::scene::migrate;
 
 /// Room for the database and some minutes of payloads.
 const SIZE: &str = "192m";

@@ -1,11 +1,9 @@
 //! GET /api/money-flow-timeline: what is selected, how it is paged and sorted, what it covers.
 
-mod rest;
-
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rest::{Stack, assert_keys, assert_timestamp, column};
+use crate::stack::{Stack, assert_keys, assert_timestamp, column};
 use serde_json::{Value, json};
 
 const BODY: &str = "success documents total race_id entrant_ids pool_type bucketed_data interval_coverage next_cursor next_created_at limit \

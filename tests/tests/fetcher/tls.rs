@@ -1,7 +1,5 @@
 //! The fetcher's connections to PostgreSQL over TLS, against servers with and without it.
 
-mod fetcher;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +9,7 @@ use tempfile::TempDir;
 use xtask::layout::Layout;
 use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, wait_until};
 
-use crate::fetcher::{PATIENCE, Scene, database_with, logged, program, wait_metric};
+use crate::scene::{PATIENCE, Scene, database_with, logged, program, wait_metric};
 
 /// A PostgreSQL whose certificate names `localhost`, the authority that signed it, and another authority.
 struct Secured {

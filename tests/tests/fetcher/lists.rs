@@ -1,13 +1,11 @@
 //! The schedule of the meetings lists, in the time of the database alone.
 
-mod fetcher;
-
 use chrono::NaiveDate;
 use postgres::Client;
 use xtask::stack::Postgres;
 
-use crate::fetcher::database;
-use crate::fetcher::day::STANDING_CLOCK;
+use crate::day::STANDING_CLOCK;
+use crate::scene::database;
 
 /// A database whose clock stands.
 struct Lists {

@@ -1,8 +1,6 @@
 //! A database that has the extension's first version is brought to today's by `migrate`.
 
-mod engine;
-
-use engine::Server;
+use crate::server::Server;
 use postgres::Client;
 
 /// What version 0.1.0 consisted of.

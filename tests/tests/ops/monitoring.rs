@@ -1,8 +1,6 @@
 //! The dashboard, the rules and the exporter's queries against the real things: PostgreSQL, postgres_exporter, a
 //! fetcher that polls a misbehaving TAB, and a Prometheus that scrapes them.
 
-mod ops;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +13,7 @@ use xtask::stack::{
     Fetcher, Postgres, Process, ProcessSpec, Simulator, SimulatorOptions, free_port, http_get, http_ok, wait_until,
 };
 
-use crate::ops::{program, repository, yaml};
+use crate::helpers::{program, repository, yaml};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -101,7 +99,7 @@ struct Monitored {
 impl Monitored {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let postgres = ops::database();
+        let postgres = crate::helpers::database();
         let simulator = simulator(folder.path());
         let fetcher = fetcher(folder.path(), &postgres, &simulator);
         let (exporter, exporter_port) = exporter(folder.path(), &postgres);

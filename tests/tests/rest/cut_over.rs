@@ -1,12 +1,10 @@
 //! nginx between a legacy backend and ours: who is sent where, and what becomes of an answer that does not come.
 
-mod rest;
-
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::TcpListener;
 
-use rest::Stack;
+use crate::stack::Stack;
 use serde_json::json;
 
 /// A backend of before: answers every request with its own name.

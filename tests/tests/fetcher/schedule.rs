@@ -1,13 +1,11 @@
 //! The schedule in simulated time: which race is polled when, over whole days, by one fetcher and by several.
 
-mod fetcher;
-
 use std::collections::BTreeSet;
 use std::sync::{Barrier, Mutex};
 use std::time::Instant;
 
-use crate::fetcher::day::{Day, Ms, Poll};
-use crate::fetcher::{PATIENCE, database};
+use crate::day::{Day, Ms, Poll};
+use crate::scene::{PATIENCE, database};
 
 const SECOND: Ms = 1000;
 const MINUTE: Ms = 60 * SECOND;

@@ -1,11 +1,9 @@
 //! `raceday-fetcher migrate` on databases whose history is not this program's: it says what to do next.
 
-mod fetcher;
-
 use postgres::Client;
 use xtask::stack::{Fetcher, Postgres};
 
-use crate::fetcher::{database, program};
+use crate::scene::{database, program};
 
 fn migrate(postgres: &Postgres) -> Result<String, String> {
     let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", "raceday"))];

@@ -1,9 +1,7 @@
 //! A payload is staged once, however many hand it over at the same time: a fetcher that takes over from a killed one may still
 //! meet that one's transaction.
 
-mod engine;
-
-use engine::{Poll, Server, fingerprint, polls_of};
+use crate::server::{Poll, Server, fingerprint, polls_of};
 use postgres::Client;
 use std::thread::ScopedJoinHandle;
 

@@ -1,9 +1,7 @@
 //! What the public may see and do: exactly what is listed here.
 
-mod rest;
-
+use crate::stack::{Stack, raw_get};
 use postgres::{Client, NoTls};
-use rest::{Stack, raw_get};
 
 /// The public surface of schema api: every object and how it is called.
 const SURFACE: &[&str] = &[

@@ -1,7 +1,5 @@
 //! A fetcher at work on a simulated race day: what was planted is found, and several fetchers share the work.
 
-mod fetcher;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use xtask::stack::{Fetcher, Signal, http_get, wait_until};
 
-use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, wait_metric};
+use crate::scene::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, wait_metric};
 
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
 

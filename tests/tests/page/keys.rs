@@ -1,12 +1,9 @@
 //! The page without a mouse: where Tab leads, what the keys do, and that the focus is seen and stays.
 
-mod page;
-mod rest;
-
 use std::sync::{Arc, Mutex, PoisonError};
 
-use page::Page;
-use rest::Stack;
+use crate::browser::Page;
+use crate::stack::Stack;
 use serde_json::{Value, json};
 use xtask::layout::Layout;
 

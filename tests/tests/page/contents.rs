@@ -1,10 +1,7 @@
 //! The page in headless Chromium: what it shows of a day and of a race.
 
-mod page;
-mod rest;
-
-use page::Page;
-use rest::Stack;
+use crate::browser::Page;
+use crate::stack::Stack;
 use serde_json::json;
 use xtask::stack::wait_until;
 
@@ -95,7 +92,7 @@ fn without_a_race_named_the_next_one_is_shown() {
          select seed.runners('pn-2', 8)",
     );
     // What the page will ask, and may have from the cache, as another test's page left it there.
-    wait_until("the races to be the next ones", rest::PATIENCE, || {
+    wait_until("the races to be the next ones", crate::stack::PATIENCE, || {
         let upcoming = stack.json("/api/races/upcoming?windowMinutes=480&lookbackMinutes=5&limit=10");
         Ok(upcoming["races"][0]["race_id"] == "pn-1" && upcoming["races"][1]["race_id"] == "pn-2")
     })

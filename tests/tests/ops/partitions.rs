@@ -1,14 +1,12 @@
 //! pg_partman's background worker at work on a real server: partitions are made ahead and retired by themselves.
 
-mod ops;
-
 use postgres::{Client, GenericClient};
 
-use crate::ops::wait_for_worker;
+use crate::helpers::wait_for_worker;
 
 #[test]
 fn partitions_stand_for_today_and_fourteen_days_on() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     for table in ["money_flow_history", "odds_history", "staged_payloads"] {
         for days in 0..14 {
@@ -26,7 +24,7 @@ fn partitions_stand_for_today_and_fourteen_days_on() {
 
 #[test]
 fn a_row_outside_all_partitions_is_an_error_that_one_sees() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     let error = stage(&mut client, "now() + interval '60 days'").unwrap_err();
     assert_eq!(error.code().unwrap().code(), "23514", "{error}");
@@ -34,7 +32,7 @@ fn a_row_outside_all_partitions_is_an_error_that_one_sees() {
 
 #[test]
 fn the_worker_makes_partitions_ahead_of_the_newest_data() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     assert!(!has_partition(&mut client, "staged_payloads", 20));
     // The data's clock moves, not the machine's: a payload of one of the last days there is a partition for.
@@ -47,7 +45,7 @@ fn the_worker_makes_partitions_ahead_of_the_newest_data() {
 
 #[test]
 fn the_worker_makes_up_for_a_partition_that_is_missing() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     let farthest: String = client
         .query_one(
@@ -65,7 +63,7 @@ fn the_worker_makes_up_for_a_partition_that_is_missing() {
 
 #[test]
 fn the_worker_archives_old_history_and_drops_old_payloads() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     // The worker, which looks every few seconds, sees them when the rows are in.
     let mut transaction = client.transaction().unwrap();
@@ -103,7 +101,7 @@ fn the_worker_archives_old_history_and_drops_old_payloads() {
 
 #[test]
 fn what_monitoring_reads_says_when_tomorrow_is_missing_and_when_the_worker_ran() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     let mut monitor = Client::connect(&server.url("raceday_monitor", "raceday"), postgres::NoTls).unwrap();
     let question = "select has_tomorrow, days_ahead::int, last_run_at is not null from raceday.monitor_maintenance

@@ -1,8 +1,6 @@
 //! GET and POST /api/user-alert-configs.
 
-mod rest;
-
-use rest::{Answer, Stack, assert_keys, assert_timestamp};
+use crate::stack::{Answer, Stack, assert_keys, assert_timestamp};
 use serde_json::{Value, json};
 
 const ALERTS: &str = "user_id indicators toggle_all audible_alerts_enabled";

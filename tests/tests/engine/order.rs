@@ -1,9 +1,7 @@
 //! The derived tables are a function of the set of staged payloads: however those arrive, are repeated, are split over
 //! calls and over connections, the tables end as after one ordered run.
 
-mod engine;
-
-use engine::{Poll, Server, fingerprint, polls_of, process, stage, violations};
+use crate::server::{Poll, Server, fingerprint, polls_of, process, stage, violations};
 use postgres::Client;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -1,8 +1,6 @@
 //! Ten thousand mutations of a real payload: no crash, no error out of the call, each kept and marked, the next good one fine.
 
-mod engine;
-
-use engine::{Poll, Server, fingerprint, polls_of, process, stage, violations};
+use crate::server::{Poll, Server, fingerprint, polls_of, process, stage, violations};
 use postgres::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -2,8 +2,6 @@
 //! page is what its document and its computed styles say.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-pub mod race;
-
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,6 @@
 //! Whatever a client sends: an answer of the contract, never a 500.
 
-mod rest;
-
-use rest::{Stack, raw, raw_get};
+use crate::stack::{Stack, raw, raw_get};
 
 const HOSTILE: &[&str] = &[
     "%00",

@@ -1,7 +1,5 @@
 //! The runbooks' own commands, run for real: backup and restore, archive and back, and every query they name.
 
-mod ops;
-
 use std::path::Path;
 use std::process::Command;
 
@@ -12,7 +10,7 @@ use postgres::Client;
 use xtask::layout::Layout;
 use xtask::stack::{Postgres, PostgresOptions};
 
-use crate::ops::{migrate, repository, wait_for_worker};
+use crate::helpers::{migrate, repository, wait_for_worker};
 
 /// What is derived from payloads, without what numbers and dates the rows themselves.
 const DERIVED: [(&str, &str); 7] = [
@@ -28,7 +26,7 @@ const DERIVED: [(&str, &str); 7] = [
 #[test]
 fn a_restored_database_is_equal_and_its_payloads_rebuild_to_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let ours = ops::database();
+    let ours = crate::helpers::database();
     let mut client = ours.connect("raceday").unwrap();
     let race_id = process_a_race(&mut client);
     let before = derived(&mut client);
@@ -69,7 +67,7 @@ fn a_restored_database_is_equal_and_its_payloads_rebuild_to_the_same_rows() {
 #[test]
 fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
     let folder = tempfile::tempdir().unwrap();
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut client = server.connect("raceday").unwrap();
     client
         .batch_execute(
@@ -112,7 +110,7 @@ fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
 
 #[test]
 fn every_query_of_the_runbooks_runs() {
-    let server = ops::database();
+    let server = crate::helpers::database();
     let mut ran = 0;
     for entry in std::fs::read_dir(repository().join("docs/runbooks")).unwrap() {
         let path = entry.unwrap().path();

@@ -1,10 +1,8 @@
 //! What nginx does in front of the REST server: cache, limits, headers, errors.
 
-mod rest;
-
 use std::process::{Command, Stdio};
 
-use rest::{PATIENCE, Stack, assert_keys, assert_timestamp, raw_get};
+use crate::stack::{PATIENCE, Stack, assert_keys, assert_timestamp, raw_get};
 use xtask::stack::wait_until;
 
 fn seed_race(stack: &Stack, id: &str) {

@@ -1,12 +1,10 @@
 //! A TAB that misbehaves: what it gives whole is staged, the rest is tried again or counted.
 
-mod fetcher;
-
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::fetcher::{Scene, assert_nothing_lost, logged, metric, wait_metric};
+use crate::scene::{Scene, assert_nothing_lost, logged, metric, wait_metric};
 
 const SPEED: f64 = 5.0;
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";

@@ -1,8 +1,6 @@
 //! The client's contract, endpoint by endpoint: fields, types, order, bounds, spellings, errors.
 
-mod rest;
-
-use rest::{Stack, assert_keys, assert_timestamp, column};
+use crate::stack::{Stack, assert_keys, assert_timestamp, column};
 use serde_json::{Value, json};
 
 const RACE: &str = "race_id name race_number start_time status meeting_id phase actual_start distance track_condition weather type created_at updated_at";

@@ -1,7 +1,5 @@
 //! A fetcher whose database goes away, comes back, or cannot write: nothing fetched is lost.
 
-mod fetcher;
-
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,9 +15,9 @@ use tempfile::TempDir;
 use xtask::layout::Layout;
 use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
 
-use crate::fetcher::silent::silent_after;
-use crate::fetcher::small_disk::SmallDisk;
-use crate::fetcher::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, unstaged, wait_metric};
+use crate::scene::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, unstaged, wait_metric};
+use crate::silent::silent_after;
+use crate::small_disk::SmallDisk;
 
 const SPEED: f64 = 5.0;
 const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";

@@ -1,15 +1,12 @@
 //! The page beside a race that is about to start: its figures are the API's, new polls come by themselves, outages are told, and
 //! it can be read in light and dark, wide and on a phone.
 
-mod page;
-mod rest;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::browser::Page;
+use crate::race::LiveRace;
+use crate::stack::{PATIENCE, Stack};
 use chrono::{DateTime, Utc};
-use page::Page;
-use page::race::LiveRace;
-use rest::{PATIENCE, Stack};
 use serde_json::{Value, json};
 use xtask::layout::Layout;
 use xtask::stack::{Rest, wait_until};
@@ -289,7 +286,7 @@ fn api_grid(stack: &Stack, race_id: &str, view: &str, minutes: &[i64]) -> Grid {
 /// All of a race's money flow, in insertion order.
 fn api_documents(stack: &Stack, race_id: &str) -> Vec<Value> {
     let entrants = stack.json(&format!("/api/entrants?raceId={race_id}"));
-    let entrants = rest::column(&entrants, "entrant_id").join(",");
+    let entrants = crate::stack::column(&entrants, "entrant_id").join(",");
     let mut documents = Vec::new();
     let mut cursor = String::new();
     loop {

@@ -1,12 +1,10 @@
 //! Alert rules: promtool's own tests of them, and what every alert must tell whom it wakes.
 
-mod ops;
-
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::ops::{promtool, repository, yaml};
+use crate::helpers::{promtool, repository, yaml};
 
 const RULES: &str = "deploy/prometheus/rules.yml";
 const RULES_TEST: &str = "deploy/prometheus/rules_test.yml";

@@ -1,7 +1,5 @@
 //! `cargo xtask compare` against a stub of the legacy backend.
 
-mod rest;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 use xtask::compare::{CompareArgs, Tolerances, run};
 use xtask::stack::http_get;
 
-use crate::rest::Stack;
+use crate::stack::Stack;
 
 const RACE: &str = "4d3f0a4e-0000-4000-8000-000000000001";
 

@@ -1,7 +1,5 @@
 //! docker-compose.yml and what belongs to it. Nothing is started: no Docker daemon is needed.
 
-mod ops;
-
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -9,7 +7,7 @@ use clap::CommandFactory;
 use serde_json::{Map, Value};
 use xtask::layout::Layout;
 
-use crate::ops::{repository, yaml};
+use crate::helpers::{repository, yaml};
 
 #[test]
 fn limits_are_four_cpus_and_four_gigabytes_in_all() {

@@ -1,10 +1,6 @@
 //! The servers that the fetcher's tests run against: PostgreSQL, the TAB simulator, fetchers.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod day;
-pub mod silent;
-pub mod small_disk;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;

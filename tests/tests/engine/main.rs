@@ -1,0 +1,7 @@
+//! The extension's engine on a real PostgreSQL: order of arrival, concurrency, hostile payloads, upgrades.
+
+mod hostile;
+mod ingest;
+mod order;
+mod server;
+mod upgrade;
