@@ -1,14 +1,12 @@
 //! The short commands: stop, psql, status, clean, and the programs of the tests that are tools.
 
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::layout::Layout;
+use crate::running;
 use crate::setup::{self, cargo, remove};
-use crate::stack::{Ports, http_ok, psql as psql_command};
-use crate::{cluster, running, secrets};
+use raceday_stack::{Layout, Ports, cluster, http_ok, psql as psql_command, secrets};
 
 /// Ends the demo and whatever is left of one.
 pub fn stop(layout: &Layout) -> Result<()> {
@@ -79,22 +77,21 @@ pub fn clean(layout: &Layout) -> Result<()> {
     stop(layout)?;
     let folder = layout.local("");
     remove(&folder)?;
-    let cache = crate::layout::cache()?;
+    let cache = raceday_stack::layout::cache()?;
     println!("removed {}; downloads and built tools stay in {}", folder.display(), cache.display());
     Ok(())
 }
 
-/// Runs a tool of the end-to-end tests (a program of the package raceday-tests), built for release.
+/// Runs a program of the package raceday-tools, built for release.
 pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<ExitCode> {
-    if !layout.root().join(format!("tests/src/bin/{}.rs", program.replace('-', "_"))).is_file()
-        && !Path::new(&layout.root().join(format!("tests/src/bin/{program}/main.rs"))).is_file()
-    {
-        bail!("there is no tests/src/bin/{}.rs", program.replace('-', "_"));
+    let source = layout.root().join("tests/tools/src/bin").join(program);
+    if !source.is_dir() {
+        bail!("there is no {}", source.display());
     }
     setup::run(layout)?;
-    setup::build_programs(layout)?;
+    setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;
     let mut command: Command = cargo(layout);
-    command.args(["run", "--release", "--quiet", "--package", "raceday-tests", "--bin", program, "--"]).args(arguments);
+    command.args(["run", "--release", "--quiet", "--package", "raceday-tools", "--bin", program, "--"]).args(arguments);
     command.env("RACEDAY_BIN_DIR", layout.target().join("release"));
     let status = command.status().context("cannot start cargo")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::layout::Layout;
+use raceday_stack::Layout;
 use xtask::{commands, compare, demo, setup, test};
 
 /// Raceday's developer commands.

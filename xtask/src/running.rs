@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::layout::Layout;
-use crate::stack::{Ports, wait_until};
+use raceday_stack::{Layout, Ports, wait_until};
 
 /// What a running demo tells others about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

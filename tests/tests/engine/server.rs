@@ -4,8 +4,7 @@
 use chrono::{DateTime, Duration, Utc};
 use nztab_sim::Simulator;
 use postgres::{Client, GenericClient};
-use xtask::layout::Layout;
-use xtask::stack::{Fetcher, Postgres, PostgresOptions, wait_until};
+use raceday_stack::{Fetcher, Layout, Postgres, PostgresOptions, wait_until};
 
 /// What the simulated races are made from.
 pub const SEED: u64 = 7;

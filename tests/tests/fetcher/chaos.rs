@@ -2,9 +2,11 @@
 
 use std::process::Command;
 
+use raceday_stack::Layout;
+
 #[test]
 fn what_is_killed_at_random_loses_nothing() {
-    let mut chaos = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    let mut chaos = Command::new(Layout::of_workspace().built("chaos").unwrap());
     let output = chaos.args(["--kills", "8", "--seed", "5"]).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");

@@ -10,10 +10,9 @@ use raceday_fetcher::clock::Clock;
 use raceday_fetcher::config::{CommonArgs, LogFormat};
 use raceday_fetcher::db::Address;
 use raceday_fetcher::store::{Access, Store, StoreError};
+use raceday_stack::{Fetcher, Layout, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::layout::Layout;
-use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
 
 use crate::scene::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, unstaged, wait_metric};
 use crate::silent::silent_after;

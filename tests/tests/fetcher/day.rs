@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use postgres::{Client, Statement};
-use xtask::stack::Postgres;
+use raceday_stack::Postgres;
 
 /// Milliseconds since the day began.
 pub type Ms = i64;

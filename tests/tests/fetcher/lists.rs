@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use postgres::Client;
-use xtask::stack::Postgres;
+use raceday_stack::Postgres;
 
 use crate::day::STANDING_CLOCK;
 use crate::scene::database;

@@ -1,7 +1,7 @@
 //! `raceday-fetcher migrate` on databases whose history is not this program's: it says what to do next.
 
 use postgres::Client;
-use xtask::stack::{Fetcher, Postgres};
+use raceday_stack::{Fetcher, Postgres};
 
 use crate::scene::{database, program};
 
@@ -39,7 +39,7 @@ fn a_migration_that_is_not_this_program_s_is_refused_with_the_mend() {
     }
     let said = migrate(&postgres).unwrap();
     assert!(said.contains("applied before"), "{said}");
-    let runbook = xtask::layout::Layout::of_workspace().root().join("docs/runbooks/deploy.md");
+    let runbook = raceday_stack::Layout::of_workspace().root().join("docs/runbooks/deploy.md");
     assert!(std::fs::read_to_string(runbook).unwrap().contains("## When migrate refuses"));
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use raceday_stack::{Fetcher, Signal, http_get, wait_until};
 use serde_json::Value;
-use xtask::stack::{Fetcher, Signal, http_get, wait_until};
 
 use crate::scene::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, wait_metric};
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use postgres::Client;
+use raceday_stack::{
+    Fetcher, Layout, Postgres, PostgresOptions, Simulator, SimulatorOptions, free_port, http_get, simulated_clock,
+    wait_until,
+};
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::layout::Layout;
-use xtask::stack::{
-    Fetcher, Postgres, PostgresOptions, Simulator, SimulatorOptions, free_port, http_get, simulated_clock, wait_until,
-};
 
 /// Longest that a test waits for what it expects.
 pub const PATIENCE: Duration = Duration::from_mins(1);

@@ -6,9 +6,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use raceday_stack::{Layout, Postgres, PostgresOptions, Prefix, unprivileged};
 use tempfile::TempDir;
-use xtask::layout::{Layout, Prefix};
-use xtask::stack::{Postgres, PostgresOptions, unprivileged};
 
 use crate::scene::migrate;
 

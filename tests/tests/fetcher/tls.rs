@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use raceday_stack::{Fetcher, Layout, Postgres, PostgresOptions, free_port, wait_until};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
-use xtask::layout::Layout;
-use xtask::stack::{Fetcher, Postgres, PostgresOptions, free_port, wait_until};
 
 use crate::scene::{PATIENCE, Scene, database_with, logged, program, wait_metric};
 

@@ -7,8 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use nztab_sim::day::Category;
 use nztab_sim::{Config, Simulator};
 use postgres::Client;
-use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions};
+use raceday_stack::{Layout, Postgres, PostgresOptions};
 
 use crate::helpers::{migrate, repository, wait_for_worker};
 

@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
+use raceday_stack::http_get;
 use serde_json::{Value, json};
 use xtask::compare::{CompareArgs, Tolerances, run};
-use xtask::stack::http_get;
 
 use crate::stack::Stack;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use clap::CommandFactory;
+use raceday_stack::Layout;
 use serde_json::{Map, Value};
-use xtask::layout::Layout;
 
 use crate::helpers::{repository, yaml};
 

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use raceday_fetcher::config::Cli;
+use raceday_stack::{Layout, Postgres, PostgresOptions, wait_until};
 use serde_json::Value;
-use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions, wait_until};
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use raceday_stack::{
+    Fetcher, Layout, Postgres, Process, ProcessSpec, Simulator, SimulatorOptions, free_port, http_get, http_ok,
+    wait_until,
+};
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::layout::Layout;
-use xtask::stack::{
-    Fetcher, Postgres, Process, ProcessSpec, Simulator, SimulatorOptions, free_port, http_get, http_ok, wait_until,
-};
 
 use crate::helpers::{program, repository, yaml};
 

@@ -11,9 +11,8 @@ use headless_chrome::browser::tab::ModifierKey;
 use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{Emulation, Log, Page as Pages};
 use headless_chrome::{Browser, LaunchOptions, Tab};
+use raceday_stack::{Layout, wait_until};
 use serde_json::Value;
-use xtask::layout::Layout;
-use xtask::stack::wait_until;
 
 /// Longest that a test waits for what the page should show: it reads a race every 15 s in its last minutes, the day every 30 s.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -2,8 +2,8 @@
 
 use crate::browser::Page;
 use crate::stack::Stack;
+use raceday_stack::wait_until;
 use serde_json::json;
-use xtask::stack::wait_until;
 
 /// Opens a page of the stack; returns when an element of the selector is there.
 fn open(stack: &Stack, path: &str, selector: &str) -> Page {

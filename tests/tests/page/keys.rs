@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::browser::Page;
 use crate::stack::Stack;
+use raceday_stack::Layout;
 use serde_json::{Value, json};
-use xtask::layout::Layout;
 
 /// What has the focus, in words.
 const FOCUSED: &str = "(() => {

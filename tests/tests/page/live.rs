@@ -7,9 +7,8 @@ use crate::browser::Page;
 use crate::race::LiveRace;
 use crate::stack::{PATIENCE, Stack};
 use chrono::{DateTime, Utc};
+use raceday_stack::{Layout, Rest, wait_until};
 use serde_json::{Value, json};
-use xtask::layout::Layout;
-use xtask::stack::{Rest, wait_until};
 
 /// The grid's cells, by runner: text and colour.
 type Grid = Vec<Vec<(String, String)>>;

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::stack::{PATIENCE, Stack, assert_keys, assert_timestamp, raw_get};
-use xtask::stack::wait_until;
+use raceday_stack::wait_until;
 
 fn seed_race(stack: &Stack, id: &str) {
     stack.sql(&format!(

@@ -12,10 +12,9 @@ use std::time::Duration;
 use clap::Parser;
 use postgres::Client;
 use raceday_fetcher::config::Cli;
+use raceday_stack::{Layout, Nginx, NginxOptions, Postgres, PostgresOptions, Rest, RestOptions, RestServer, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::layout::Layout;
-use xtask::stack::{Nginx, NginxOptions, Postgres, PostgresOptions, Rest, RestOptions, RestServer, free_port};
 
 const SEED_SQL: &str = include_str!("seed.sql");
 
@@ -122,7 +121,7 @@ impl Stack {
         all.insert("RACEDAY_CORS_ORIGIN".into(), marker.clone());
         self.nginx.reload(all).unwrap();
         // For a moment old and new workers answer side by side.
-        xtask::stack::wait_until("nginx to have reloaded", PATIENCE, || {
+        raceday_stack::wait_until("nginx to have reloaded", PATIENCE, || {
             let answers: Vec<_> = (0..40).map(|_| self.get("/api/no-such-path")).collect();
             Ok(answers.iter().all(|a| a.header("access-control-allow-origin") == Some(marker.as_str())))
         })

@@ -1,9 +1,5 @@
 //! `cargo xtask demo`: the whole system on one machine, and the money flow of the next race in the terminal.
 
-mod board;
-mod feed;
-mod plain;
-mod screen;
 mod servers;
 mod verdict;
 
@@ -15,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use raceday_board::{Feed, plain, screen};
 
-use self::feed::Feed;
 use self::servers::Servers;
-use crate::layout::Layout;
-use crate::stack::Ports;
-use crate::{cluster, running, setup};
+use crate::{running, setup};
+use raceday_stack::{Layout, Ports, cluster};
 
 /// Settings of a demo.
 #[derive(Debug, Clone, Args)]
@@ -67,7 +62,7 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     }
     let stop = stop_flag()?;
     setup::run(layout)?;
-    setup::build_programs(layout)?;
+    setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;
     if stop.load(Ordering::Relaxed) {
         return Ok(ExitCode::FAILURE);
     }

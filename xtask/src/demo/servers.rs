@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use raceday_board::Sources;
 use serde_json::Value;
 
 use super::DemoOptions;
-use super::feed::Sources;
 use super::verdict::{self, Verdict};
-use crate::layout::Layout;
 use crate::progress::Step;
-use crate::stack::{
-    Fetcher, Nginx, NginxOptions, Ports, Postgres, Rest, RestOptions, RestServer, Simulator, SimulatorOptions, http_get,
+use raceday_stack::{
+    Fetcher, Layout, Nginx, NginxOptions, Ports, Postgres, Rest, RestOptions, RestServer, Simulator, SimulatorOptions,
+    cluster, http_get, secrets,
 };
-use crate::{cluster, secrets};
 
 /// The database of a demo: what the real TAB says is kept apart from what the simulator makes up.
 pub fn database(options: &DemoOptions) -> &'static str {
@@ -134,7 +133,7 @@ fn simulate(
     let real_ms = face["real_epoch_ms"].as_i64().context("the simulator's clock has no real_epoch_ms")?;
     let epoch = face["simulated_epoch"].as_str().context("the simulator's clock has no simulated_epoch")?;
     let real = chrono::DateTime::from_timestamp_millis(real_ms).context("real_epoch_ms")?;
-    let sql = crate::stack::simulated_clock(layout, &real.to_rfc3339(), epoch, options.speed)?;
+    let sql = raceday_stack::simulated_clock(layout, &real.to_rfc3339(), epoch, options.speed)?;
     postgres.execute(database, &sql)?;
     resume_schedule(layout, options, postgres, database)?;
     Ok(simulator)

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use super::tools::cargo;
 use super::{PgrxEnvironment, Setup};
-use crate::layout::{Layout, Prefix};
 use crate::progress::Step;
+use raceday_stack::layout::{Layout, Prefix};
 
 /// Whether what is installed was built from the sources as they are now.
 pub fn is_installed(layout: &Layout) -> bool {

@@ -25,7 +25,7 @@ pub use self::cached::remove;
 pub use self::pgrx::PgrxEnvironment;
 pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};
-use crate::layout::{Layout, cache};
+use raceday_stack::layout::{Layout, cache};
 
 /// What the steps share.
 #[derive(Debug)]
@@ -64,11 +64,14 @@ pub fn run(layout: &Layout) -> Result<()> {
     extension::install(&setup)
 }
 
-/// Builds the programs of the workspace that the demo and the end-to-end tests start.
-pub fn build_programs(layout: &Layout) -> Result<()> {
-    let mut step = crate::progress::Step::begin("building raceday-fetcher and nztab-sim (release)");
+/// Builds packages of the workspace for release: the programs that the demo, the tools and the end-to-end tests start.
+pub fn build_programs(layout: &Layout, packages: &[&str]) -> Result<()> {
+    let mut step = crate::progress::Step::begin(&format!("building {} (release)", packages.join(", ")));
     let mut command = cargo(layout);
-    command.args(["build", "--release", "--package", "raceday-fetcher", "--package", "nztab-sim"]);
+    command.args(["build", "--release"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
     step.run(&mut command, &layout.local("logs/setup.log"))?;
     step.done();
     Ok(())
@@ -80,9 +83,9 @@ impl Setup {
         println!("downloads and built tools into {}; nothing else on this machine is changed.", self.cache.display());
         for (what, is_there) in [
             (postgres::describe(), postgres::is_provided(&self.layout)),
-            (nginx::describe(&self.layout), crate::stack::Nginx::find(&self.layout).is_ok()),
+            (nginx::describe(&self.layout), raceday_stack::Nginx::find(&self.layout).is_ok()),
             (pgrx::describe(), pgrx::is_provided(self)),
-            (rest::describe(), crate::stack::RestServer::find(&self.layout).is_ok()),
+            (rest::describe(), raceday_stack::RestServer::find(&self.layout).is_ok()),
             ("the extension pg_raceday_ext, built for release".to_owned(), extension::is_installed(&self.layout)),
         ] {
             println!("  {} {what}", if is_there { "✓" } else { "·" });

@@ -4,8 +4,7 @@ use anyhow::Result;
 
 use super::Setup;
 use super::unpacked::{Package, Program};
-use crate::layout::Layout;
-use crate::stack::Nginx;
+use raceday_stack::{Layout, Nginx};
 
 const NGINX: Package = Package {
     name: "nginx",

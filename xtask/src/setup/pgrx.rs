@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::tools::{Tool, cargo};
 use super::{Setup, libclang};
-use crate::layout::{Layout, Prefix, cache};
+use raceday_stack::layout::{Layout, Prefix, cache};
 
 /// The newest that builds with the Rust of the workspace.
 const CARGO_PGRX: Tool = Tool {

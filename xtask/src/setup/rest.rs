@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::tools::Tool;
 use super::{Setup, cached};
-use crate::stack::{RestServer, on_path};
+use raceday_stack::{RestServer, on_path};
 
 const POSTRUST: Tool = Tool {
     package: "postrust-server",

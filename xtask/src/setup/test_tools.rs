@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Setup;
 use super::unpacked::{Package, Program};
-use crate::layout::Layout;
+use raceday_stack::layout::Layout;
 
 const PACKAGES: [Package; 4] = [
     Package {

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use super::{Setup, cached, clean_environment};
-use crate::layout::{Layout, cache};
 use crate::progress::Step;
+use raceday_stack::layout::{Layout, cache};
 
 /// A program from crates.io.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub fn cargo(layout: &Layout) -> Command {
 
 /// `cargo-deny`, on PATH or from the cache, built when it is not there.
 pub fn cargo_deny(layout: &Layout) -> Result<PathBuf> {
-    if let Some(path) = crate::stack::on_path("cargo-deny") {
+    if let Some(path) = raceday_stack::on_path("cargo-deny") {
         return Ok(path);
     }
     if CARGO_DENY.is_there(&cache()?) {

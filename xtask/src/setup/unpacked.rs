@@ -9,9 +9,8 @@ use anyhow::{Context, Result, bail};
 
 use super::apt::{Apt, library_folders};
 use super::{Setup, cached};
-use crate::layout::Layout;
 use crate::progress::Step;
-use crate::stack::on_path;
+use raceday_stack::{Layout, on_path};
 
 /// A program of a package.
 #[derive(Debug)]

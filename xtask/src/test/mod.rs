@@ -11,9 +11,8 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 pub use self::counts::Counts;
-use crate::layout::{Layout, Prefix};
 use crate::setup::{self, PgrxEnvironment, cargo};
-use crate::stack::unprivileged;
+use raceday_stack::{Layout, Prefix, unprivileged};
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,7 +64,7 @@ fn lint(layout: &Layout, counts: &mut Counts) {
     format.args(["fmt", "--all", "--check"]);
     check("cargo fmt", Ok(format), counts);
     let mut clippy = cargo(layout);
-    clippy.args(["clippy", "--all-targets", "--", "-D", "warnings"]);
+    clippy.args(["clippy", "--workspace", "--exclude", "pg_raceday_ext", "--all-targets", "--", "-D", "warnings"]);
     check("cargo clippy", Ok(clippy), counts);
     let extension = with_pgrx(layout).map(|mut clippy| {
         clippy.args(["clippy", "--package", "pg_raceday_ext", "--all-targets", "--features", "pg_test"]);
@@ -114,7 +113,7 @@ fn in_postgres(layout: &Layout, counts: &mut Counts) {
 }
 
 fn end_to_end(layout: &Layout, counts: &mut Counts) {
-    if let Err(error) = setup::build_programs(layout) {
+    if let Err(error) = setup::build_programs(layout, &["raceday-fetcher", "nztab-sim", "raceday-tools"]) {
         println!("error: {error:#}");
         return counts.fail("building the programs for the end-to-end tests");
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
-use super::process::{Process, ProcessSpec, unprivileged};
-use super::rest::on_path;
-use super::wait::http_get;
 use crate::layout::Layout;
+use crate::process::{Process, ProcessSpec, unprivileged};
+use crate::programs::on_path;
+use crate::wait::http_get;
 
 /// How nginx is started.
 #[derive(Debug)]

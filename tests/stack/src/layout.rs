@@ -17,13 +17,13 @@ impl Layout {
         let run_for = std::env::var_os("CARGO_MANIFEST_DIR").and_then(|package| Self::around(Path::new(&package)));
         run_for
             .or_else(|| Self::around(Path::new(env!("CARGO_MANIFEST_DIR"))))
-            .expect("xtask is built within its workspace")
+            .expect("raceday-stack is built within its workspace")
     }
 
-    /// The checkout that a package is in, directly below its root.
+    /// The checkout that a package is in.
     fn around(package: &Path) -> Option<Self> {
-        let root = package.parent()?;
-        root.join("xtask/Cargo.toml").is_file().then(|| Self { root: root.to_path_buf() })
+        let root = package.ancestors().skip(1).find(|folder| folder.join("xtask/Cargo.toml").is_file())?;
+        Some(Self { root: root.to_path_buf() })
     }
 
     /// The root of the checkout.
@@ -64,7 +64,10 @@ impl Layout {
             .map_or_else(|| self.target().join("release"), |dir| self.root.join(dir));
         let path = folder.join(program);
         if !path.is_file() {
-            bail!("{} is missing: run `cargo build --release --package {program}`", path.display());
+            bail!(
+                "{} is missing: run `cargo build --release --workspace --exclude pg_raceday_ext --bin {program}`",
+                path.display()
+            );
         }
         Ok(path)
     }
@@ -137,7 +140,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("xtask")).unwrap();
         std::fs::write(folder.path().join("xtask/Cargo.toml"), "").unwrap();
-        assert_eq!(Layout::around(&folder.path().join("tests")).unwrap().root(), folder.path());
+        for package in ["tests", "tests/tools"] {
+            assert_eq!(Layout::around(&folder.path().join(package)).unwrap().root(), folder.path());
+        }
         assert!(Layout::around(folder.path()).is_none(), "somebody else's package");
     }
 

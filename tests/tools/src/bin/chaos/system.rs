@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use raceday_stack::{
+    Fetcher, Layout, Postgres, PostgresOptions, Signal, Simulator, SimulatorOptions, free_port, http_get,
+    simulated_clock, wait_until,
+};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::layout::Layout;
-use xtask::stack::{
-    Fetcher, Postgres, PostgresOptions, Signal, Simulator, SimulatorOptions, free_port, http_get, simulated_clock,
-    wait_until,
-};
 
 /// Longest until everything works again after the last kill.
 const SETTLE_WITHIN: Duration = Duration::from_mins(1);

@@ -4,7 +4,7 @@
 //! connection, with the proxy's one-second cache off and on. SQL time is the server's own, one call at a time.
 
 mod load;
-#[path = "../../../tests/rest/stack.rs"]
+#[path = "../../../../tests/rest/stack.rs"]
 mod rest;
 
 use std::path::PathBuf;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::board::{Board, Trend, dollars, growth, interval, odds};
-use super::feed::{Feed, Snapshot};
+use crate::board::{Board, Trend, dollars, growth, interval, odds};
+use crate::feed::{Feed, Snapshot};
 
 /// How often a block is printed: the source's own pace.
 const PRINT_EVERY: Duration = Duration::from_secs(15);
@@ -76,7 +76,7 @@ fn columns(texts: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::board::tests::example;
+    use crate::board::tests::example;
 
     #[test]
     fn a_runner_is_one_line_with_its_money() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::process::{Process, ProcessSpec};
-use super::wait::http_ok;
+use crate::process::{Process, ProcessSpec};
+use crate::wait::http_ok;
 
 /// How the simulator is started.
 #[derive(Debug)]

@@ -1,15 +1,16 @@
 //! The REST server: PostgREST, or postrust where there is none.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::process::{Process, ProcessSpec};
-use super::wait::http_ok;
 use crate::layout::Layout;
 use crate::postgrest_conf;
+use crate::process::{Process, ProcessSpec};
+use crate::programs::on_path;
+use crate::wait::http_ok;
 
 /// The program that serves REST.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,15 +112,4 @@ impl Rest {
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
-}
-
-/// A program on PATH.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_program(file))
-}
-
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

@@ -1,21 +1,29 @@
-//! The real servers as guards: each stops what it started when dropped, and dies with its parent.
+//! Raceday's real servers as guards: each stops what it started when dropped, and dies with its parent.
+//!
+//! `cargo xtask demo`, the end-to-end tests and the tools of `tests/tools` are built on it.
 
+pub mod cluster;
 mod fetcher;
+pub mod layout;
 mod nginx;
 mod ports;
 mod postgres;
+pub mod postgrest_conf;
 mod process;
+mod programs;
+mod random;
 mod rest;
+pub mod secrets;
 mod simulator;
 mod wait;
 
 pub use fetcher::Fetcher;
+pub use layout::{Layout, Prefix};
 pub use nginx::{Nginx, NginxOptions, fill_template};
 pub use ports::{Ports, free_port};
-pub(crate) use postgres::random_password;
 pub use postgres::{PartmanWorker, Postgres, PostgresOptions, psql, simulated_clock};
 pub use process::{Process, ProcessSpec, Signal, unprivileged};
-pub(crate) use rest::on_path;
+pub use programs::on_path;
 pub use rest::{Rest, RestOptions, RestServer};
 pub use simulator::{Simulator, SimulatorOptions};
 pub use wait::{http_get, http_ok, wait_until};

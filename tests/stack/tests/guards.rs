@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use xtask::layout::Layout;
-use xtask::stack::{
-    Nginx, NginxOptions, Postgres, PostgresOptions, Process, ProcessSpec, free_port, http_get, wait_until,
+use raceday_stack::{
+    Layout, Nginx, NginxOptions, Postgres, PostgresOptions, Process, ProcessSpec, free_port, http_get, wait_until,
 };
 
 fn scratch() -> PostgresOptions {

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use anyhow::{Context, Result};
 
 use crate::layout::Layout;
-use crate::stack::random_password;
+use crate::random::random_password;
 
 /// Roles that log in, and the variable that each password is kept under.
 pub const ROLES: [(&str, &str); 3] = [

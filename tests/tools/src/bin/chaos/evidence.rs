@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use postgres::fallible_iterator::FallibleIterator;
+use raceday_stack::{http_get, wait_until};
 use serde::Deserialize;
-use xtask::stack::{http_get, wait_until};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::{Account, End, Given, Life, Staged, Word, settle};

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, geteuid, kill_process, kill_process_group};
 
-use super::wait::wait_until;
+use crate::wait::wait_until;
 
 /// Ends the process ($1: signal, $2: pid and process group) when the parent is gone, which closes this script's stdin.
 const WATCHDOG: &str = r#"trap '' HUP INT TERM

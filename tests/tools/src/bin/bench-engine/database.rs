@@ -4,10 +4,9 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use raceday_fetcher::config::{Cli, Command};
+use raceday_stack::{Layout, Postgres, PostgresOptions};
 use std::sync::Arc;
 use tokio_postgres::{Client, NoTls};
-use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions};
 
 use crate::measure::Crew;
 use crate::session::{Session, Way};

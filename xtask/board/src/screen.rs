@@ -10,8 +10,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
 
-use super::board::{Board, Heat, Runner, Trend, dollars, growth, interval, odds};
-use super::feed::{Feed, Snapshot};
+use crate::board::{Board, Heat, Runner, Trend, dollars, growth, interval, odds};
+use crate::feed::{Feed, Snapshot};
 
 /// How often the countdown moves.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
@@ -118,7 +118,7 @@ mod tests {
     use ratatui::crossterm::event::KeyEvent;
 
     use super::*;
-    use crate::demo::board::tests::example;
+    use crate::board::tests::example;
 
     fn drawn(snapshot: &Snapshot) -> String {
         let mut terminal = Terminal::new(TestBackend::new(110, 10)).unwrap();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::layout::Layout;
 use crate::secrets;
-use crate::stack::{Ports, Postgres, PostgresOptions, unprivileged};
+use crate::{Ports, Postgres, PostgresOptions, unprivileged};
 
 /// The database of the simulated race day.
 pub const DATABASE: &str = "raceday";

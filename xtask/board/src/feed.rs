@@ -11,8 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use postgres::{Client, NoTls};
 use serde_json::Value;
 
-use super::board::{Board, Flows};
-use crate::stack::http_get;
+use crate::board::{Board, Flows};
+use raceday_stack::http_get;
 
 /// How often everything is read, real time.
 const READ_EVERY: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,10 +13,11 @@ use postgres::{Client, NoTls};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::ports::free_port;
-use super::process::{Process, ProcessSpec, unprivileged};
-use super::wait::wait_until;
 use crate::layout::{Layout, Prefix};
+use crate::ports::free_port;
+use crate::process::{Process, ProcessSpec, unprivileged};
+use crate::random::random_password;
+use crate::wait::wait_until;
 
 /// The file that puts in the simulated clock.
 const SIMULATED_CLOCK_SQL: &str = "sql/simulated_clock.sql";
@@ -299,13 +300,6 @@ pub fn simulated_clock(layout: &Layout, real_from: &str, simulated_from: &str, r
         .replace("{real_from}", real_from)
         .replace("{simulated_from}", simulated_from)
         .replace("{rate}", &rate.to_string()))
-}
-
-/// 128 random bits as hexadecimal, safe in a URL.
-pub(crate) fn random_password() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 /// `psql` connected to the server on `port` as the superuser; the password is not among the arguments, which all can see.
