@@ -1,4 +1,7 @@
-//! Ten thousand mutations of a real payload: no crash, no error out of the call, each kept and marked, the next good one fine.
+//! Ten thousand mutations of a real payload. None crashes the server or makes the call fail; each is kept and marked, and
+//! the next good payload is processed.
+
+use raceday_tests::payloads::{self, Processed};
 
 use crate::server::{Poll, Server, fingerprint, polls_of, process, stage, violations};
 use postgres::Client;
@@ -9,7 +12,7 @@ use serde_json::Value;
 const MUTATIONS: usize = 10_000;
 
 #[test]
-fn ten_thousand_mutations_neither_crash_nor_escape() {
+fn ten_thousand_mutated_payloads_neither_crash_the_server_nor_fail_the_call() {
     let server = Server::start(&["raceday"]);
     let failed: usize = std::thread::scope(|scope| {
         let halves: Vec<_> = (1..=2)
@@ -20,11 +23,11 @@ fn ten_thousand_mutations_neither_crash_nor_escape() {
             .collect();
         halves.into_iter().map(|half| half.join().unwrap()).sum()
     });
-    // The mutations must hit what fails a payload as well as what does not, or the test tries nothing.
+    // Some mutations must fail a payload and some must not, or the test would prove nothing.
     assert!(failed > MUTATIONS / 10 && failed < MUTATIONS * 9 / 10, "{failed} failed");
 }
 
-/// Half of the mutations, on a race of their own; how many failed.
+/// Tries half of the mutations on a separate race. Returns how many failed.
 fn try_mutations(mut client: Client, half: u32) -> usize {
     let (race_id, polls) = polls_of(half, 4);
     stage(&mut client, &race_id, &polls[0]);
@@ -42,33 +45,32 @@ fn try_mutations(mut client: Client, half: u32) -> usize {
     assert_eq!(client.query_one("select pg_backend_pid()", &[]).unwrap().get::<_, i32>(0), backend);
     stage(&mut client, &race_id, &polls[3]);
     assert_eq!(process(&mut client, &race_id), "ok");
-    // Mutated figures need not add up, but their rows are those that the payloads give.
+    // Mutated figures need not add up, but the rows must be those that the payloads give.
     let mut strays = violations(&mut client, &race_id);
     strays.retain(|violation| ["missing: ", "surplus: ", "pending: "].iter().any(|kind| violation.starts_with(kind)));
     assert_eq!(strays, [""; 0]);
     failed
 }
 
-/// Stages and processes a mutation; true when it failed, and then left the tables alone.
+/// Stages and processes a mutation. Returns whether it failed, in which case the tables must be unchanged.
 fn is_kept_and_marked(client: &mut Client, race_id: &str, poll: &Poll) -> bool {
     let tables = "select count(*), max(id) from raceday.money_flow_history where race_id = $1";
     let before = client.query_one(tables, &[&race_id]).unwrap();
     stage(client, race_id, poll);
-    let call = client.query_one("select status, error from raceday.raceday_process($1)", &[&race_id]).unwrap();
-    let (status, error): (String, Option<String>) = (call.get(0), call.get(1));
+    let Processed { status, error, .. } = payloads::process(client, race_id);
     let kept = client
         .query_one(
             "select status, error, payload = $3 from raceday.staged_payloads where race_id = $1 and fetched_at = $2",
             &[&race_id, &poll.fetched_at, &poll.payload],
         )
         .unwrap();
-    assert!(kept.get::<_, bool>(2), "the payload is not as it was staged");
+    assert!(kept.get::<_, bool>(2), "the staged payload was changed");
     if status == "ok" {
         return false;
     }
     assert_eq!(status, "failed", "{error:?}");
     assert_eq!(kept.get::<_, String>(0), "failed");
-    assert_eq!(kept.get::<_, Option<String>>(1), error, "the reason is not on the payload");
+    assert_eq!(kept.get::<_, Option<String>>(1), error, "the payload does not carry the reason");
     let after = client.query_one(tables, &[&race_id]).unwrap();
     assert_eq!((before.get::<_, i64>(0), before.get::<_, Option<i64>>(1)), (after.get(0), after.get(1)));
     true
@@ -94,7 +96,7 @@ fn mutate(rng: &mut StdRng, text: &str, document: &Value) -> String {
     }
 }
 
-/// Some bytes become others; what is no UTF-8 then, or NUL, PostgreSQL would not take as text.
+/// Changes some bytes, and replaces invalid UTF-8 and NUL, which PostgreSQL does not accept as text.
 fn flip_bytes(rng: &mut StdRng, text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..rng.random_range(1..8) {
@@ -104,7 +106,7 @@ fn flip_bytes(rng: &mut StdRng, text: &str) -> String {
     String::from_utf8_lossy(&bytes).replace('\0', "\u{1}")
 }
 
-/// Walks down to some value of the part that is read, and drops it or makes it something else.
+/// Walks to a random value, mostly in the part that the engine reads, and removes or replaces it.
 fn change_a_value(rng: &mut StdRng, document: &mut Value) {
     let mut value = document;
     let depth = rng.random_range(1..7);
@@ -117,7 +119,7 @@ fn change_a_value(rng: &mut StdRng, document: &mut Value) {
         if keys.is_empty() {
             break;
         }
-        // What the engine reads lies under data; the rest is skipped, and worth a try now and then.
+        // The engine reads what is under `data` and skips the rest, which is worth trying occasionally.
         let key = match level {
             0 if rng.random_range(0..10) > 0 => "data".to_owned(),
             _ => keys[rng.random_range(0..keys.len())].clone(),
@@ -160,7 +162,7 @@ fn replacement(rng: &mut StdRng, value: &Value) -> Value {
 }
 
 #[test]
-fn fifty_megabytes_and_deep_nesting_are_only_large() {
+fn fifty_megabytes_and_a_million_levels_of_nesting_are_processed() {
     let server = Server::start(&["raceday"]);
     let mut client = server.connect("raceday");
     let (race_id, polls) = polls_of(2, 2);

@@ -1,5 +1,5 @@
-//! A payload is staged once, however many hand it over at the same time: a fetcher that takes over from a killed one may still
-//! meet that one's transaction.
+//! A payload is staged once, even if several sessions send it at the same time: a fetcher that adopts the responses of a
+//! killed one may meet that fetcher's open transaction.
 
 use crate::server::{Poll, Server, fingerprint, polls_of};
 use postgres::Client;
@@ -8,14 +8,14 @@ use std::thread::ScopedJoinHandle;
 const INGEST: &str = "select status = 'ok' from raceday.raceday_ingest('event', $1, $2, $3, null)";
 const STAGE: &str = "select raceday.raceday_stage('event', $1, $2, $3, null)";
 
-/// Whether the call took the payload in, and not found it there.
+/// Whether the call stored the payload, rather than finding it stored.
 fn take(client: &mut Client, sql: &str, race_id: &str, poll: &Poll) -> bool {
     client.query_one(sql, &[&race_id, &poll.fetched_at, &poll.payload]).unwrap().get(0)
 }
 
-/// Two connections hand the same poll over; `first_ends` ends the first transaction once the second call waits for it.
-/// Returns what the second call says.
-fn race_for(server: &Server, sql: [&str; 2], race_id: &str, poll: &Poll, first_ends: impl FnOnce(Client)) -> bool {
+/// Sends the same poll in two sessions; `first_ends` ends the first transaction once the second call waits for it.
+/// Returns whether the second call stored the payload.
+fn send_twice(server: &Server, sql: [&str; 2], race_id: &str, poll: &Poll, first_ends: impl FnOnce(Client)) -> bool {
     let mut first = server.connect("ingest");
     let mut second = server.connect("ingest");
     first.batch_execute("begin").unwrap();
@@ -34,20 +34,20 @@ fn staged(server: &Server, race_id: &str) -> i64 {
 }
 
 #[test]
-fn of_two_at_once_one_is_staged() {
+fn a_payload_sent_by_two_sessions_at_once_is_staged_once() {
     let server = Server::start(&["ingest"]);
     for (index, sql) in [[INGEST, INGEST], [STAGE, STAGE], [INGEST, STAGE], [STAGE, INGEST]].into_iter().enumerate() {
         let (race_id, polls) = polls_of(u32::try_from(index).unwrap(), 2);
         let commit = |mut first: Client| first.batch_execute("commit").unwrap();
-        let second = race_for(&server, sql, &race_id, &polls[0], commit);
-        // A call that finds it staged but not processed processes it.
+        let second = send_twice(&server, sql, &race_id, &polls[0], commit);
+        // A call that finds the payload staged but not processed processes it.
         assert_eq!(second, sql == [STAGE, INGEST], "{sql:?}");
         assert_eq!(staged(&server, &race_id), 1, "{sql:?}");
     }
 }
 
 #[test]
-fn when_the_first_dies_the_second_takes_the_payload_in() {
+fn if_the_first_session_is_killed_the_second_stores_the_payload() {
     let server = Server::start(&["ingest"]);
     let (race_id, polls) = polls_of(0, 2);
     let mut other = server.connect("ingest");
@@ -55,7 +55,7 @@ fn when_the_first_dies_the_second_takes_the_payload_in() {
         let pid: i32 = first.query_one("select pg_backend_pid()", &[]).unwrap().get(0);
         other.execute("select pg_terminate_backend($1)", &[&pid]).unwrap();
     };
-    assert!(race_for(&server, [INGEST, INGEST], &race_id, &polls[0], kill));
+    assert!(send_twice(&server, [INGEST, INGEST], &race_id, &polls[0], kill));
     assert_eq!(staged(&server, &race_id), 1);
     assert!(!fingerprint(&mut server.connect("ingest"), &race_id).is_empty());
 }

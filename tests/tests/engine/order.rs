@@ -1,5 +1,5 @@
-//! The derived tables are a function of the set of staged payloads: however those arrive, are repeated, are split over
-//! calls and over connections, the tables end as after one ordered run.
+//! The derived tables are a function of the set of staged payloads: whatever their order, repetition and distribution over
+//! calls and sessions, the tables end up identical to those of one ordered run.
 
 use crate::server::{Poll, Server, fingerprint, polls_of, process, stage, violations};
 use postgres::Client;
@@ -8,32 +8,32 @@ use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How the polls of a race reach the database: by connection, call after call.
+/// How the polls of a race reach the database: for each session, its calls.
 type Deliveries = Vec<Vec<Delivery>>;
 
-/// The indices of the polls that a call brings.
+/// One call, by the indices of its polls.
 #[derive(Debug, Clone)]
 enum Delivery {
     /// Staged in one transaction, then processed.
     Staged(Vec<usize>),
-    /// Handed over one by one, as the fetcher does it.
-    HandedOver(Vec<usize>),
+    /// Ingested one by one, as the fetcher does.
+    Ingested(Vec<usize>),
 }
 
 impl Delivery {
     fn polls(&self) -> &[usize] {
         match self {
-            Self::Staged(polls) | Self::HandedOver(polls) => polls,
+            Self::Staged(polls) | Self::Ingested(polls) => polls,
         }
     }
 }
 
-/// Polls of a race that are tried, out of which each case takes some.
+/// The polls of a race; each case delivers some of them.
 const POLLS: usize = 24;
 
 fn deliveries() -> impl Strategy<Value = Deliveries> {
     let polls = || prop::collection::vec(0..POLLS, 1..5);
-    let call = prop_oneof![polls().prop_map(Delivery::Staged), polls().prop_map(Delivery::HandedOver)];
+    let call = prop_oneof![polls().prop_map(Delivery::Staged), polls().prop_map(Delivery::Ingested)];
     prop::collection::vec(prop::collection::vec(call, 1..7), 1..4)
 }
 
@@ -58,7 +58,7 @@ fn any_delivery_gives_the_tables_of_one_ordered_run() {
     result.unwrap();
 }
 
-/// The rows that only one of the two has.
+/// The rows that only one side has.
 fn differences(found: &[String], expected: &[String]) -> Vec<String> {
     let surplus = found.iter().filter(|row| !expected.contains(row)).map(|row| format!("surplus {row}"));
     let missing = expected.iter().filter(|row| !found.contains(row)).map(|row| format!("missing {row}"));
@@ -73,7 +73,7 @@ fn run_in_order<'a>(server: &Server, race_id: &str, polls: impl Iterator<Item = 
     }
 }
 
-/// Each connection in a thread of its own, at the same time as the others.
+/// Runs all sessions at the same time, each in a thread.
 fn deliver(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveries) {
     std::thread::scope(|scope| {
         for calls in deliveries {
@@ -82,11 +82,11 @@ fn deliver(server: &Server, race_id: &str, polls: &[Poll], deliveries: &Deliveri
                 for call in calls {
                     let statuses = match call {
                         Delivery::Staged(taken) => vec![stage_and_process(&mut client, race_id, polls, taken)],
-                        Delivery::HandedOver(taken) => {
-                            taken.iter().map(|at| hand_over(&mut client, race_id, &polls[*at])).collect()
+                        Delivery::Ingested(taken) => {
+                            taken.iter().map(|at| ingest(&mut client, race_id, &polls[*at])).collect()
                         }
                     };
-                    // Idle when another connection's call took the payloads along, or has brought the same one.
+                    // `idle` if another session's call processed the payloads, or delivered the same one.
                     assert!(statuses.iter().all(|status| status == "ok" || status == "idle"), "{statuses:?}");
                 }
             });
@@ -103,15 +103,16 @@ fn stage_and_process(client: &mut Client, race_id: &str, polls: &[Poll], taken: 
     process(client, race_id)
 }
 
-fn hand_over(client: &mut Client, race_id: &str, poll: &Poll) -> String {
+fn ingest(client: &mut Client, race_id: &str, poll: &Poll) -> String {
     let sql = "select status from raceday.raceday_ingest('event', $1, $2, $3, null)";
     client.query_one(sql, &[&race_id, &poll.fetched_at, &poll.payload]).unwrap().get(0)
 }
 
 #[test]
-fn a_payload_that_comes_while_a_late_one_makes_its_race_be_redone_loses_no_rows() {
+fn a_payload_staged_while_a_late_one_redoes_its_race_loses_no_rows() {
     let server = Server::start(&["ordered", "delivered"]);
-    // Five polls: the last is processed, one comes late, another while that one is at work: older, the oldest, newer.
+    // Of five polls the last is processed first; one comes late, and another while the late one is processed: an older one,
+    // the oldest, a newer one.
     for (index, (late, meanwhile)) in (0..).zip([(3, 2), (2, 0), (1, 3)]) {
         let (race_id, polls) = polls_of(index, 5);
         let mut staged = [late, meanwhile, 4];
@@ -122,7 +123,7 @@ fn a_payload_that_comes_while_a_late_one_makes_its_race_be_redone_loses_no_rows(
         assert_eq!(process(&mut client, &race_id), "ok");
         stage(&mut client, &race_id, &polls[late]);
         process_while_held(&server, &race_id, &polls[late], || stage(&mut client, &race_id, &polls[meanwhile]));
-        // Idle when the held call took it along.
+        // `idle` if the held call processed it too.
         process(&mut client, &race_id);
         let ordered = fingerprint(&mut server.connect("ordered"), &race_id);
         assert_eq!(differences(&fingerprint(&mut client, &race_id), &ordered), [""; 0], "{late}, then {meanwhile}");
@@ -130,12 +131,12 @@ fn a_payload_that_comes_while_a_late_one_makes_its_race_be_redone_loses_no_rows(
     }
 }
 
-/// Processes a race whose only pending payload is `poll`, and does `meanwhile` when the call has taken that payload off the queue
-/// and comes to read it: reading marks the payload's row, and that row is locked until then.
+/// Processes a race whose only pending payload is `poll`, and runs `meanwhile` once the call has taken that payload off the
+/// queue and is about to read it: reading marks the payload's row, which stays locked until `meanwhile` is done.
 fn process_while_held(server: &Server, race_id: &str, poll: &Poll, meanwhile: impl FnOnce()) {
     let (mut holder, mut client) = (server.connect("delivered"), server.connect("delivered"));
     std::thread::scope(|scope| {
-        // In here, so that a panic lets the call go before the scope waits for it.
+        // Inside the scope, so that a panic releases the call before the scope waits for it.
         let mut hold = holder.transaction().unwrap();
         let sql = "select from raceday.staged_payloads where race_id = $1 and fetched_at = $2 for update";
         assert_eq!(hold.query(sql, &[&race_id, &poll.fetched_at]).unwrap().len(), 1);
@@ -148,7 +149,7 @@ fn process_while_held(server: &Server, race_id: &str, poll: &Poll, meanwhile: im
 }
 
 #[test]
-fn readers_never_see_a_rebuild_half_done() {
+fn readers_never_see_a_half_finished_rebuild() {
     let server = Server::start(&["raceday"]);
     let (race_id, polls) = polls_of(0, POLLS);
     let mut client = server.connect("raceday");

@@ -1,38 +1,38 @@
-//! A real server with migrated databases, and the simulated polls that the engine's tests stage.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! A server with migrated databases, and the simulated polls that the engine's tests stage.
 
 use chrono::{DateTime, Duration, Utc};
 use nztab_sim::Simulator;
 use postgres::{Client, GenericClient};
-use raceday_stack::{Fetcher, Layout, Postgres, PostgresOptions, wait_until};
+use raceday_stack::{Postgres, wait_until};
+use raceday_tests::database::{migrate, scratch};
+use raceday_tests::{PATIENCE, payloads};
 
-/// What the simulated races are made from.
+/// The seed of the simulated races.
 pub const SEED: u64 = 7;
 
-/// One answer of the TAB.
+/// One response of the TAB.
 #[derive(Debug, Clone)]
 pub struct Poll {
     /// When it was fetched.
     pub fetched_at: DateTime<Utc>,
-    /// Its text.
+    /// Its body.
     pub payload: String,
 }
 
-/// A PostgreSQL server with databases that hold nothing but the schema.
+/// A PostgreSQL server with databases that hold only the schema.
 pub struct Server {
     postgres: Postgres,
 }
 
 impl Server {
-    /// Starts a server and migrates databases of these names, with partitions for the simulated races' days.
+    /// Starts a server and migrates databases with these names, with partitions for the days of the simulated races.
     pub fn start(databases: &[&str]) -> Self {
-        let postgres = Postgres::start(PostgresOptions::scratch(&Layout::of_workspace()).unwrap()).unwrap();
-        let server = Self { postgres };
+        let server = Self { postgres: Postgres::start(scratch()).unwrap() };
         for database in databases {
             server.postgres.create_database(database).unwrap();
             server.migrate(database);
-            // The races are of a past day, whose partitions retention would put into the archive: pg_partman's worker comes
-            // only to the database `raceday`, but nothing in a test should hang on what its database is called.
+            // The races are on a past day, whose partitions retention would archive. pg_partman's worker maintains only the
+            // database `raceday`, but no test should depend on the name of its database.
             server.postgres.execute(database, "update partman.part_config set retention = null").unwrap();
             let start = Simulator::with(SEED).bench_start(0);
             let mut client = server.connect(database);
@@ -44,11 +44,9 @@ impl Server {
         server
     }
 
-    /// Brings a database to the newest schema, functions and extension.
+    /// Brings a database to the latest schema, functions and extension.
     pub fn migrate(&self, database: &str) {
-        let program = Layout::of_workspace().built("raceday-fetcher").unwrap();
-        let variables = [("DATABASE_URL".to_owned(), self.postgres.url("postgres", database))];
-        Fetcher::command(&program, &["migrate"], &variables).unwrap();
+        migrate(&self.postgres, database);
     }
 
     /// A session of the superuser.
@@ -56,14 +54,11 @@ impl Server {
         self.postgres.connect(database).unwrap()
     }
 
-    /// Waits until a session of the database waits for a lock that another has.
+    /// Waits until a session of the database waits for a lock that another session holds.
     pub fn wait_until_blocked(&self, database: &str) {
         let mut client = self.connect(database);
         let sql = "select exists (select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock')";
-        wait_until("a call to wait for a lock", std::time::Duration::from_mins(1), || {
-            Ok(client.query_one(sql, &[&database])?.get(0))
-        })
-        .unwrap();
+        wait_until("a call to wait for a lock", PATIENCE, || Ok(client.query_one(sql, &[&database])?.get(0))).unwrap();
     }
 }
 
@@ -72,7 +67,7 @@ pub fn polls_of(index: u32, count: usize) -> (String, Vec<Poll>) {
     let simulator = Simulator::with(SEED);
     let race_id = simulator.bench_race_id(index);
     let first = simulator.bench_start(index) - Duration::minutes(62);
-    // Over the whole of a race's life, in uneven steps: some polls share a bucket, some buckets are left out.
+    // In uneven steps over the race's whole life: some polls share a bucket, some buckets have no poll.
     let polls = (0..count)
         .map(|at| {
             let step = Duration::seconds(i64::try_from(at * 4000 / count).unwrap() + i64::from(at % 3 == 0) * 20);
@@ -86,19 +81,14 @@ pub fn polls_of(index: u32, count: usize) -> (String, Vec<Poll>) {
     (race_id, polls)
 }
 
-/// Stages a poll, on a session or in a transaction.
+/// Stages a poll, in a session or a transaction.
 pub fn stage(client: &mut impl GenericClient, race_id: &str, poll: &Poll) {
-    client
-        .execute(
-            "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ($1, $2, $3)",
-            &[&race_id, &poll.fetched_at, &poll.payload],
-        )
-        .unwrap();
+    payloads::stage(client, race_id, poll.fetched_at, &poll.payload);
 }
 
-/// Processes a race; the status of the call.
+/// Processes a race and returns the status of the call.
 pub fn process(client: &mut Client, race_id: &str) -> String {
-    client.query_one("select status from raceday.raceday_process($1)", &[&race_id]).unwrap().get(0)
+    payloads::process(client, race_id).status
 }
 
 /// What `raceday.raceday_check` finds wrong with a race's rows.
@@ -107,7 +97,7 @@ pub fn violations(client: &mut Client, race_id: &str) -> Vec<String> {
     client.query(sql, &[&race_id]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Everything derived of a race but ids and times of writing, a line a row.
+/// Every row derived for a race, without ids and times of writing, one line per row.
 pub fn fingerprint(client: &mut Client, race_id: &str) -> Vec<String> {
     const SQL: &str = "
         select 'flow ' || (to_jsonb(h) - 'id' - 'created_at')::text from raceday.money_flow_history h where race_id = $1

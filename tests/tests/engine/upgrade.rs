@@ -1,9 +1,9 @@
-//! A database that has the extension's first version is brought to today's by `migrate`.
+//! `migrate` upgrades a database from the extension's first version to the current one.
 
 use crate::server::Server;
 use postgres::Client;
 
-/// What version 0.1.0 consisted of.
+/// The functions of version 0.1.0.
 const FIRST_VERSION: [&str; 7] = [
     "raceday_process",
     "raceday_process_pending",
@@ -14,7 +14,7 @@ const FIRST_VERSION: [&str; 7] = [
     "raceday_transform",
 ];
 
-/// A function of the extension: its name with arguments, its definition, owner and rights.
+/// A function of the extension: its signature, definition, owner and privileges.
 type Function = (String, String, String, Option<String>);
 
 fn functions(client: &mut Client) -> Vec<Function> {
@@ -27,8 +27,8 @@ fn functions(client: &mut Client) -> Vec<Function> {
     client.query(sql, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
 }
 
-/// Takes what later versions added out of the extension.
-fn take_back_to_first_version(client: &mut Client) {
+/// Removes from the extension what later versions added.
+fn downgrade_to_first_version(client: &mut Client) {
     for (signature, ..) in functions(client) {
         let name = signature.split(['.', '(']).find(|part| part.starts_with("raceday_")).unwrap();
         if !FIRST_VERSION.contains(&name) {
@@ -45,10 +45,10 @@ fn version(client: &mut Client) -> String {
 }
 
 #[test]
-fn an_upgraded_extension_is_what_a_new_one_is() {
+fn an_upgraded_extension_equals_a_newly_installed_one() {
     let server = Server::start(&["fresh", "upgraded"]);
     let (mut fresh, mut upgraded) = (server.connect("fresh"), server.connect("upgraded"));
-    take_back_to_first_version(&mut upgraded);
+    downgrade_to_first_version(&mut upgraded);
     assert_eq!(functions(&mut upgraded).len(), FIRST_VERSION.len());
 
     server.migrate("upgraded");

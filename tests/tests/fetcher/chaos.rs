@@ -1,17 +1,17 @@
-//! `cargo xtask chaos`, short: PostgreSQL and the fetcher are killed at random, and nothing is lost, twice or different.
+//! A short `cargo xtask chaos`: PostgreSQL and the fetcher are killed at random, and no row is lost, duplicated or changed.
 
 use std::process::Command;
 
-use raceday_stack::Layout;
+use raceday_tests::repository::built;
 
 #[test]
-fn what_is_killed_at_random_loses_nothing() {
-    let mut chaos = Command::new(Layout::of_workspace().built("chaos").unwrap());
+fn random_kills_of_postgresql_and_the_fetcher_lose_nothing() {
+    let mut chaos = Command::new(built("chaos"));
     let output = chaos.args(["--kills", "8", "--seed", "5"]).output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}");
+    let output_text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{output_text}");
     for killed in ["PostgreSQL", "the fetcher"] {
-        assert!(said.contains(&format!("ms: {killed}, away")), "{killed} was not killed:\n{said}");
+        assert!(output_text.contains(&format!("ms: {killed}, away")), "{killed} was not killed:\n{output_text}");
     }
-    assert!(said.contains("nothing lost, nothing twice, nothing different"), "{said}");
+    assert!(output_text.contains("nothing lost, nothing twice, nothing different"), "{output_text}");
 }

@@ -1,4 +1,4 @@
-//! A fetcher whose database goes away, comes back, or cannot write: nothing fetched is lost.
+//! A fetcher whose database becomes unavailable, returns, or cannot write: no fetched response is lost.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,33 +11,34 @@ use raceday_fetcher::config::{CommonArgs, LogFormat};
 use raceday_fetcher::db::Address;
 use raceday_fetcher::store::{Access, Store, StoreError};
 use raceday_stack::{Fetcher, Layout, Postgres, PostgresOptions, free_port, http_get, unprivileged, wait_until};
+use raceday_tests::PATIENCE;
+use raceday_tests::database::database;
+use raceday_tests::scene::{PROCESSED, Scene, assert_nothing_lost, logged, metric, run_fetcher, unstaged, wait_metric};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::scene::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, unstaged, wait_metric};
 use crate::silent::silent_after;
 use crate::small_disk::SmallDisk;
 
 const SPEED: f64 = 5.0;
-const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
 const LOST: &str = "raceday_payloads_failed_total{reason=\"lost\"}";
 const SPOOLED: &str = "raceday_polls_total{result=\"spooled\"}";
 
 fn running(seed: u64) -> (Scene, Fetcher) {
     let scene = Scene::start(SPEED, seed);
     let fetcher = scene.fetcher("one");
-    wait_for_rush(&scene, &fetcher);
+    wait_for_first_polls(&scene, &fetcher);
     (scene, fetcher)
 }
 
-/// Past the rush in which a day's races become known: each is polled once, and in the fetcher's plan.
-fn wait_for_rush(scene: &Scene, fetcher: &Fetcher) {
+/// Waits until the day's races are known: each is polled once and in the fetcher's plan.
+fn wait_for_first_polls(scene: &Scene, fetcher: &Fetcher) {
     wait_metric(fetcher, PROCESSED, |polls| polls > 20.0);
     let unpolled = "select count(*) from raceday.due_races where slot_at is null and due_at <= raceday.now()";
     wait_until("every race to be polled", PATIENCE, || Ok(scene.count(unpolled) == 0)).unwrap();
 }
 
-/// Polls go on, into the spool.
+/// Waits until polls go into the spool.
 #[track_caller]
 fn wait_for_spool(fetcher: &Fetcher) {
     wait_metric(fetcher, "raceday_spool_depth", |depth| depth >= 5.0);
@@ -51,7 +52,7 @@ fn wait_for_recovery(fetcher: &Fetcher) {
 }
 
 #[test]
-fn polling_goes_on_while_postgresql_is_dead_and_nothing_is_lost() {
+fn polling_continues_while_postgresql_is_dead_and_nothing_is_lost() {
     let (mut scene, fetcher) = running(1);
     scene.postgres.kill().unwrap();
     wait_for_spool(&fetcher);
@@ -64,7 +65,7 @@ fn polling_goes_on_while_postgresql_is_dead_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_restart_of_postgresql_and_terminated_backends_are_no_more_than_a_pause() {
+fn a_restart_of_postgresql_and_terminated_backends_only_delay_polls() {
     let (mut scene, fetcher) = running(2);
     scene.postgres.restart().unwrap();
     wait_for_recovery(&fetcher);
@@ -75,7 +76,7 @@ fn a_restart_of_postgresql_and_terminated_backends_are_no_more_than_a_pause() {
 }
 
 #[test]
-fn a_database_that_is_read_only_is_waited_for() {
+fn the_fetcher_waits_for_a_read_only_database() {
     let (scene, fetcher) = running(3);
     let mut session = scene.sql();
     session.batch_execute("alter system set default_transaction_read_only = on").unwrap();
@@ -89,15 +90,15 @@ fn a_database_that_is_read_only_is_waited_for() {
 }
 
 #[test]
-fn a_full_disk_is_waited_for() {
+fn the_fetcher_waits_for_a_full_disk() {
     let mut disk = SmallDisk::start();
     let scene = Scene::start_with(SPEED, 7, disk.postgres());
     let fetcher = scene.fetcher("one");
-    wait_for_rush(&scene, &fetcher);
+    wait_for_first_polls(&scene, &fetcher);
     disk.fill(&scene.postgres);
     wait_for_spool(&fetcher);
     let log = std::fs::read_to_string(scene.postgres.log()).unwrap();
-    assert!(log.contains("could not extend file"), "PostgreSQL has room:\n{log}");
+    assert!(log.contains("could not extend file"), "the disk is not full:\n{log}");
     assert_eq!(http_get(&format!("{}/health", fetcher.url())).unwrap().0, 200);
     disk.make_room(&scene.postgres);
     wait_for_recovery(&fetcher);
@@ -105,7 +106,7 @@ fn a_full_disk_is_waited_for() {
 }
 
 #[test]
-fn a_missing_partition_is_waited_for_at_the_usual_cadence() {
+fn polling_keeps_its_cadence_while_a_partition_is_missing() {
     let (scene, fetcher) = running(8);
     let mut session = scene.sql();
     let of_today = "select partition, from_at::text, to_at::text from raceday.monitor_partitions
@@ -118,10 +119,10 @@ fn a_missing_partition_is_waited_for_at_the_usual_cadence() {
     }
     let detached_at: String = session.query_one("select raceday.now()::text", &[]).unwrap().get(0);
     wait_for_spool(&fetcher);
-    // What is spooled is polled: a lease left to run out would make its race due again when it ends.
+    // A spooled response counts as polled: if its lease ran out instead, the race would become due again.
     let ended =
         format!("select count(*) from raceday.race_polls where claimed_at > '{detached_at}' and lease_until is null");
-    scene.wait_for("leases of spooled polls to be ended", 5, &ended);
+    scene.wait_for("the leases of spooled polls to end", 5, &ended);
     for (partition, from_at, to_at) in &partitions {
         let attach = format!(
             "alter table raceday.staged_payloads attach partition raceday.{partition} for values from ('{from_at}') to ('{to_at}')"
@@ -134,22 +135,22 @@ fn a_missing_partition_is_waited_for_at_the_usual_cadence() {
 }
 
 #[test]
-fn a_spool_without_room_keeps_no_answer_from_a_database_that_is_there() {
+fn a_full_spool_keeps_no_response_from_an_available_database() {
     let mut scene = Scene::start(SPEED, 9);
     let fetcher = scene.fetcher_with("one", &[("RACEDAY_SPOOL_MAX_BYTES", "1".into())]);
-    wait_for_rush(&scene, &fetcher);
+    wait_for_first_polls(&scene, &fetcher);
     assert!(metric(&fetcher, "raceday_spool_refusals_total{reason=\"spool_full\"}") > 20.0);
-    // Up to five are in flight at any time.
+    // At any time, up to five are in flight.
     let mut session = scene.sql();
-    wait_until("every answer to be staged", PATIENCE, || Ok(unstaged(&scene, &mut session).len() <= 5)).unwrap();
+    wait_until("every response to be staged", PATIENCE, || Ok(unstaged(&scene, &mut session).len() <= 5)).unwrap();
     assert!(metric(&fetcher, LOST) < 1.0);
-    // Without either, what is lost is at least counted.
+    // With neither spool nor database, lost responses are at least counted.
     scene.postgres.kill().unwrap();
     wait_metric(&fetcher, LOST, |lost| lost >= 1.0);
 }
 
 #[test]
-fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
+fn a_killed_fetchers_spool_is_staged_in_order_by_the_next_one() {
     let (mut scene, mut fetcher) = running(4);
     scene.postgres.kill().unwrap();
     wait_for_spool(&fetcher);
@@ -165,24 +166,24 @@ fn what_a_killed_fetcher_had_spooled_is_staged_by_the_next_in_order() {
              create trigger arrivals after insert on raceday.staged_payloads for each row execute function raceday.note_arrival()",
         )
         .unwrap();
-    let before_the_heir: DateTime<Utc> = session.query_one("select raceday.now()", &[]).unwrap().get(0);
-    let heir = scene.fetcher("two");
-    wait_metric(&heir, "raceday_spool_depth", |depth| depth == 0.0);
-    wait_for_recovery(&heir);
-    let of_the_dead = "select count(*), count(*) filter (where fetched_at < before) from (
+    let before_the_next: DateTime<Utc> = session.query_one("select raceday.now()", &[]).unwrap().get(0);
+    let next = scene.fetcher("two");
+    wait_metric(&next, "raceday_spool_depth", |depth| depth == 0.0);
+    wait_for_recovery(&next);
+    let of_the_killed = "select count(*), count(*) filter (where fetched_at < before) from (
             select fetched_at, lag(fetched_at) over (order by n) as before from raceday.arrivals where fetched_at < $1) s";
-    let row = session.query_one(of_the_dead, &[&before_the_heir]).unwrap();
+    let row = session.query_one(of_the_killed, &[&before_the_next]).unwrap();
     let (arrived, out_of_order): (i64, i64) = (row.get(0), row.get(1));
-    // Of the five that were in flight when the database died, it may have had some without saying so.
+    // Of the five in flight when the database died, it may have committed some without confirming them.
     assert!(arrived as f64 >= spooled - 5.0 && arrived > 0, "{arrived} of {spooled}");
-    assert_eq!(out_of_order, 0, "staged out of order");
+    assert_eq!(out_of_order, 0, "payloads were staged out of order");
     let twice =
         "select count(*) from (select from raceday.staged_payloads group by race_id, fetched_at having count(*) > 1) s";
-    assert_eq!(scene.count(twice), 0, "staged twice");
+    assert_eq!(scene.count(twice), 0, "payloads were staged twice");
 }
 
 #[test]
-fn what_a_killed_fetcher_had_spooled_is_taken_over_by_one_that_lives() {
+fn a_dead_fetchers_spool_is_adopted_by_a_living_one() {
     let (mut scene, survivor) = running(10);
     let mut victim = scene.fetcher("two");
     wait_metric(&victim, PROCESSED, |polls| polls > 5.0);
@@ -191,10 +192,10 @@ fn what_a_killed_fetcher_had_spooled_is_taken_over_by_one_that_lives() {
     wait_for_spool(&victim);
     victim.process().kill().unwrap();
     let left = scene.folder.path().join("spool/1");
-    let orphans = answers_in(&left);
+    let orphans = responses_in(&left);
     assert!(orphans.len() >= 5, "{orphans:?}");
-    // Before the database is back: what waits is to be seen.
-    wait_until("the survivor to take over", PATIENCE, || Ok(answers_in(&left).is_empty())).unwrap();
+    // While the database is still unavailable, so that adopted responses stay in the spool.
+    wait_until("the survivor to adopt the spool", PATIENCE, || Ok(responses_in(&left).is_empty())).unwrap();
     assert!(metric(&survivor, "raceday_spool_depth") > orphans.len() as f64);
     scene.postgres.start_again().unwrap();
     wait_for_recovery(&survivor);
@@ -207,8 +208,8 @@ fn what_a_killed_fetcher_had_spooled_is_taken_over_by_one_that_lives() {
     }
 }
 
-/// The race and the moment of every answer in a fetcher's folder of the spool; those being moved are left out.
-fn answers_in(folder: &Path) -> Vec<(String, DateTime<Utc>)> {
+/// The race and the time of every response in a fetcher's folder of the spool, except those being moved.
+fn responses_in(folder: &Path) -> Vec<(String, DateTime<Utc>)> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let heads =
         files.filter(|path| path.extension().is_some_and(|extension| extension == "payload")).filter_map(|path| {
@@ -221,12 +222,12 @@ fn answers_in(folder: &Path) -> Vec<(String, DateTime<Utc>)> {
 }
 
 #[test]
-fn the_age_of_a_live_race_s_newest_answer_grows_while_the_database_is_away() {
+fn the_age_of_a_live_races_newest_response_grows_while_the_database_is_unavailable() {
     let (mut scene, fetcher) = running(11);
     let age = "raceday_oldest_live_payload_age_seconds";
     wait_metric(&fetcher, age, |age_s| age_s > 0.0);
     scene.postgres.kill().unwrap();
-    // More than the alert RacedayLiveRaceSilent waits for.
+    // Beyond the threshold of the alert RacedayLiveRaceSilent.
     wait_metric(&fetcher, age, |age_s| age_s > 61.0);
     scene.postgres.start_again().unwrap();
     wait_metric(&fetcher, age, |age_s| age_s < 60.0);
@@ -234,7 +235,7 @@ fn the_age_of_a_live_race_s_newest_answer_grows_while_the_database_is_away() {
 }
 
 #[test]
-fn a_database_that_falls_silent_while_it_is_connected_to_is_given_up() {
+fn connecting_to_a_database_that_falls_silent_times_out() {
     let postgres = database();
     let direct = format!(":{}/", postgres.port());
     let detour = format!(":{}/", silent_after("raceday_ingest", postgres.port()));
@@ -249,20 +250,20 @@ fn a_database_that_falls_silent_while_it_is_connected_to_is_given_up() {
     let access = Arc::new(Access::new(address, Arc::new(Clock::default()), true));
     let mut store = Store::new(access, "one".into());
     let opened = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        tokio::time::timeout(Duration::from_secs(20), store.session()).await.expect("it still waits")
+        tokio::time::timeout(Duration::from_secs(20), store.session()).await.expect("the session is still opening")
     });
     assert!(matches!(opened, Err(StoreError::Slow)), "{opened:?}");
 }
 
 #[test]
-fn a_race_without_a_cadence_is_passed_over_and_the_others_are_polled() {
+fn a_race_without_a_cadence_is_skipped_and_the_others_are_polled() {
     let scene = Scene::start(SPEED, 12);
-    // A quarter of the races have none.
+    // A quarter of the races have no cadence.
     scene
         .sql()
         .batch_execute(
-            "alter function raceday.raceday_claim_races(text, int) rename to claims_as_they_are;
-             alter function raceday.raceday_poll_plan(interval) rename to plan_as_it_is;
+            "alter function raceday.raceday_claim_races(text, int) rename to real_claim_races;
+             alter function raceday.raceday_poll_plan(interval) rename to real_poll_plan;
              create function raceday.has_cadence(p_race_id text) returns boolean immutable language sql
              begin atomic select md5(p_race_id) > '4'; end;
              create function raceday.raceday_claim_races(p_worker text, p_max int)
@@ -271,13 +272,13 @@ fn a_race_without_a_cadence_is_passed_over_and_the_others_are_polled() {
              begin atomic
                  select c.race_id, c.due_at, c.status, case when raceday.has_cadence(c.race_id) then c.cadence_s end,
                         case when raceday.has_cadence(c.race_id) then c.missed end, c.lease_until, c.polled_by
-                 from raceday.claims_as_they_are(p_worker, p_max) c;
+                 from raceday.real_claim_races(p_worker, p_max) c;
              end;
              create function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
                  language sql stable security definer
              begin atomic
                  select p.race_id, p.slot_at, case when raceday.has_cadence(p.race_id) then p.every_s end
-                 from raceday.plan_as_it_is(p_ahead) p;
+                 from raceday.real_poll_plan(p_ahead) p;
              end;
              grant execute on function raceday.raceday_claim_races(text, int), raceday.raceday_poll_plan(interval) to raceday_fetcher",
         )
@@ -291,11 +292,11 @@ fn a_race_without_a_cadence_is_passed_over_and_the_others_are_polled() {
 }
 
 #[test]
-fn the_fetcher_follows_a_failover_to_the_second_host() {
+fn the_fetcher_follows_a_failover_to_the_standby() {
     let mut scene = Scene::start(SPEED, 5);
     let folder = TempDir::new().unwrap();
     let standby = standby_of(&scene.postgres, &folder);
-    // A commit is confirmed when both have it: then a failover loses nothing that was confirmed.
+    // A commit is confirmed once both servers have it, so a failover loses nothing that was confirmed.
     scene.postgres.execute("raceday", "alter system set synchronous_standby_names = '*'").unwrap();
     scene.postgres.execute("raceday", "select pg_reload_conf()").unwrap();
     let password = scene.postgres.password("raceday_fetcher").to_owned();
@@ -305,7 +306,7 @@ fn the_fetcher_follows_a_failover_to_the_second_host() {
         standby.port(),
     );
     let fetcher = scene.fetcher_with("one", &[("DATABASE_URL", both)]);
-    wait_for_rush(&scene, &fetcher);
+    wait_for_first_polls(&scene, &fetcher);
     scene.postgres.kill().unwrap();
     wait_for_spool(&fetcher);
     standby.execute("raceday", "select pg_promote()").unwrap();
@@ -319,7 +320,7 @@ fn the_fetcher_follows_a_failover_to_the_second_host() {
     assert!(lost.is_empty(), "{lost:?}");
 }
 
-/// A standby that streams from `primary`, read-only until it is promoted.
+/// Starts a standby that streams from `primary`; it is read-only until promoted.
 fn standby_of(primary: &Postgres, folder: &TempDir) -> Postgres {
     let data = folder.path().join("standby");
     let mut copy = unprivileged(primary.prefix().program("pg_basebackup"));
@@ -345,9 +346,9 @@ fn standby_of(primary: &Postgres, folder: &TempDir) -> Postgres {
 fn a_simulated_clock_is_refused_unless_the_tab_is_on_this_machine() {
     let scene = Scene::start(SPEED, 6);
     let mut variables = scene.variables("one");
-    // Nothing is asked of it: the clock is looked at first.
+    // It gets no request: the clock is checked first.
     variables.push(("NZTAB_API_URL".into(), "https://tab.invalid".into()));
-    let error = Fetcher::command(&program("raceday-fetcher"), &["once", "any"], &variables).unwrap_err();
-    assert!(format!("{error:#}").contains("simulated"), "{error:#}");
+    let error = run_fetcher(&["once", "any"], &variables).unwrap_err();
+    assert!(error.contains("simulated"), "{error}");
     assert_eq!(scene.stats()["requests"], 0);
 }

@@ -1,16 +1,15 @@
-//! A TAB that misbehaves: what it gives whole is staged, the rest is tried again or counted.
+//! A TAB that misbehaves: complete responses are staged, everything else is retried or counted.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::scene::{Scene, assert_nothing_lost, logged, metric, wait_metric};
+use raceday_tests::scene::{PROCESSED, Scene, assert_nothing_lost, logged, metric, wait_metric};
 
 const SPEED: f64 = 5.0;
-const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
 
 #[test]
-fn every_fault_is_tried_again_by_its_cause_and_no_answer_is_lost() {
+fn every_fault_is_retried_by_its_cause_and_no_response_is_lost() {
     let scene = Scene::start(SPEED, 21);
     let fetcher = scene.fetcher("one");
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
@@ -33,11 +32,11 @@ fn every_fault_is_tried_again_by_its_cause_and_no_answer_is_lost() {
 }
 
 #[test]
-fn a_slow_answer_is_given_up_after_the_timeout() {
+fn a_slow_response_is_abandoned_after_the_timeout() {
     let scene = Scene::start(SPEED, 22);
     let fetcher = scene.fetcher_with("one", &[("RACEDAY_FETCH_TIMEOUT_S", "1".into())]);
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
-    // Until one is given up: a single slow answer may be made good by a retry within its slot.
+    // Until a poll is abandoned: after a single slow response, a retry within the slot may succeed.
     scene.faults(&json!({"latency": {"ms": 3000}, "path": "/events/"}));
     wait_metric(&fetcher, "raceday_polls_total{result=\"timeout\"}", |polls| polls >= 1.0);
     scene.faults(&json!({}));
@@ -46,7 +45,7 @@ fn a_slow_answer_is_given_up_after_the_timeout() {
 }
 
 #[test]
-fn a_body_of_rubbish_is_kept_as_it_came_and_marked() {
+fn a_garbage_body_is_kept_as_received_and_marked() {
     let scene = Scene::start(SPEED, 23);
     let fetcher = scene.fetcher("one");
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
@@ -59,19 +58,19 @@ fn a_body_of_rubbish_is_kept_as_it_came_and_marked() {
 }
 
 #[test]
-fn a_tab_that_is_down_is_only_probed_and_polled_again_when_it_is_back() {
+fn a_tab_that_is_down_is_only_probed_until_it_is_back() {
     let scene = Scene::start(SPEED, 24);
     let fetcher = scene.fetcher_with("one", &[("RACEDAY_BREAKER_FAILURES", "5".into())]);
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
     scene.faults(&json!({"server_error": {"status": 503}}));
     wait_metric(&fetcher, "raceday_breaker_state", |state| state > 0.0);
-    // At five polls a second, a breaker that lets them through would ask many times while it probes three times.
-    let asked = |scene: &Scene| scene.stats()["requests"].as_u64().unwrap();
-    let before = asked(&scene);
+    // At five polls per second, an open breaker that let them through would send many requests in the time of three probes.
+    let requests = |scene: &Scene| scene.stats()["requests"].as_u64().unwrap();
+    let before = requests(&scene);
     let probes = "raceday_polls_total{result=\"server_error\"}";
     let polled = metric(&fetcher, probes);
     wait_metric(&fetcher, probes, |polls| polls >= polled + 2.0);
-    assert!(asked(&scene) - before <= 12, "{} requests to a TAB that is down", asked(&scene) - before);
+    assert!(requests(&scene) - before <= 12, "{} requests to a TAB that is down", requests(&scene) - before);
     scene.faults(&json!({}));
     wait_metric(&fetcher, "raceday_breaker_state", |state| state == 0.0);
     let processed = metric(&fetcher, PROCESSED);
@@ -80,39 +79,39 @@ fn a_tab_that_is_down_is_only_probed_and_polled_again_when_it_is_back() {
 }
 
 #[test]
-fn a_list_that_fails_is_told_once_a_reason_and_asked_for_again_until_it_comes() {
+fn a_failing_list_is_logged_once_per_reason_and_retried_until_it_succeeds() {
     let scene = Scene::start(SPEED, 26);
-    // A list that is taken for had does not come again within this test.
+    // A list that counts as successful is not fetched again within this test.
     scene.postgres.execute("raceday", "update raceday.poll_settings set meetings_every = '7 days'").unwrap();
     scene.faults(&json!({"server_error": {"status": 403}, "path": "/meetings"}));
     let mut fetcher = scene.fetcher("one");
     let lists = |result: &str| format!("raceday_lists_total{{result=\"{result}\"}}");
     wait_metric(&fetcher, &lists("refused"), |tries| tries >= 3.0);
-    let asked = scene.stats()["requests"].as_f64().unwrap();
+    let requests = scene.stats()["requests"].as_f64().unwrap();
     let tries = metric(&fetcher, &lists("refused"));
-    assert!(asked <= tries + 1.0, "{asked} requests for {tries} tries");
-    // An answer of which the database makes nothing is no list either.
+    assert!(requests <= tries + 1.0, "{requests} requests for {tries} attempts");
+    // Nor is a response that the database cannot process a successful list.
     scene.faults(&json!({"garbage_body": {"probability": 1.0}, "path": "/meetings"}));
     wait_metric(&fetcher, &lists("payload_failed"), |tries| tries >= 2.0);
     scene.faults(&json!({}));
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
-    let told = logged(&mut fetcher, "list.failed");
-    let told: Vec<_> = told.iter().map(|line| format!("{} {}", line["list.date"], line["error"])).collect();
-    let reasons: BTreeSet<_> = told.iter().collect();
-    assert!(told.len() >= 2 && reasons.len() == told.len(), "{told:?}");
+    let lines = logged(&mut fetcher, "list.failed");
+    let lines: Vec<_> = lines.iter().map(|line| format!("{} {}", line["list.date"], line["error"])).collect();
+    let reasons: BTreeSet<_> = lines.iter().collect();
+    assert!(lines.len() >= 2 && reasons.len() == lines.len(), "{lines:?}");
     assert!(!logged(&mut fetcher, "list.back").is_empty());
 }
 
 #[test]
-fn while_retry_after_runs_nothing_is_asked() {
+fn nothing_is_requested_during_retry_after() {
     let scene = Scene::start(SPEED, 25);
     let fetcher = scene.fetcher("one");
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
     scene.faults(&json!({"too_many_requests": {"retry_after_s": 30, "count": 1}}));
-    // Polls come due, and are not made.
+    // Polls become due and are not made.
     wait_metric(&fetcher, "raceday_polls_total{result=\"held\"}", |polls| polls >= 5.0);
     let stats = scene.stats();
-    let asked = stats["requests"].as_u64().unwrap();
+    let requests = stats["requests"].as_u64().unwrap();
     wait_metric(&fetcher, "raceday_polls_total{result=\"held\"}", |polls| polls >= 10.0);
-    assert_eq!(scene.stats()["requests"].as_u64().unwrap(), asked);
+    assert_eq!(scene.stats()["requests"].as_u64().unwrap(), requests);
 }

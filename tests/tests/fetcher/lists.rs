@@ -1,13 +1,13 @@
-//! The schedule of the meetings lists, in the time of the database alone.
+//! The schedule of the meetings lists, in database time.
 
 use chrono::NaiveDate;
 use postgres::Client;
 use raceday_stack::Postgres;
+use raceday_tests::database::database;
 
 use crate::day::STANDING_CLOCK;
-use crate::scene::database;
 
-/// A database whose clock stands.
+/// A database whose clock moves only when it is set.
 struct Lists {
     client: Client,
     _postgres: Postgres,
@@ -27,7 +27,7 @@ impl Lists {
         self.client.batch_execute(&format!("set raceday.test_now = '{moment}'")).unwrap();
     }
 
-    /// Lets seconds pass.
+    /// Advances the clock.
     fn pass(&mut self, seconds: u32) {
         let sql =
             "select set_config('raceday.test_now', (raceday.now() + make_interval(secs => $1::float8))::text, false)";
@@ -54,7 +54,7 @@ impl Lists {
 }
 
 #[test]
-fn a_list_that_is_refused_is_asked_for_less_and_less_often() {
+fn a_refused_list_is_retried_less_and_less_often() {
     // Noon in New Zealand.
     let mut lists = Lists::at("2025-11-23T23:00:00Z");
     let mut waits = Vec::new();
@@ -74,19 +74,19 @@ fn a_list_that_is_refused_is_asked_for_less_and_less_often() {
     lists.done("2025-11-24", true);
     assert_eq!(lists.failures(), 0);
     lists.pass(299);
-    assert!(lists.claim().is_empty(), "one that came is due after five minutes");
+    assert!(lists.claim().is_empty(), "a successful list is due again after five minutes");
     lists.pass(1);
     assert_eq!(lists.claim(), ["2025-11-24"]);
     lists.done("2025-11-24", false);
     lists.pass(1);
-    assert_eq!(lists.claim(), ["2025-11-24"], "the first failure after a success is put off by a second");
+    assert_eq!(lists.claim(), ["2025-11-24"], "the first failure after a success defers the list by one second");
     lists.pass(600);
     assert!((lists.overdue_s() - 601.0).abs() < 0.5, "{}", lists.overdue_s());
 }
 
 #[test]
-fn around_midnight_two_days_are_asked_for() {
-    // Midnight of New Zealand's 24th is 11:00 UTC on the 23rd.
+fn around_midnight_the_lists_of_two_days_are_due() {
+    // In New Zealand the 24th begins at 11:00 UTC on the 23rd.
     for (moment, dates) in [
         ("2025-11-23T08:59:00Z", &["2025-11-23"][..]),
         ("2025-11-23T09:01:00Z", &["2025-11-23", "2025-11-24"]),
@@ -99,7 +99,7 @@ fn around_midnight_two_days_are_asked_for() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_does_not_put_a_list_off() {
+fn a_clock_that_is_set_back_does_not_defer_a_list() {
     let mut lists = Lists::at("2025-11-23T23:00:00Z");
     assert_eq!(lists.claim(), ["2025-11-24"]);
     lists.done("2025-11-24", true);

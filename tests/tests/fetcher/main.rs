@@ -7,7 +7,6 @@ mod faults;
 mod lists;
 mod migrate;
 mod run;
-mod scene;
 mod schedule;
 mod silent;
 mod small_disk;

@@ -1,15 +1,14 @@
-//! A fetcher at work on a simulated race day: what was planted is found, and several fetchers share the work.
+//! Fetchers on a simulated race day: planted events are found, and several fetchers share the work.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use raceday_stack::{Fetcher, Signal, http_get, wait_until};
+use raceday_stack::{Signal, http_get, wait_until};
+use raceday_tests::PATIENCE;
+use raceday_tests::database::database;
+use raceday_tests::scene::{PROCESSED, Scene, assert_nothing_lost, logged, metric, run_fetcher, wait_metric};
 use serde_json::Value;
-
-use crate::scene::{PATIENCE, Scene, assert_nothing_lost, database, logged, metric, program, wait_metric};
-
-const PROCESSED: &str = "raceday_polls_total{result=\"processed\"}";
 
 fn time(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
@@ -19,7 +18,7 @@ fn now(scene: &Scene) -> DateTime<Utc> {
     scene.sql().query_one("select raceday.now()", &[]).unwrap().get(0)
 }
 
-/// The first planted thing that happens between two and twelve minutes from now.
+/// The first planted event of this kind between two and twelve minutes from now.
 fn soon(scene: &Scene, kind: &str, field: &str) -> Option<Value> {
     let (from, to) = (now(scene) + TimeDelta::minutes(2), now(scene) + TimeDelta::minutes(12));
     let plan = scene.plan();
@@ -34,7 +33,7 @@ fn wait_for_time(scene: &Scene, at: DateTime<Utc>) {
 }
 
 #[test]
-fn a_run_finds_what_was_planted() {
+fn a_run_finds_the_planted_events() {
     let scene = Scene::start(20.0, 31);
     let fetcher = scene.fetcher("one");
     let insider = soon(&scene, "insiders", "from").expect("the day has an insider soon");
@@ -42,7 +41,7 @@ fn a_run_finds_what_was_planted() {
     let abandoned = soon(&scene, "abandoned", "at");
     wait_for_time(&scene, time(&insider["to"]) + TimeDelta::seconds(40));
 
-    // Of all the money that came while the insider bet, its runner had the most.
+    // The insider's runner gained most while the insider bet.
     let sql = "select entrant_id from (
                    select entrant_id,
                           max(win_pool_amount) filter (where polling_timestamp <= $3::timestamptz + interval '30 seconds')
@@ -66,7 +65,7 @@ fn a_run_finds_what_was_planted() {
         assert_eq!(scene.sql().query_one(sql, &[&race]).unwrap().get::<_, String>(0), "abandoned");
     }
     for scratching in scene.plan()["scratchings"].as_array().unwrap() {
-        // Only of a race that was polled since: one whose start is far is polled every half hour.
+        // Only if its race was polled since: a race whose start is far away is polled every half hour.
         let (entrant, at) = (scratching["entrant_id"].as_str().unwrap(), time(&scratching["at"]));
         let sql = "select is_scratched from raceday.entrants join raceday.race_progress g using (race_id)
                    where entrant_id = $1 and g.event_timestamp > $2::timestamptz + interval '20 seconds'";
@@ -79,14 +78,14 @@ fn a_run_finds_what_was_planted() {
 }
 
 #[test]
-fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
+fn a_fetcher_that_is_stopped_finishes_its_polls_and_logs_a_summary() {
     let scene = Scene::start(5.0, 32);
     let (tab_password, tab_key) = ("the-tab-s-password", "the-tab-s-key");
     let address = scene.simulator.url().replace("http://", &format!("http://user:{tab_password}@"));
     let mut fetcher = scene.fetcher_with("one", &[("NZTAB_API_URL", address), ("NZTAB_API_KEY", tab_key.into())]);
     wait_metric(&fetcher, PROCESSED, |polls| polls > 30.0);
     fetcher.process().signal(Signal::TERM).unwrap();
-    wait_until("the fetcher's end", Duration::from_mins(1), || Ok(!fetcher.process().is_running())).unwrap();
+    wait_until("the fetcher to end", Duration::from_mins(1), || Ok(!fetcher.process().is_running())).unwrap();
     assert!(fetcher.process().ended().unwrap().success());
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until > raceday.now()"), 0);
     let summary = logged(&mut fetcher, "fetcher.summary").remove(0);
@@ -101,8 +100,8 @@ fn a_fetcher_that_is_told_to_stop_finishes_its_polls_and_says_what_it_did() {
     }
 }
 
-/// When each race was asked for, in simulated time, since `from`.
-fn asked(scene: &Scene, from: DateTime<Utc>) -> BTreeMap<String, Vec<DateTime<Utc>>> {
+/// When each race was requested since `from`, in simulated time.
+fn requests(scene: &Scene, from: DateTime<Utc>) -> BTreeMap<String, Vec<DateTime<Utc>>> {
     let mut races: BTreeMap<String, Vec<DateTime<Utc>>> = BTreeMap::new();
     for answer in scene.stats()["answers"].as_array().unwrap() {
         let at = time(&answer["asked_at"]);
@@ -114,50 +113,50 @@ fn asked(scene: &Scene, from: DateTime<Utc>) -> BTreeMap<String, Vec<DateTime<Ut
 }
 
 #[test]
-fn two_fetchers_never_poll_a_race_twice_in_a_cadence_and_one_takes_over_from_the_other() {
+fn two_fetchers_never_poll_a_race_twice_in_a_cadence_and_the_survivor_takes_over() {
     let speed = 2.0;
     let scene = Scene::start(speed, 33);
     let (mut first, second) = (scene.fetcher("first"), scene.fetcher("second"));
     wait_metric(&first, PROCESSED, |polls| polls > 5.0);
     wait_metric(&second, PROCESSED, |polls| polls > 5.0);
-    // Past the rush in which a day's races become known.
+    // Once the day's races are known.
     let from = now(&scene) + TimeDelta::seconds(15);
     wait_for_time(&scene, from + TimeDelta::seconds(45));
     let killed_at = now(&scene);
     first.process().kill().unwrap();
-    for (race, times) in asked(&scene, from) {
+    for (race, times) in requests(&scene, from) {
         for pair in times.windows(2) {
-            // Two slots of 15 s, each polled up to some seconds late.
-            assert!(pair[1] - pair[0] > TimeDelta::seconds(8), "{race} was asked for twice in a cadence: {pair:?}");
+            // Two slots of 15 s, each polled up to a few seconds late.
+            assert!(pair[1] - pair[0] > TimeDelta::seconds(8), "{race} was requested twice in a cadence: {pair:?}");
         }
     }
-    // A lease is 8 s of real time; then its race is due at once.
+    // A lease lasts 8 s of real time; after that its race is due at once.
     let lease = TimeDelta::seconds(8) * 2;
     wait_for_time(&scene, killed_at + lease + TimeDelta::seconds(40));
     let late = "select count(*) from raceday.due_races
                 where seconds_to_start between -60 and 270 and due_at < raceday.now() - interval '15 seconds'";
-    assert_eq!(scene.count(late), 0, "races of the killed fetcher are not polled");
+    assert_eq!(scene.count(late), 0, "races of the killed fetcher are overdue");
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until < raceday.now()"), 0);
     assert!(metric(&second, "raceday_polls_missed_total") < 1.0);
 }
 
 #[test]
-fn an_answer_that_says_what_the_last_one_said_is_noted_and_not_staged_again() {
-    // A TAB whose time stands still gives the same answer for ever.
+fn an_unchanged_response_is_counted_and_not_staged_again() {
+    // A TAB whose clock stands still sends the same response for ever.
     let scene = Scene::start_on_real_time(1e-12, 35, database());
     scene.postgres.execute("raceday", "update raceday.poll_cadence set every_s = 3 where within_s = 300").unwrap();
     let fetcher = scene.fetcher("one");
     wait_metric(&fetcher, "raceday_polls_total{result=\"unchanged\"}", |polls| polls > 20.0);
     let twice = "select count(*) from (select from raceday.staged_payloads where kind = 'event' group by race_id having count(*) > 1) s";
     assert_eq!(scene.count(twice), 0);
-    // It was polled all the same: its slots are not missed and its leases are ended.
+    // It still counts as polled: no slot is missed and no lease is left.
     assert!(metric(&fetcher, "raceday_polls_missed_total") < 1.0);
     assert_nothing_lost(&scene, fetcher);
     assert_eq!(scene.count("select count(*) from raceday.race_polls where lease_until is not null"), 0);
 }
 
 #[test]
-fn every_metric_of_the_specification_is_there() {
+fn every_specified_metric_is_exported() {
     let scene = Scene::start(5.0, 36);
     let fetcher = scene.fetcher("one");
     wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
@@ -180,7 +179,7 @@ fn every_metric_of_the_specification_is_there() {
         "raceday_staging_visible_seconds_count",
         "raceday_oldest_live_payload_age_seconds",
         "raceday_worker_crashes_total",
-        // With nothing failed yet: Prometheus sees no increase where there was no number before.
+        // Exported before anything failed: Prometheus sees no increase from a series that did not exist.
         "raceday_payloads_failed_total{reason=\"bad_payload\"}",
         "raceday_payloads_failed_total{reason=\"process_error\"}",
         "raceday_payloads_failed_total{reason=\"refused\"}",
@@ -194,18 +193,18 @@ fn every_metric_of_the_specification_is_there() {
 }
 
 #[test]
-fn once_and_meetings_fetch_stage_and_process_now() {
+fn once_and_meetings_fetch_stage_and_process_immediately() {
     let scene = Scene::start(1.0, 34);
     let variables = scene.variables("one");
-    let printed = Fetcher::command(&program("raceday-fetcher"), &["meetings"], &variables).unwrap();
+    let printed = run_fetcher(&["meetings"], &variables).unwrap();
     assert!(printed.contains("meetings:") && printed.contains(": ok"), "{printed}");
     let race: String =
         scene.sql().query_one("select race_id from raceday.races order by start_time limit 1", &[]).unwrap().get(0);
-    let printed = Fetcher::command(&program("raceday-fetcher"), &["once", &race], &variables).unwrap();
+    let printed = run_fetcher(&["once", &race], &variables).unwrap();
     assert!(printed.starts_with(&format!("{race}: ok (1 payloads")), "{printed}");
     assert_eq!(scene.count("select count(*) from raceday.staged_payloads where status = 'processed'"), 2);
-    let error = Fetcher::command(&program("raceday-fetcher"), &["once", "no-such-race"], &variables).unwrap_err();
-    assert!(format!("{error:#}").contains("40"), "{error:#}");
-    let status = Fetcher::command(&program("raceday-fetcher"), &["status"], &variables).unwrap();
+    let error = run_fetcher(&["once", "no-such-race"], &variables).unwrap_err();
+    assert!(error.contains("40"), "{error}");
+    let status = run_fetcher(&["status"], &variables).unwrap();
     assert!(status.contains("races polled") && !status.contains("MISSING"), "{status}");
 }

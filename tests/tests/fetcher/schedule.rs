@@ -1,17 +1,19 @@
-//! The schedule in simulated time: which race is polled when, over whole days, by one fetcher and by several.
+//! The schedule in simulated time: when each race is polled, over whole days, by one fetcher and by several.
 
 use std::collections::BTreeSet;
 use std::sync::{Barrier, Mutex};
 use std::time::Instant;
 
+use raceday_tests::PATIENCE;
+use raceday_tests::database::database;
+
 use crate::day::{Day, Ms, Poll};
-use crate::scene::{PATIENCE, database};
 
 const SECOND: Ms = 1000;
 const MINUTE: Ms = 60 * SECOND;
 const HOUR: Ms = 60 * MINUTE;
 
-/// What the specification asks for; wider than an hour it leaves open.
+/// The cadence that the specification requires; it leaves times beyond an hour open.
 fn cadence_s(seconds_to_start: f64) -> i32 {
     match seconds_to_start {
         s if s <= 300.0 => 15,
@@ -21,14 +23,14 @@ fn cadence_s(seconds_to_start: f64) -> i32 {
     }
 }
 
-/// A race is never unpolled for longer than its cadence at that time, give or take the lateness of a poll.
+/// Fails unless the gaps between a race's polls match its cadence at the time, give or take the lateness of a poll.
 fn assert_cadence(day: &Day, race: &str, slack: Ms) {
     let polls: Vec<&Poll> = day.of(race).collect();
     for pair in polls.windows(2) {
         let gap = pair[1].at - pair[0].at;
         let allowed = Ms::from(cadence_s(pair[0].seconds_to_start)) * SECOND;
         assert!(gap <= allowed + slack, "{race}: {gap} ms between polls, {allowed} allowed: {pair:?}");
-        // And never sooner than the faster of the two cadences.
+        // Nor is it polled sooner than the faster of the two cadences.
         let least = Ms::from(cadence_s(pair[1].seconds_to_start)) * SECOND;
         assert!(gap >= least - slack, "{race}: {gap} ms between polls, {least} expected: {pair:?}");
     }
@@ -43,7 +45,7 @@ fn a_day_of_120_races_is_polled_at_its_cadence_by_five_workers() {
     let mut day = Day::begin(&postgres, 1, 5, 300);
     let races: Vec<(String, Ms)> = (0..120).map(|n| (format!("race {n}"), HOUR + n * 4 * MINUTE)).collect();
     for (n, (race, start)) in (0..).zip(&races) {
-        // Three to seven minutes until the judge has decided; every fifteenth race is called off before its start.
+        // The judge decides after three to seven minutes; every fifteenth race is abandoned before its start.
         let abandoned = n % 15 == 7;
         let end = if abandoned { start - 2 * MINUTE } else { start + 3 * MINUTE + (n % 5) * MINUTE };
         day.race(race, *start, end, if abandoned { "abandoned" } else { "finished" });
@@ -56,9 +58,9 @@ fn a_day_of_120_races_is_polled_at_its_cadence_by_five_workers() {
         assert_cadence(&day, race, 2 * SECOND);
         let last = day.of(race).last().unwrap();
         if n % 15 == 7 {
-            assert!(last.at < start - MINUTE, "{race} is abandoned and was polled again: {last:?}");
+            assert!(last.at < start - MINUTE, "{race} is abandoned and was still polled: {last:?}");
         } else {
-            // 20 polls in the last five minutes: one a slot, none skipped.
+            // 20 polls in the last five minutes: one per slot, none skipped.
             let late_polls = day.of(race).filter(|poll| poll.due >= start - 5 * MINUTE && poll.due < *start).count();
             assert!((20..=21).contains(&late_polls), "{race}: {late_polls} polls in the last five minutes");
             assert!(last.at >= start + 3 * MINUTE && last.at < start + 8 * MINUTE, "{race}: {last:?}");
@@ -68,9 +70,9 @@ fn a_day_of_120_races_is_polled_at_its_cadence_by_five_workers() {
 }
 
 #[test]
-fn a_rush_of_20_races_beside_100_loses_no_poll_with_ten_connections() {
+fn ten_connections_miss_no_poll_of_20_live_races_beside_100_others() {
     let postgres = database();
-    // Ten connections: eight workers', the schedule's, the housekeeper's.
+    // Ten connections: eight for workers, one for the schedule, one for the housekeeper.
     let mut day = Day::begin(&postgres, 1, 8, 600);
     for n in 0..20 {
         day.race(&format!("near {n}"), 6 * MINUTE, HOUR, "finished");
@@ -106,27 +108,27 @@ fn a_start_that_moves_changes_the_cadence_at_once() {
     day.move_start("moved back", HOUR);
     day.run_until(8 * MINUTE);
     let up: Vec<_> = day.of("moved up").filter(|poll| poll.at >= 6 * MINUTE).collect();
-    assert!(up[0].at < 6 * MINUTE + SECOND, "at once: {up:?}");
-    assert!((8..=9).contains(&up.len()), "every 15 s for two minutes: {up:?}");
+    assert!(up[0].at < 6 * MINUTE + SECOND, "not polled at once: {up:?}");
+    assert!((8..=9).contains(&up.len()), "not polled every 15 s for two minutes: {up:?}");
     assert!(day.of("moved back").filter(|poll| poll.at >= 6 * MINUTE).count() <= 2);
 }
 
 #[test]
-fn what_is_over_or_a_day_old_is_not_polled() {
+fn races_that_are_over_or_a_day_old_are_not_polled() {
     let postgres = database();
     let mut day = Day::begin(&postgres, 1, 5, 100);
     day.race("a day old", -24 * HOUR - MINUTE, 100 * HOUR, "finished");
     day.race("late judge", -23 * HOUR, 100 * HOUR, "finished");
     day.race("final", -HOUR, 0, "finished");
-    day.race("called off", HOUR, 0, "abandoned");
+    day.race("abandoned", HOUR, 0, "abandoned");
     day.run_until(5 * MINUTE);
     assert_eq!(day.of("a day old").count(), 0);
-    assert_eq!(day.of("final").count(), 1, "its first answer ends it");
-    assert_eq!(day.of("called off").count(), 1, "its first answer ends it");
+    assert_eq!(day.of("final").count(), 1, "its first response ends it");
+    assert_eq!(day.of("abandoned").count(), 1, "its first response ends it");
     assert!(day.of("late judge").count() >= 20);
     day.run_until(2 * HOUR);
     let last = day.of("late judge").last().unwrap();
-    assert!(last.at <= HOUR && last.at > HOUR - MINUTE, "given up a day after its start: {last:?}");
+    assert!(last.at <= HOUR && last.at > HOUR - MINUTE, "not abandoned a day after its start: {last:?}");
 }
 
 #[test]
@@ -151,14 +153,14 @@ fn fetchers_share_the_races_and_none_is_polled_twice_in_a_cadence() {
 }
 
 #[test]
-fn a_killed_fetcher_s_races_are_taken_over_within_a_lease() {
+fn a_killed_fetchers_races_are_taken_over_within_a_lease() {
     let lease = 8 * SECOND;
     let postgres = database();
     let mut day = Day::begin(&postgres, 2, 5, 400);
     for n in 0..10 {
         day.race(&format!("race {n}"), 5 * MINUTE, HOUR, "finished");
     }
-    // Both have just claimed what is due.
+    // Both fetchers have just claimed what is due.
     day.run_until(MINUTE + 100);
     let claimed: Vec<Poll> = day.polls.iter().filter(|poll| poll.at >= MINUTE).cloned().collect();
     let killed: Vec<&Poll> = claimed.iter().filter(|poll| poll.worker == "fetcher 0").collect();
@@ -195,7 +197,7 @@ fn fetchers_that_claim_at_the_same_moment_never_get_the_same_race() {
             scope.spawn(move || {
                 together.wait();
                 let deadline = Instant::now() + PATIENCE;
-                // None may be free while others hold them: it asks until all are claimed.
+                // A claim may return nothing while others hold the races, so this repeats until all are claimed.
                 while claimed.lock().unwrap().len() < races && Instant::now() < deadline {
                     let sql = "select race_id from raceday.raceday_claim_races($1, 3)";
                     let rows = session.query(sql, &[&format!("fetcher {fetcher}")]).unwrap();
@@ -205,12 +207,12 @@ fn fetchers_that_claim_at_the_same_moment_never_get_the_same_race() {
         }
     });
     let claimed = claimed.into_inner().unwrap();
-    assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), races, "each is claimed");
-    assert_eq!(claimed.len(), races, "and none twice");
+    assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), races, "not every race was claimed");
+    assert_eq!(claimed.len(), races, "a race was claimed twice");
 }
 
 #[test]
-fn a_race_about_to_start_is_claimed_before_what_is_left_of_an_outage() {
+fn a_race_about_to_start_is_claimed_before_the_backlog_of_an_outage() {
     let postgres = database();
     let mut session = postgres.connect("raceday").unwrap();
     session
@@ -232,7 +234,7 @@ fn a_race_about_to_start_is_claimed_before_what_is_left_of_an_outage() {
 fn a_clock_that_is_set_back_does_not_stop_the_polling() {
     let postgres = database();
     let mut day = Day::begin(&postgres, 1, 5, 300);
-    // It was thirteen hours ahead, and the race about to start.
+    // The clock was thirteen hours ahead, and the race about to start.
     day.set(13 * HOUR);
     day.race("race", 13 * HOUR + 2 * MINUTE, 14 * HOUR, "finished");
     day.run_until(13 * HOUR + MINUTE);
@@ -241,13 +243,13 @@ fn a_clock_that_is_set_back_does_not_stop_the_polling() {
     day.set_back(0);
     day.run_until(2 * MINUTE);
     let after: Vec<&Poll> = day.polls[4..].iter().collect();
-    assert!(after[0].at < SECOND, "at once: {after:?}");
-    assert!((8..=9).contains(&after.len()), "every 15 s for two minutes: {after:?}");
+    assert!(after[0].at < SECOND, "not polled at once: {after:?}");
+    assert!((8..=9).contains(&after.len()), "not polled every 15 s for two minutes: {after:?}");
     assert!(after.iter().all(|poll| poll.missed == 0), "{after:?}");
 }
 
 #[test]
-fn a_race_known_by_a_clock_that_was_ahead_is_polled() {
+fn a_race_that_became_known_while_the_clock_was_ahead_is_polled() {
     let postgres = database();
     let mut day = Day::begin(&postgres, 1, 5, 300);
     day.set(13 * HOUR);
@@ -258,7 +260,7 @@ fn a_race_known_by_a_clock_that_was_ahead_is_polled() {
 }
 
 #[test]
-fn a_lease_left_on_a_race_that_moved_far_away_is_not_claimed() {
+fn a_race_that_moved_far_away_is_not_claimed_for_its_leftover_lease() {
     let postgres = database();
     let mut day = Day::begin(&postgres, 2, 5, 300);
     day.race("race", 2 * MINUTE, HOUR, "finished");
@@ -269,5 +271,5 @@ fn a_lease_left_on_a_race_that_moved_far_away_is_not_claimed() {
     day.run_until(HOUR);
     assert_eq!(day.polls.len(), 1, "{:?}", day.polls);
     day.run_until(3 * HOUR);
-    assert!(day.polls.len() > 1, "within a day of its start it is polled again");
+    assert!(day.polls.len() > 1, "it is not polled within a day of its start");
 }

@@ -4,13 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use raceday_stack::{Fetcher, Layout, Postgres, PostgresOptions, free_port, wait_until};
+use raceday_stack::{Fetcher, Postgres, free_port, wait_until};
+use raceday_tests::PATIENCE;
+use raceday_tests::database::{database, scratch};
+use raceday_tests::repository::built;
+use raceday_tests::scene::{PROCESSED, Scene, logged, run_fetcher, wait_metric};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use crate::scene::{PATIENCE, Scene, database_with, logged, program, wait_metric};
-
-/// A PostgreSQL whose certificate names `localhost`, the authority that signed it, and another authority.
+/// A PostgreSQL whose certificate names `localhost`, the authority that signed it, and an unrelated authority.
 struct Secured {
     postgres: Postgres,
     authority: PathBuf,
@@ -29,7 +31,7 @@ fn authority(folder: &Path, name: &str) -> (CertifiedIssuer<'static, KeyPair>, P
 }
 
 impl Secured {
-    /// Migrated over TLS; the roles `migrator` (a superuser) and `raceday_fetcher` may connect in no other way.
+    /// Starts the server; the roles `migrator` (a superuser) and `raceday_fetcher` may connect only over TLS.
     fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let (issuer, authority_file) = authority(folder.path(), "ours");
@@ -44,8 +46,7 @@ impl Secured {
         let rules = "hostssl all migrator,raceday_fetcher 127.0.0.1/32 scram-sha-256\n\
                      host all postgres 127.0.0.1/32 scram-sha-256\n";
         fs::write(&hba, rules).unwrap();
-        let options = PostgresOptions::scratch(&Layout::of_workspace())
-            .unwrap()
+        let options = scratch()
             .set("ssl", "on")
             .set("ssl_cert_file", certificate_file.display().to_string())
             .set("ssl_key_file", key_file.display().to_string())
@@ -71,13 +72,9 @@ impl Secured {
         settings
     }
 
-    fn migrate(&self, host: &str, sslmode: &str, authority: Option<&Path>) -> Result<String, String> {
-        command(&["migrate"], &self.settings("migrator", host, sslmode, authority))
+    fn run_migrate(&self, host: &str, sslmode: &str, authority: Option<&Path>) -> Result<String, String> {
+        run_fetcher(&["migrate"], &self.settings("migrator", host, sslmode, authority))
     }
-}
-
-fn command(arguments: &[&str], settings: &[(String, String)]) -> Result<String, String> {
-    Fetcher::command(&program("raceday-fetcher"), arguments, settings).map_err(|error| format!("{error:#}"))
 }
 
 #[track_caller]
@@ -87,56 +84,55 @@ fn assert_refused(done: Result<String, String>, why: &str) {
 }
 
 #[test]
-fn every_command_reaches_a_server_that_takes_tls_alone() {
+fn every_command_reaches_a_server_that_accepts_only_tls() {
     let secured = Secured::start();
     let ours = Some(secured.authority.as_path());
-    assert_refused(secured.migrate("localhost", "disable", ours), "no encryption");
-    secured.migrate("localhost", "verify-full", ours).unwrap();
+    assert_refused(secured.run_migrate("localhost", "disable", ours), "no encryption");
+    secured.run_migrate("localhost", "verify-full", ours).unwrap();
 
     let settings = secured.settings("raceday_fetcher", "localhost", "verify-full", ours);
     let more: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     let scene = Scene::start_with(5.0, 1, secured.postgres);
     let fetcher = scene.fetcher_with("one", &more);
-    wait_metric(&fetcher, "raceday_polls_total{result=\"processed\"}", |polls| polls > 5.0);
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
     let of_fetcher = "from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'raceday_fetcher'";
     assert!(scene.count(&format!("select count(*) {of_fetcher} and ssl")) >= 3);
     assert_eq!(scene.count(&format!("select count(*) {of_fetcher} and not ssl")), 0);
 
     let race_id: String = scene.sql().query_one("select min(race_id) from raceday.races", &[]).unwrap().get(0);
-    let mut settings_of_all = scene.variables("hand");
+    let mut settings_of_all = scene.variables("once");
     settings_of_all.extend(settings.iter().cloned());
-    let once = command(&["once", &race_id], &settings_of_all).unwrap();
+    let once = run_fetcher(&["once", &race_id], &settings_of_all).unwrap();
     assert!(once.contains(&race_id), "{once}");
-    let status = command(&["status"], &settings).unwrap();
+    let status = run_fetcher(&["status"], &settings).unwrap();
     assert!(status.contains("localhost"), "{status}");
     drop(secured.folder);
 }
 
 #[test]
-fn a_certificate_is_checked_as_far_as_sslmode_says() {
+fn sslmode_decides_how_far_a_certificate_is_checked() {
     let secured = Secured::start();
     let (ours, other) = (Some(secured.authority.as_path()), Some(secured.other_authority.as_path()));
     let untrusted = "invalid peer certificate: UnknownIssuer";
-    // Encryption alone: anybody's certificate will do.
+    // Encryption only: any certificate is accepted.
     for sslmode in ["prefer", "require"] {
-        secured.migrate("127.0.0.1", sslmode, None).unwrap();
+        secured.run_migrate("127.0.0.1", sslmode, None).unwrap();
     }
-    // An authority that is named must have signed it, whatever the mode; and no check is silently left out.
+    // If an authority is given, it must have signed the certificate in every mode; no check is silently skipped.
     for sslmode in ["prefer", "require", "verify-ca", "verify-full"] {
-        assert_refused(secured.migrate("localhost", sslmode, other), untrusted);
-        secured.migrate("localhost", sslmode, ours).unwrap();
+        assert_refused(secured.run_migrate("localhost", sslmode, other), untrusted);
+        secured.run_migrate("localhost", sslmode, ours).unwrap();
     }
-    assert_refused(secured.migrate("localhost", "verify-full", None), untrusted);
-    assert_refused(secured.migrate("localhost", "verify-ca", None), "needs DB_CA_FILE");
-    // It does not name the address.
-    secured.migrate("127.0.0.1", "verify-ca", ours).unwrap();
-    assert_refused(secured.migrate("127.0.0.1", "verify-full", ours), "not valid for name");
+    assert_refused(secured.run_migrate("localhost", "verify-full", None), untrusted);
+    assert_refused(secured.run_migrate("localhost", "verify-ca", None), "needs DB_CA_FILE");
+    // The certificate does not name the address.
+    secured.run_migrate("127.0.0.1", "verify-ca", ours).unwrap();
+    assert_refused(secured.run_migrate("127.0.0.1", "verify-full", ours), "not valid for name");
 }
 
 #[test]
 fn a_server_without_tls_is_refused_when_tls_is_required() {
-    let postgres = database_with(PostgresOptions::scratch(&Layout::of_workspace()).unwrap());
-    let scene = Scene::start_with(5.0, 1, postgres);
+    let scene = Scene::start_with(5.0, 1, database());
     let url = |sslmode: &str| format!("{}?sslmode={sslmode}", scene.postgres.url("raceday_fetcher", "raceday"));
     let with = |sslmode: &str| {
         let mut settings = scene.variables("one");
@@ -146,21 +142,21 @@ fn a_server_without_tls_is_refused_when_tls_is_required() {
     let why = "server does not support TLS";
     for sslmode in ["require", "verify-full"] {
         for arguments in [&["migrate"][..], &["status"], &["once", "any"], &["meetings"]] {
-            assert_refused(command(arguments, &with(sslmode)), why);
+            assert_refused(run_fetcher(arguments, &with(sslmode)), why);
         }
     }
     for sslmode in ["disable", "prefer"] {
-        command(&["status"], &with(sslmode)).unwrap();
+        run_fetcher(&["status"], &with(sslmode)).unwrap();
     }
 
-    // `run` waits for the database as for any that is away, and says why.
+    // `run` waits for the database as for any unavailable one, and logs why.
     let log = scene.folder.path().join("run.log");
-    let program = program("raceday-fetcher");
-    let mut fetcher = Fetcher::start_without_waiting(&program, &with("require"), free_port().unwrap(), log).unwrap();
-    wait_until("the fetcher to say why", PATIENCE, || {
-        let said = logged(&mut fetcher, "db.away");
-        Ok(said.iter().any(|line| line["error"].as_str().is_some_and(|error| error.contains(why))))
+    let mut fetcher =
+        Fetcher::start_without_waiting(&built("raceday-fetcher"), &with("require"), free_port().unwrap(), log).unwrap();
+    wait_until("the fetcher to log why", PATIENCE, || {
+        let lines = logged(&mut fetcher, "db.away");
+        Ok(lines.iter().any(|line| line["error"].as_str().is_some_and(|error| error.contains(why))))
     })
     .unwrap();
-    assert_eq!(scene.stats()["requests"], 0, "nothing is asked of the TAB before the database is known");
+    assert_eq!(scene.stats()["requests"], 0, "the TAB got requests before the database was available");
 }

@@ -1,4 +1,4 @@
-//! The runbooks' own commands, run for real: backup and restore, archive and back, and every query they name.
+//! The runbooks' commands on real servers: backup and restore, archive and return, and every query.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use nztab_sim::day::Category;
 use nztab_sim::{Config, Simulator};
 use postgres::Client;
-use raceday_stack::{Layout, Postgres, PostgresOptions};
+use raceday_stack::Postgres;
+use raceday_tests::database::{database_with_worker, migrate, scratch, wait_for_worker};
+use raceday_tests::{payloads, repository};
 
-use crate::helpers::{migrate, repository, wait_for_worker};
-
-/// What is derived from payloads, without what numbers and dates the rows themselves.
+/// The tables derived from payloads, and the order of their rows.
 const DERIVED: [(&str, &str); 7] = [
     ("meetings", "meeting_id"),
     ("races", "race_id"),
@@ -23,33 +23,33 @@ const DERIVED: [(&str, &str); 7] = [
 ];
 
 #[test]
-fn a_restored_database_is_equal_and_its_payloads_rebuild_to_the_same_rows() {
+fn a_restored_database_is_identical_and_its_payloads_rebuild_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let ours = crate::helpers::database();
+    let ours = database_with_worker();
     let mut client = ours.connect("raceday").unwrap();
     let race_id = process_a_race(&mut client);
     let before = derived(&mut client);
     let functions = functions(&mut client);
     assert!(before.contains("money_flow_history: ") && before.len() > 10_000, "{} bytes derived", before.len());
 
-    // pg_partman's first look retires old partitions, and pg_dump cannot lock what goes before it comes to it.
+    // The worker's first run retires old partitions, and pg_dump fails if a table disappears before it locks it.
     wait_for_worker(&ours, "the partitions' first maintenance", || {
         let sql = "select bool_and(last_run_at is not null) from raceday.monitor_maintenance";
         Ok(client.query_one(sql, &[])?.get(0))
     });
-    // As docs/runbooks/backup-restore.md says.
+    // As in docs/runbooks/backup-restore.md.
     let (roles, dump) = (folder.path().join("roles.sql"), folder.path().join("raceday.dump"));
     tool(&ours, "pg_dumpall", &["--roles-only", "--file", text(&roles)]);
     tool(&ours, "pg_dump", &["--format", "custom", "--file", text(&dump), "raceday"]);
-    let other = Postgres::start(PostgresOptions::scratch(&Layout::of_workspace()).unwrap()).unwrap();
+    let other = Postgres::start(scratch()).unwrap();
     tool(&other, "psql", &["--no-psqlrc", "--quiet", "--dbname", "postgres", "--file", text(&roles)]);
-    give_back_its_password(&other, ours.password("postgres"));
+    reset_password(&other, ours.password("postgres"));
     tool(&other, "pg_restore", &["--create", "--exit-on-error", "--dbname", "postgres", text(&dump)]);
     migrate(&other, "raceday");
 
     let mut restored = other.connect("raceday").unwrap();
     assert_eq!(derived(&mut restored), before, "the restored rows differ");
-    assert_eq!(functions, self::functions(&mut restored), "owners or rights of functions differ");
+    assert_eq!(functions, self::functions(&mut restored), "owners or privileges of functions differ");
     let search_path: String = restored.query_one("show search_path", &[]).unwrap().get(0);
     assert_eq!(search_path, "raceday, public");
 
@@ -64,9 +64,9 @@ fn a_restored_database_is_equal_and_its_payloads_rebuild_to_the_same_rows() {
 }
 
 #[test]
-fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
+fn an_archived_partition_can_be_exported_dropped_restored_and_attached_again() {
     let folder = tempfile::tempdir().unwrap();
-    let server = crate::helpers::database();
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
     client
         .batch_execute(
@@ -83,7 +83,7 @@ fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
     let count = "select count(*) from raceday.money_flow_history";
     assert_eq!(client.query_one(count, &[]).unwrap().get::<_, i64>(0), 0);
 
-    // As docs/runbooks/retention-archive.md says.
+    // As in docs/runbooks/retention-archive.md.
     let dump = folder.path().join("archive.dump");
     tool(&server, "pg_dump", &["--format", "custom", "--table", "archive.*", "--file", text(&dump), "raceday"]);
     client.batch_execute(&format!("drop table archive.{partition}")).unwrap();
@@ -100,7 +100,7 @@ fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
     let amount: i64 = client.query_one("select win_pool_amount from raceday.money_flow_history", &[]).unwrap().get(0);
     assert_eq!(amount, 164_725);
 
-    // Back under its retention, it goes to the archive again.
+    // Once its retention is 30 days again, it is archived again.
     client.batch_execute("update partman.part_config set retention = '30 days'").unwrap();
     wait_for_worker(&server, "the partition to be archived again", || {
         Ok(client.query_one(count, &[])?.get::<_, i64>(0) == 0 && client.query_opt(archived, &[])?.is_some())
@@ -109,9 +109,9 @@ fn an_archived_partition_is_exported_dropped_brought_back_and_attached_again() {
 
 #[test]
 fn every_query_of_the_runbooks_runs() {
-    let server = crate::helpers::database();
+    let server = database_with_worker();
     let mut ran = 0;
-    for entry in std::fs::read_dir(repository().join("docs/runbooks")).unwrap() {
+    for entry in std::fs::read_dir(repository::path("docs/runbooks")).unwrap() {
         let path = entry.unwrap().path();
         let page = std::fs::read_to_string(&path).unwrap();
         for block in page.split("```sql\n").skip(1).map(|rest| rest.split_once("```").unwrap().0) {
@@ -123,7 +123,7 @@ fn every_query_of_the_runbooks_runs() {
     assert!(ran >= 15, "{ran} queries");
 }
 
-/// Stages polls of one simulated race from an hour before to after its end, and processes them. Returns its id.
+/// Stages and processes the polls of one simulated race, from an hour before its start until after its end. Returns its id.
 fn process_a_race(client: &mut Client) -> String {
     let simulator = Simulator::new(Config { seed: 11, now: Utc::now(), ..Config::default() });
     let today = nztab_sim::day::nz_date(Utc::now().timestamp());
@@ -134,18 +134,14 @@ fn process_a_race(client: &mut Client) -> String {
     let (race_id, start) = (race.id.clone(), DateTime::from_timestamp(race.fate.first_start, 0).unwrap());
     for minutes in (-60..=20).step_by(4) {
         let at: DateTime<Utc> = start + TimeDelta::minutes(minutes);
-        let payload = simulator.event(&race_id, at).unwrap();
-        let stage = "insert into raceday.staged_payloads (race_id, fetched_at, payload) values ($1, $2, $3)";
-        client.execute(stage, &[&race_id, &at, &payload]).unwrap();
+        payloads::stage(client, &race_id, at, &simulator.event(&race_id, at).unwrap());
     }
-    let row = client
-        .query_one("select payloads_processed, payloads_failed, error from raceday.raceday_process($1)", &[&race_id]);
-    let row = row.unwrap();
-    assert_eq!(row.get::<_, i32>(1), 0, "{:?}", row.get::<_, Option<String>>(2));
-    assert!(row.get::<_, i32>(0) > 10);
+    let processed = payloads::process(client, &race_id);
+    assert!(processed.failed == 0 && processed.payloads > 10, "{processed:?}");
     race_id
 }
 
+/// The rows of the derived tables, without ids and times of writing.
 fn derived(client: &mut Client) -> String {
     let mut all = String::new();
     for (table, order) in DERIVED {
@@ -159,16 +155,16 @@ fn derived(client: &mut Client) -> String {
     all
 }
 
-/// Owner and rights of every function of ours.
+/// Owner and privileges of every function in our schemas.
 fn functions(client: &mut Client) -> Vec<String> {
     let sql = "select format('%s %s %s', p.oid::regprocedure, p.proowner::regrole, array(select unnest(proacl)::text order by 1))
         from pg_proc p where pronamespace in ('raceday'::regnamespace, 'api'::regnamespace) order by 1";
     client.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// The dump of the roles brought the other server's password for the superuser along.
-fn give_back_its_password(server: &Postgres, brought: &str) {
-    let url = format!("postgres://postgres:{brought}@127.0.0.1:{}/postgres", server.port());
+/// Restores the server's own superuser password, which the dump of the roles replaced by the other server's.
+fn reset_password(server: &Postgres, replaced_by: &str) {
+    let url = format!("postgres://postgres:{replaced_by}@127.0.0.1:{}/postgres", server.port());
     let mut client = Client::connect(&url, postgres::NoTls).unwrap();
     client.batch_execute(&format!("alter role postgres password '{}'", server.password("postgres"))).unwrap();
 }

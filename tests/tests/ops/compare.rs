@@ -1,4 +1,4 @@
-//! `cargo xtask compare` against a stub of the legacy backend.
+//! The cut-over comparison against a stub of the legacy backend.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,18 +9,18 @@ use raceday_stack::http_get;
 use serde_json::{Value, json};
 use xtask::compare::{CompareArgs, Tolerances, run};
 
-use crate::stack::Stack;
+use raceday_tests::stack::Stack;
 
 const RACE: &str = "4d3f0a4e-0000-4000-8000-000000000001";
 
 #[test]
-fn the_same_answers_are_equal_and_all_resources_are_asked_for() {
+fn equal_responses_compare_equal_and_all_resources_are_requested() {
     let legacy = Stub::start(contract());
     let ours = Stub::start(contract());
     let (equal, report) = compare(&legacy, &ours, &[RACE]);
     assert!(equal, "{report}");
     assert!(report.contains("1 races") && report.contains(" 0 differences"), "{report}");
-    let asked = ours.asked();
+    let requested = ours.requested();
     for path in [
         "/api/races/",
         "/api/entrants?",
@@ -30,12 +30,12 @@ fn the_same_answers_are_equal_and_all_resources_are_asked_for() {
         "/api/meetings/m1",
         "/api/money-flow-timeline?",
     ] {
-        assert!(asked.iter().any(|asked| asked.starts_with(path)), "{path} was not asked for: {asked:?}");
+        assert!(requested.iter().any(|one| one.starts_with(path)), "{path} was not requested: {requested:?}");
     }
 }
 
 #[test]
-fn every_kind_of_difference_is_found_and_named() {
+fn every_kind_of_difference_is_reported() {
     let mut changed = contract();
     changed["/api/races/"]["start_time"] = json!("2025-10-05T12:01:00.000Z");
     changed["/api/entrants"][1]["win_odds"] = json!(9.9);
@@ -58,7 +58,7 @@ fn every_kind_of_difference_is_found_and_named() {
 }
 
 #[test]
-fn differences_within_the_tolerances_are_none_and_zero_tolerance_finds_them() {
+fn only_differences_beyond_the_tolerances_are_reported() {
     let mut close = contract();
     close["/api/race-pools"]["win_pool_total"] = json!(915_138 * 99 / 100);
     close["/api/entrants"][1]["win_odds"] = json!(4.5);
@@ -74,14 +74,14 @@ fn differences_within_the_tolerances_are_none_and_zero_tolerance_finds_them() {
 }
 
 #[test]
-fn races_are_taken_from_the_legacy_backend_when_none_is_named() {
+fn without_named_races_those_of_the_legacy_backend_are_compared() {
     let (equal, report) = compare(&Stub::start(contract()), &Stub::start(contract()), &[]);
     assert!(equal, "{report}");
     assert!(report.contains(&format!("race {RACE}:")), "{report}");
 }
 
 #[test]
-fn a_backend_that_is_away_is_an_error_and_not_a_pass() {
+fn an_unavailable_backend_is_an_error_and_not_a_pass() {
     let legacy = Stub::start(contract());
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let args = arguments(&legacy.url, &format!("http://{nobody}"), &[RACE], Tolerances::default());
@@ -100,20 +100,19 @@ fn a_race_that_neither_backend_has_is_an_error_and_not_a_pass() {
 }
 
 #[test]
-fn what_both_backends_fail_at_is_a_difference() {
-    let failing =
-        || {
-            let answers = contract();
-            Stub::serving(move |path| {
-                if path.starts_with("/api/race-pools") { (500, "{}".to_owned()) } else { fixed(&answers, path) }
-            })
-        };
+fn a_request_that_fails_on_both_backends_is_a_difference() {
+    let failing = || {
+        let responses = contract();
+        Stub::serving(move |path| {
+            if path.starts_with("/api/race-pools") { (500, "{}".to_owned()) } else { fixed(&responses, path) }
+        })
+    };
     let (equal, report) = compare(&failing(), &failing(), &[RACE]);
     assert!(!equal && report.contains("pools.status: legacy 500, ours 500"), "{report}");
 }
 
 #[test]
-fn too_many_requests_are_waited_out() {
+fn a_request_refused_with_429_is_retried() {
     let ours = Stub::start_refusing_first(contract(), 2);
     let (equal, report) = compare(&Stub::start(contract()), &ours, &[RACE]);
     assert!(equal, "{report}");
@@ -133,9 +132,9 @@ fn the_report_for_programs_lists_every_difference() {
     assert_eq!(report["races"][0]["differences"], difference);
 }
 
-/// The legacy backend here is our own, but for one figure: so ours is asked for what it really answers.
+/// The legacy stub relays to our backend, and then changes one figure, so that real responses are compared.
 #[test]
-fn the_real_backend_is_compared_whole() {
+fn the_real_backend_is_compared_completely() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('cmp', 'Compare', 'harness', current_date);
@@ -168,7 +167,7 @@ fn the_real_backend_is_compared_whole() {
     assert!(report.contains("pools.body.win_pool_total") && report.contains(" 1 differences in 1 races"), "{report}");
 }
 
-/// Answers by the longest matching beginning of the path; null is a 404.
+/// Responses by path prefix; the longest match counts, and null is a 404.
 fn contract() -> Value {
     let document = |entrant: &str, interval: i32, amount: i32| {
         json!({"id": format!("{entrant}{interval}{amount}"), "entrant_id": entrant, "race_id": RACE, "time_interval": interval,
@@ -208,57 +207,58 @@ fn arguments(legacy: &str, ours: &str, races: &[&str], tolerances: Tolerances) -
     CompareArgs { legacy: legacy.to_owned(), ours: ours.to_owned(), races, tolerances, json: None }
 }
 
-/// A backend on a port of its own; it ends with the test's process.
+/// A backend on its own port; it ends with the test's process.
 struct Stub {
     url: String,
-    asked: Receiver<String>,
+    requested: Receiver<String>,
 }
 
 impl Stub {
-    /// One with fixed answers.
-    fn start(answers: Value) -> Self {
-        Self::serving(move |path| fixed(&answers, path))
+    /// Starts a stub with fixed responses.
+    fn start(responses: Value) -> Self {
+        Self::serving(move |path| fixed(&responses, path))
     }
 
-    /// One that says "too many requests" so many times before it answers.
-    fn start_refusing_first(answers: Value, refused: usize) -> Self {
+    /// Starts a stub that refuses its first requests with 429.
+    fn start_refusing_first(responses: Value, refused: usize) -> Self {
         let left = AtomicUsize::new(refused);
         Self::serving(move |path| {
             let refuse = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-            if refuse { (429, "{}".to_owned()) } else { fixed(&answers, path) }
+            if refuse { (429, "{}".to_owned()) } else { fixed(&responses, path) }
         })
     }
 
-    fn serving(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
+    fn serving(respond: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (tell, asked) = std::sync::mpsc::channel();
+        let (sender, requested) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                if tell.send(converse(&connection.unwrap(), &answer)).is_err() {
+                if sender.send(converse(&connection.unwrap(), &respond)).is_err() {
                     return;
                 }
             }
         });
-        Self { url, asked }
+        Self { url, requested }
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.try_iter().collect()
+    /// The paths requested so far.
+    fn requested(&self) -> Vec<String> {
+        self.requested.try_iter().collect()
     }
 }
 
-/// The answer under the longest beginning of the path; null is a 404.
-fn fixed(answers: &Value, path: &str) -> (u16, String) {
-    let matching = answers.as_object().unwrap().iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+/// The response with the longest prefix of the path; null is a 404.
+fn fixed(responses: &Value, path: &str) -> (u16, String) {
+    let matching = responses.as_object().unwrap().iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
     match matching.max_by_key(|(prefix, _)| prefix.len()) {
         Some((_, body)) if !body.is_null() => (200, body.to_string()),
         _ => (404, r#"{"error":"none"}"#.to_owned()),
     }
 }
 
-/// Answers one request and returns its path.
-fn converse(mut connection: &TcpStream, answer: &impl Fn(&str) -> (u16, String)) -> String {
+/// Responds to one request and returns its path.
+fn converse(mut connection: &TcpStream, respond: &impl Fn(&str) -> (u16, String)) -> String {
     let mut reader = BufReader::new(connection);
     let mut first = String::new();
     reader.read_line(&mut first).unwrap();
@@ -267,7 +267,7 @@ fn converse(mut connection: &TcpStream, answer: &impl Fn(&str) -> (u16, String))
         header.clear();
     }
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let (status, body) = answer(&path);
+    let (status, body) = respond(&path);
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");

@@ -1,16 +1,15 @@
-//! docker-compose.yml and what belongs to it. Nothing is started: no Docker daemon is needed.
+//! docker-compose.yml and the files it refers to. Nothing is started, so no Docker daemon is needed.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use clap::CommandFactory;
 use raceday_stack::Layout;
+use raceday_tests::repository::{self, read, yaml};
 use serde_json::{Map, Value};
 
-use crate::helpers::{repository, yaml};
-
 #[test]
-fn limits_are_four_cpus_and_four_gigabytes_in_all() {
+fn limits_add_up_to_at_most_four_cpus_and_four_gibibytes() {
     let mut cpus = 0.0;
     let mut megabytes = 0;
     for (name, service) in services() {
@@ -23,7 +22,7 @@ fn limits_are_four_cpus_and_four_gigabytes_in_all() {
 }
 
 #[test]
-fn the_memory_alert_knows_the_fetcher_s_limit() {
+fn the_memory_alert_uses_the_fetchers_limit() {
     let rules = yaml("deploy/prometheus/rules.yml");
     let groups = rules["groups"].as_array().unwrap();
     let mut rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
@@ -33,16 +32,16 @@ fn the_memory_alert_knows_the_fetcher_s_limit() {
 }
 
 #[test]
-fn every_service_is_watched_restarted_and_pinned() {
+fn every_service_has_a_health_check_a_restart_policy_and_a_pinned_image() {
     for (name, service) in services() {
         let image = service["image"].as_str().unwrap_or_else(|| panic!("{name} has no image"));
         let tag = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag")).1;
         assert!(tag.contains('.') && tag.contains(|c: char| c.is_ascii_digit()), "{name}: {image} is not pinned");
         assert!(service["restart"].is_string(), "{name} is not restarted");
-        // `migrate` ends; whoever waits for it sees its exit code.
+        // `migrate` ends; services that depend on it wait for its exit code.
         assert!(service["healthcheck"]["test"].is_array() || name == "migrate", "{name} has no health check");
         for condition in service["depends_on"].as_object().into_iter().flatten() {
-            assert!(services().contains_key(condition.0), "{name} waits for {}", condition.0);
+            assert!(services().contains_key(condition.0), "{name} depends on {}, which does not exist", condition.0);
         }
     }
 }
@@ -52,7 +51,7 @@ fn dockerfiles_build_on_pinned_images() {
     let mut images = Vec::new();
     for service in services().values() {
         let Some(dockerfile) = service["build"]["dockerfile"].as_str() else { continue };
-        let text = std::fs::read_to_string(repository().join(dockerfile)).unwrap();
+        let text = read(dockerfile);
         let named =
             text.lines().filter_map(|line| line.strip_prefix("FROM ").or(line.split_once("_IMAGE=").map(|arg| arg.1)));
         images.extend(
@@ -67,7 +66,7 @@ fn dockerfiles_build_on_pinned_images() {
 }
 
 #[test]
-fn only_nginx_s_port_leaves_the_loopback_interface_and_only_when_told() {
+fn only_nginx_can_be_published_beyond_the_loopback_interface() {
     let mut published = 0;
     for (name, service) in services() {
         for port in service["ports"].as_array().into_iter().flatten() {
@@ -79,7 +78,7 @@ fn only_nginx_s_port_leaves_the_loopback_interface_and_only_when_told() {
     assert!(published >= 4);
 }
 
-/// Builds run at once, and of two that export one image the second fails.
+/// Builds run in parallel, and the second export of the same image fails.
 #[test]
 fn no_two_services_build_one_image() {
     let services = services();
@@ -92,8 +91,8 @@ fn no_two_services_build_one_image() {
 }
 
 #[test]
-fn caches_of_builds_are_locked() {
-    for entry in std::fs::read_dir(repository().join("deploy/docker")).unwrap() {
+fn build_caches_are_locked() {
+    for entry in std::fs::read_dir(repository::path("deploy/docker")).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         for mount in text.split_whitespace().filter(|word| word.starts_with("--mount=type=cache")) {
@@ -102,7 +101,7 @@ fn caches_of_builds_are_locked() {
     }
 }
 
-/// Who comes through a published port of the loopback interface has the gateway's address: it must be known, and believed.
+/// A client of a published loopback port appears with the gateway's address, which must be fixed and trusted.
 #[test]
 fn the_trusted_proxy_is_the_fixed_gateway() {
     let network = &yaml("docker-compose.yml")["networks"]["default"]["ipam"]["config"][0];
@@ -118,7 +117,7 @@ fn the_trusted_proxy_is_the_fixed_gateway() {
 #[test]
 fn secrets_and_backups_stay_out_of_git_and_of_images() {
     for (file, anywhere) in [(".gitignore", ""), (".dockerignore", "**/")] {
-        let text = std::fs::read_to_string(repository().join(file)).unwrap();
+        let text = read(file);
         let patterns: Vec<&str> = text.lines().collect();
         for name in [".env", ".env.*", "*.dump", "roles.sql"] {
             assert!(patterns.contains(&format!("{anywhere}{name}").as_str()), "{file} has no {anywhere}{name}");
@@ -127,16 +126,16 @@ fn secrets_and_backups_stay_out_of_git_and_of_images() {
     }
 }
 #[test]
-fn env_example_has_every_setting_and_no_other_with_the_same_default() {
-    let text = std::fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
-    let example = std::fs::read_to_string(repository().join(".env.example")).unwrap();
+fn env_example_has_exactly_the_settings_of_compose_with_their_defaults() {
+    let text = read("docker-compose.yml");
+    let example = read(".env.example");
     let documented: BTreeSet<(&str, &str)> = example
         .lines()
         .map(|line| line.strip_prefix('#').unwrap_or(line))
         .filter_map(|line| line.split_once('='))
         .filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
         .collect();
-    // `${NAME:+x}` is no default, but what becomes of a setting that is given.
+    // `${NAME:+x}` is not a default, but replaces a setting that is given.
     let settings = text.match_indices("${").map(|(at, _)| &text[at + 2..]);
     let with_default = settings.filter(|text| !text.split_once('}').unwrap().0.contains(":+"));
     let used: BTreeSet<(&str, &str)> = with_default.map(setting_and_default).collect();
@@ -152,13 +151,13 @@ fn mounted_files_and_dockerfiles_exist() {
         let dockerfile = service["build"]["dockerfile"].as_str();
         let env_files = service["env_file"].as_array().into_iter().flatten().map(|file| file.as_str().unwrap());
         for path in mounted.chain(dockerfile).chain(env_files) {
-            assert!(repository().join(path).exists(), "{name}: {path} is missing");
+            assert!(repository::path(path).exists(), "{name}: {path} is missing");
         }
     }
 }
 
 #[test]
-fn every_setting_of_the_fetcher_can_be_set() {
+fn every_setting_of_the_fetcher_can_be_given() {
     let services = services();
     let command = raceday_fetcher::config::Cli::command();
     for (subcommand, service, own) in
@@ -182,9 +181,9 @@ fn every_setting_of_the_fetcher_can_be_set() {
 
 #[test]
 fn the_readme_has_every_setting_of_the_fetcher_with_its_default() {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let readme = read("README.md");
     let rows = readme.lines().filter(|line| line.starts_with("| `"));
-    // `NAME`, `NAME` | default, default: each setting with its default, as the table shows them.
+    // `NAME`, `NAME` | default, default: the table's settings with their defaults.
     let mut shown: Vec<(String, String)> = Vec::new();
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -197,7 +196,7 @@ fn the_readme_has_every_setting_of_the_fetcher_with_its_default() {
         let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
         let default = shown.iter().find(|(shown, _)| shown == name);
         let default = &default.unwrap_or_else(|| panic!("README.md does not name {name}")).1;
-        // Where there is none, the row says what is done instead.
+        // Without a default, the row describes what happens instead.
         if let Some(value) = argument.get_default_values().first() {
             assert_eq!(default.replace("2 GiB", "2147483648"), value.to_str().unwrap(), "{name}");
         }
@@ -206,24 +205,26 @@ fn the_readme_has_every_setting_of_the_fetcher_with_its_default() {
 
 #[test]
 fn nginx_is_given_only_variables_of_its_templates() {
-    let defaults = std::fs::read_to_string(repository().join("deploy/nginx/defaults.env")).unwrap();
+    let defaults = read("deploy/nginx/defaults.env");
     let known: BTreeSet<&str> = defaults.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     for name in services()["nginx"]["environment"].as_object().unwrap().keys() {
         assert!(known.contains(name.as_str()), "no template of nginx reads {name}");
     }
 }
 
-/// Where a client of Docker with Compose is installed, it must accept the file; elsewhere this says that it was not asked.
+/// If Docker Compose is installed, it must accept the file; otherwise one line reports that the check did not run.
 #[test]
 fn docker_compose_accepts_the_file_where_it_is_installed() {
-    let example = std::fs::read_to_string(repository().join(".env.example")).unwrap();
+    let example = read(".env.example");
     let folder = tempfile::tempdir().unwrap();
     let filled: Vec<String> =
         example.lines().map(|line| if line.ends_with('=') { format!("{line}x") } else { line.to_owned() }).collect();
     let env_file = folder.path().join("env");
     std::fs::write(&env_file, filled.join("\n")).unwrap();
     let Some(mut compose) = compose() else {
-        println!("not asked: neither `docker compose` nor `docker-compose` (2 or later) is here");
+        println!(
+            "docker-compose.yml was not checked: neither `docker compose` nor `docker-compose` (2 or later) is installed"
+        );
         return;
     };
     let output = compose.arg("--env-file").arg(&env_file).args(["config", "--quiet"]).output().unwrap();
@@ -235,7 +236,7 @@ fn docker_compose_accepts_the_file_where_it_is_installed() {
     assert_eq!(moved["networks"]["default"]["ipam"]["config"][0]["subnet"], "10.9.8.0/24");
     assert_eq!(moved["networks"]["default"]["ipam"]["config"][0]["gateway"], "10.9.8.1");
     assert_eq!(moved["services"]["nginx"]["environment"]["RACEDAY_TRUSTED_PROXY"], "10.9.8.1");
-    // Without passwords it must refuse, and say which is missing.
+    // Without passwords it must refuse the file and name the missing one.
     let bare = self::compose().unwrap().args(["--env-file", ".env.example", "config", "--quiet"]).output().unwrap();
     assert!(!bare.status.success());
     assert!(String::from_utf8_lossy(&bare.stderr).contains("set it in .env"));
@@ -255,7 +256,7 @@ fn memory_limit_mib(name: &str, service: &Value) -> u32 {
 fn setting_and_default(text: &str) -> (&str, &str) {
     let (name, rest) = text.split_at(text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap());
     let default = rest.trim_start_matches(':').strip_prefix('-').unwrap_or("}");
-    // Where another setting is the default, that one's default is.
+    // If the default is another setting, use that one's default.
     let default = default
         .strip_prefix("${")
         .map_or_else(|| default.split_once('}').unwrap().0, |other| setting_and_default(other).1);
@@ -275,7 +276,7 @@ fn compose() -> Option<Command> {
         let text = String::from_utf8_lossy(&version.stdout).into_owned();
         let major: u32 = text.trim().trim_start_matches('v').split('.').next()?.parse().ok()?;
         let mut command = Command::new(program);
-        command.args(first).current_dir(repository());
+        command.args(first).current_dir(repository::path(""));
         (version.status.success() && major >= 2).then_some(command)
     })
 }

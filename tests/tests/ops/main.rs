@@ -3,9 +3,8 @@
 mod backup;
 mod compare;
 mod compose;
-mod helpers;
+mod live_race_alert;
+mod monitored;
 mod monitoring;
 mod partitions;
 mod prometheus;
-#[path = "../rest/stack.rs"]
-mod stack;

@@ -1,32 +1,32 @@
-//! The dashboard, the rules and the exporter's queries against the real things: PostgreSQL, postgres_exporter, a
-//! fetcher that polls a misbehaving TAB, and a Prometheus that scrapes them.
+//! The dashboard, the rules and the exporter's queries against real servers: PostgreSQL, postgres_exporter, a fetcher that
+//! polls a misbehaving TAB, and a Prometheus that scrapes them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
 
-use raceday_stack::{
-    Fetcher, Layout, Postgres, Process, ProcessSpec, Simulator, SimulatorOptions, free_port, http_get, http_ok,
-    wait_until,
-};
-use serde_json::Value;
-use tempfile::TempDir;
+use raceday_stack::wait_until;
+use raceday_tests::PATIENCE;
+use raceday_tests::database::database_with_worker;
+use raceday_tests::repository::{read, yaml};
+use raceday_tests::scene::Scene;
+use serde_json::{Value, json};
 
-use crate::helpers::{program, repository, yaml};
+use crate::monitored::Monitored;
 
-const LIMIT: Duration = Duration::from_mins(1);
-
-/// Series that need REST behind nginx and the blackbox exporter, which do not run here.
+/// Series of the blackbox exporter, which does not run here.
 const OF_THE_PROBE: [&str; 2] = ["probe_success", "probe_duration_seconds"];
 
-/// One test, since the servers are started once for it and end with it.
+/// One test, so that the servers are started once.
 #[test]
 fn dashboard_rules_and_queries_fit_what_the_running_servers_export() {
-    let prometheus = Monitored::start();
+    let scene = Scene::start_on_real_time(1.0, 5, database_with_worker());
+    scene.faults(&json!({
+        "path": "/events/", "server_error": {"probability": 0.2}, "garbage_body": {"probability": 0.2},
+    }));
+    let fetcher = scene.fetcher_with("one", &[("RACEDAY_BREAKER_FAILURES", "1000".into())]);
+    let prometheus = Monitored::start(&scene.postgres, Some(&fetcher));
     every_panel_of_the_dashboard_shows_something(&prometheus);
     every_rule_reads_metrics_that_exist(&prometheus);
-    an_alert_fires_for_a_payload_that_failed_and_none_for_what_is_well(&prometheus);
+    only_the_alert_for_failed_payloads_fires(&prometheus);
     the_buckets_reach_beyond_the_alerts_thresholds(&prometheus);
 }
 
@@ -35,12 +35,12 @@ fn every_panel_of_the_dashboard_shows_something(prometheus: &Monitored) {
     assert!(expressions.len() > 20, "{expressions:?}");
     for (title, expression) in expressions {
         if OF_THE_PROBE.iter().any(|metric| expression.contains(metric)) {
-            // Prometheus must understand it all the same.
+            // Prometheus must still accept the expression.
             prometheus.query(&expression).unwrap_or_else(|error| panic!("panel {title:?}: {error}"));
             continue;
         }
         let what = format!("panel {title:?} to show a series: {expression}");
-        wait_until(&what, LIMIT, || Ok(!prometheus.query(&expression)?.is_empty())).unwrap();
+        wait_until(&what, PATIENCE, || Ok(!prometheus.query(&expression)?.is_empty())).unwrap();
     }
 }
 
@@ -54,18 +54,15 @@ fn every_rule_reads_metrics_that_exist(prometheus: &Monitored) {
             let recorded = metric.starts_with("raceday:");
             assert!(
                 recorded || known.contains(&metric) || OF_THE_PROBE.contains(&metric.as_str()),
-                "{metric}, read by {}, is exported by nothing",
+                "{metric}, read by {}, is not exported",
                 rule["alert"]
             );
         }
     }
 }
 
-fn an_alert_fires_for_a_payload_that_failed_and_none_for_what_is_well(prometheus: &Monitored) {
-    let firing = |name: &str| {
-        Ok(!prometheus.query(&format!("ALERTS{{alertname=\"{name}\",alertstate=\"firing\"}}"))?.is_empty())
-    };
-    wait_until("RacedayPayloadsFailed to fire", LIMIT, || firing("RacedayPayloadsFailed")).unwrap();
+fn only_the_alert_for_failed_payloads_fires(prometheus: &Monitored) {
+    wait_until("RacedayPayloadsFailed to fire", PATIENCE, || prometheus.is_firing("RacedayPayloadsFailed")).unwrap();
     for quiet in [
         "RacedayFetcherDown",
         "RacedayDatabaseDown",
@@ -73,7 +70,7 @@ fn an_alert_fires_for_a_payload_that_failed_and_none_for_what_is_well(prometheus
         "RacedayMemoryHigh",
         "RacedayPoolExhausted",
     ] {
-        assert!(!firing(quiet).unwrap(), "{quiet} fires");
+        assert!(!prometheus.is_firing(quiet).unwrap(), "{quiet} fires");
     }
 }
 
@@ -83,128 +80,20 @@ fn the_buckets_reach_beyond_the_alerts_thresholds(prometheus: &Monitored) {
     {
         for bound in bounds {
             let series = format!("{metric}{{le=\"{bound}\"}}");
-            wait_until(&series, LIMIT, || Ok(!prometheus.query(&series)?.is_empty())).unwrap();
+            wait_until(&series, PATIENCE, || Ok(!prometheus.query(&series)?.is_empty())).unwrap();
         }
     }
 }
 
-/// The servers, all of which end when it is dropped.
-struct Monitored {
-    url: String,
-    // Dropped in this order: who reads before what is read.
-    _servers: (Process, Process, Fetcher, Simulator, Postgres),
-    _folder: TempDir,
-}
-
-impl Monitored {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let postgres = crate::helpers::database();
-        let simulator = simulator(folder.path());
-        let fetcher = fetcher(folder.path(), &postgres, &simulator);
-        let (exporter, exporter_port) = exporter(folder.path(), &postgres);
-        let fetcher_port: u16 = fetcher.url().rsplit_once(':').unwrap().1.parse().unwrap();
-        let (prometheus, port) = prometheus(folder.path(), fetcher_port, exporter_port);
-        let url = format!("http://127.0.0.1:{port}");
-        Self { url, _servers: (prometheus, exporter, fetcher, simulator, postgres), _folder: folder }
-    }
-
-    /// The series that an expression gives now. Fails with Prometheus' own words when it is none.
-    fn query(&self, expression: &str) -> anyhow::Result<Vec<Value>> {
-        let answer: Value = ureq::get(format!("{}/api/v1/query", self.url))
-            .query("query", expression)
-            .config()
-            .http_status_as_error(false)
-            .build()
-            .call()?
-            .body_mut()
-            .read_to_string()
-            .map(|text| serde_json::from_str(&text))??;
-        match answer["data"]["result"].as_array() {
-            // Neither NaN (a histogram without observations) is something to see.
-            Some(series) => Ok(series.iter().filter(|one| one["value"][1] != "NaN").cloned().collect()),
-            None => anyhow::bail!("{expression}: {}", answer["error"]),
-        }
-    }
-
-    fn metric_names(&self) -> BTreeSet<String> {
-        let (_, body) = http_get(&format!("{}/api/v1/label/__name__/values", self.url)).unwrap();
-        let answer: Value = serde_json::from_str(&body).unwrap();
-        answer["data"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn simulator(folder: &Path) -> Simulator {
-    let layout = Layout::of_workspace();
-    let faults = r#"{"path": "/events/", "server_error": {"probability": 0.2}, "garbage_body": {"probability": 0.2}}"#;
-    let arguments = ["--races-soon", "--faults", faults].map(str::to_owned).to_vec();
-    let (program, port) = (layout.built("nztab-sim").unwrap(), free_port().unwrap());
-    let options = SimulatorOptions { program, port, seed: 5, speed: 1.0, arguments, log: folder.join("simulator.log") };
-    Simulator::start(&options).unwrap()
-}
-
-fn fetcher(folder: &Path, postgres: &Postgres, simulator: &Simulator) -> Fetcher {
-    let settings = [
-        ("DATABASE_URL", postgres.url("raceday_fetcher", "raceday")),
-        ("NZTAB_API_URL", simulator.url()),
-        ("NZTAB_FROM", "tests@example.org".to_owned()),
-        ("NZTAB_PARTNER", "Raceday tests".to_owned()),
-        ("NZTAB_PARTNER_ID", "tests".to_owned()),
-        ("RACEDAY_SPOOL_DIR", folder.join("spool").display().to_string()),
-        ("RACEDAY_BREAKER_FAILURES", "1000".to_owned()),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value));
-    let program = Layout::of_workspace().built("raceday-fetcher").unwrap();
-    Fetcher::start(&program, &settings, free_port().unwrap(), folder.join("fetcher.log")).unwrap()
-}
-
-fn exporter(folder: &Path, postgres: &Postgres) -> (Process, u16) {
-    let port = free_port().unwrap();
-    let mut command = Command::new(program("prometheus-postgres-exporter"));
-    command
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .env("DATA_SOURCE_URI", format!("127.0.0.1:{}/raceday?sslmode=disable", postgres.port()))
-        .env("DATA_SOURCE_USER", "raceday_monitor")
-        .env("DATA_SOURCE_PASS", postgres.password("raceday_monitor"))
-        .env("PG_EXPORTER_EXTEND_QUERY_PATH", repository().join("deploy/prometheus/postgres-exporter-queries.yaml"));
-    (started("postgres_exporter", command, folder, &format!("http://127.0.0.1:{port}/metrics")), port)
-}
-
-fn prometheus(folder: &Path, fetcher: u16, exporter: u16) -> (Process, u16) {
-    let port = free_port().unwrap();
-    let config = format!(
-        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
-         rule_files: ['{}']\n\
-         scrape_configs:\n\
-         - {{job_name: fetcher, static_configs: [{{targets: ['127.0.0.1:{fetcher}']}}]}}\n\
-         - {{job_name: postgres, static_configs: [{{targets: ['127.0.0.1:{exporter}']}}]}}\n",
-        repository().join("deploy/prometheus/rules.yml").display()
-    );
-    let path = folder.join("prometheus.yml");
-    std::fs::write(&path, config).unwrap();
-    let mut command = Command::new(program("prometheus"));
-    command.arg(format!("--config.file={}", path.display()));
-    command.arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()));
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    (started("Prometheus", command, folder, &format!("http://127.0.0.1:{port}/-/ready")), port)
-}
-
-fn started(name: &str, command: Command, folder: &Path, ready: &str) -> Process {
-    let mut process = Process::start(ProcessSpec::new(name, command, folder.join(format!("{name}.log")))).unwrap();
-    process.wait_ready(Duration::from_mins(1), || http_ok(ready)).unwrap();
-    process
-}
-
-/// Every expression of the dashboard with its panel's title; Grafana's own variables as Grafana would fill them.
+/// Every expression of the dashboard with its panel's title, with Grafana's own variables filled in.
 fn panel_expressions() -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(repository().join("deploy/grafana/dashboards/raceday.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/dashboards/raceday.json")).unwrap();
     let mut expressions = Vec::new();
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().into_iter().flatten() {
             assert_eq!(target["datasource"]["uid"], "prometheus", "{}", panel["title"]);
             let expression = target["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
-            assert!(!expression.contains('$'), "{expression} has a variable that nothing fills");
+            assert!(!expression.contains('$'), "{expression} has an unknown variable");
             expressions.push((panel["title"].as_str().unwrap().to_owned(), expression));
         }
     }
@@ -217,7 +106,7 @@ fn rules() -> Vec<Value> {
     groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
 }
 
-/// The metrics that an expression reads: words outside of braces and brackets that are neither functions nor keywords.
+/// The metrics that an expression reads: the words outside braces and brackets that are neither functions nor keywords.
 fn metrics_in(expression: &str) -> BTreeSet<String> {
     const WORDS: [&str; 11] = ["sum", "by", "max", "min", "avg", "or", "and", "on", "group_left", "unless", "le"];
     let mut outside = String::new();

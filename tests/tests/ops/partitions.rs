@@ -1,19 +1,19 @@
-//! pg_partman's background worker at work on a real server: partitions are made ahead and retired by themselves.
+//! pg_partman's background worker on a real server: it creates partitions ahead and retires old ones.
 
 use postgres::{Client, GenericClient};
 
-use crate::helpers::wait_for_worker;
+use raceday_tests::database::{database_with_worker, wait_for_worker};
 
 #[test]
-fn partitions_stand_for_today_and_fourteen_days_on() {
-    let server = crate::helpers::database();
+fn there_are_partitions_for_today_and_the_next_fourteen_days() {
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
     for table in ["money_flow_history", "odds_history", "staged_payloads"] {
         for days in 0..14 {
             assert!(has_partition(&mut client, table, days), "{table} has none in {days} days");
         }
-        // The worker's, where a day has begun since the tables were made.
-        wait_for_worker(&server, "the last day", || Ok(has_partition(&mut client, table, 14)));
+        // The worker creates it if a day has begun since the tables were created.
+        wait_for_worker(&server, "the last day's partition", || Ok(has_partition(&mut client, table, 14)));
     }
     let defaults: i64 = client
         .query_one("select count(*) from pg_partitioned_table where partdefid <> 0 and partrelid::regclass::text like 'raceday.%'", &[])
@@ -23,29 +23,29 @@ fn partitions_stand_for_today_and_fourteen_days_on() {
 }
 
 #[test]
-fn a_row_outside_all_partitions_is_an_error_that_one_sees() {
-    let server = crate::helpers::database();
+fn a_row_outside_all_partitions_is_an_error() {
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
     let error = stage(&mut client, "now() + interval '60 days'").unwrap_err();
     assert_eq!(error.code().unwrap().code(), "23514", "{error}");
 }
 
 #[test]
-fn the_worker_makes_partitions_ahead_of_the_newest_data() {
-    let server = crate::helpers::database();
+fn the_worker_creates_partitions_ahead_of_the_newest_data() {
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
     assert!(!has_partition(&mut client, "staged_payloads", 20));
-    // The data's clock moves, not the machine's: a payload of one of the last days there is a partition for.
+    // The data's clock moves, not the machine's: this payload belongs to one of the last days with a partition.
     stage(&mut client, "now() + interval '13 days'").unwrap();
-    wait_for_worker(&server, "the worker to make partitions ahead", || {
+    wait_for_worker(&server, "the worker to create partitions ahead", || {
         Ok(has_partition(&mut client, "staged_payloads", 27))
     });
-    assert!(!has_partition(&mut client, "odds_history", 20), "made for a table without new data");
+    assert!(!has_partition(&mut client, "odds_history", 20), "partitions were created for a table without new data");
 }
 
 #[test]
-fn the_worker_makes_up_for_a_partition_that_is_missing() {
-    let server = crate::helpers::database();
+fn the_worker_creates_a_missing_partition_again() {
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
     let farthest: String = client
         .query_one(
@@ -55,7 +55,7 @@ fn the_worker_makes_up_for_a_partition_that_is_missing() {
         .unwrap()
         .get(0);
     client.batch_execute(&format!("drop table raceday.{farthest}")).unwrap();
-    wait_for_worker(&server, "the worker to make it again", || {
+    wait_for_worker(&server, "the worker to create it again", || {
         let found = client.query_one("select to_regclass($1) is not null", &[&format!("raceday.{farthest}")])?;
         Ok(found.get(0))
     });
@@ -63,15 +63,15 @@ fn the_worker_makes_up_for_a_partition_that_is_missing() {
 
 #[test]
 fn the_worker_archives_old_history_and_drops_old_payloads() {
-    let server = crate::helpers::database();
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
-    // The worker, which looks every few seconds, sees them when the rows are in.
+    // In one transaction, so that the worker does not retire the partitions before they have rows.
     let mut transaction = client.transaction().unwrap();
-    // Both are past their retention of 30 and 7 days; beside each one that is not.
+    // For each table, one partition past its retention of 30 and 7 days, and one within it.
     for (table, days) in
         [("money_flow_history", 40), ("money_flow_history", 25), ("staged_payloads", 12), ("staged_payloads", 5)]
     {
-        make_partition(&mut transaction, table, days);
+        create_partition(&mut transaction, table, days);
     }
     transaction
         .batch_execute(
@@ -88,7 +88,7 @@ fn the_worker_archives_old_history_and_drops_old_payloads() {
     });
     let archived = partition_name(&mut client, "money_flow_history", -40);
     let amount: i64 = client.query_one(&format!("select win_pool_amount from archive.{archived}"), &[]).unwrap().get(0);
-    assert_eq!(amount, 164_725, "the archived rows are not those that were written");
+    assert_eq!(amount, 164_725, "the archived rows differ from those that were written");
     let dropped = partition_name(&mut client, "staged_payloads", -12);
     for schema in ["raceday", "archive"] {
         let left: bool =
@@ -100,8 +100,8 @@ fn the_worker_archives_old_history_and_drops_old_payloads() {
 }
 
 #[test]
-fn what_monitoring_reads_says_when_tomorrow_is_missing_and_when_the_worker_ran() {
-    let server = crate::helpers::database();
+fn monitoring_shows_a_missing_partition_of_tomorrow_and_the_workers_last_run() {
+    let server = database_with_worker();
     let mut client = server.connect("raceday").unwrap();
     let mut monitor = Client::connect(&server.url("raceday_monitor", "raceday"), postgres::NoTls).unwrap();
     let question = "select has_tomorrow, days_ahead::int, last_run_at is not null from raceday.monitor_maintenance
@@ -110,7 +110,7 @@ fn what_monitoring_reads_says_when_tomorrow_is_missing_and_when_the_worker_ran()
     let before = monitor.query_one(question, &[]).unwrap();
     assert!(before.get::<_, bool>(0));
     assert!(before.get::<_, i32>(1) >= 14);
-    // The worker does not fill gaps, which makes this one last.
+    // The worker does not fill gaps, so this one stays.
     let tomorrow = partition_name(&mut client, "odds_history", 1);
     client.batch_execute(&format!("drop table raceday.{tomorrow}")).unwrap();
     assert!(!monitor.query_one(question, &[]).unwrap().get::<_, bool>(0));
@@ -125,13 +125,13 @@ fn stage(client: &mut Client, at: &str) -> Result<u64, postgres::Error> {
     )
 }
 
-fn make_partition(client: &mut impl GenericClient, table: &str, days_ago: i32) {
+fn create_partition(client: &mut impl GenericClient, table: &str, days_ago: i32) {
     let sql =
         "select partman.create_partition_time($1, array[date_trunc('day', now(), 'UTC') - make_interval(days => $2)])";
     client.execute(sql, &[&format!("raceday.{table}"), &days_ago]).unwrap();
 }
 
-/// Whether there is a partition for so many days from now (negative: ago).
+/// Whether there is a partition for the day this many days from now (negative: in the past).
 fn has_partition(client: &mut Client, table: &str, days: i32) -> bool {
     let sql = "select exists (select from raceday.monitor_partitions where parent_table = $1
         and now() + make_interval(days => $2) >= from_at and now() + make_interval(days => $2) < to_at)";

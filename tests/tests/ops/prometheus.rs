@@ -1,10 +1,10 @@
-//! Alert rules: promtool's own tests of them, and what every alert must tell whom it wakes.
+//! Alert rules: promtool's tests of them, and what every alert must tell the person it wakes.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
+use raceday_tests::repository::{self, program, read, yaml};
 use serde_json::Value;
-
-use crate::helpers::{promtool, repository, yaml};
 
 const RULES: &str = "deploy/prometheus/rules.yml";
 const RULES_TEST: &str = "deploy/prometheus/rules_test.yml";
@@ -16,18 +16,18 @@ fn promtool_accepts_the_rules_and_their_tests_pass() {
 }
 
 #[test]
-fn prometheus_s_configuration_is_valid() {
-    // It names the rules where the container has them.
-    let text = std::fs::read_to_string(repository().join("deploy/prometheus/prometheus.yml")).unwrap();
+fn the_configuration_of_prometheus_is_valid() {
+    // The configuration names the rules by their path in the container.
+    let text = read("deploy/prometheus/prometheus.yml");
     let folder = tempfile::tempdir().unwrap();
-    let local = text.replace("/etc/prometheus", &repository().join("deploy/prometheus").display().to_string());
+    let local = text.replace("/etc/prometheus", &repository::path("deploy/prometheus").display().to_string());
     let path = folder.path().join("prometheus.yml");
     std::fs::write(&path, local).unwrap();
     promtool(&["check", "config", path.to_str().unwrap()]);
 }
 
 #[test]
-fn every_alert_says_what_happened_what_to_do_and_where_to_read_more() {
+fn every_alert_has_a_severity_a_summary_a_description_and_a_runbook() {
     for alert in alerts() {
         let name = alert["alert"].as_str().unwrap();
         let severity = alert["labels"]["severity"].as_str().unwrap_or_default();
@@ -38,8 +38,7 @@ fn every_alert_says_what_happened_what_to_do_and_where_to_read_more() {
         }
         let runbook = alert["annotations"]["runbook_url"].as_str().unwrap_or_default();
         assert_eq!(runbook, format!("docs/runbooks/{name}.md"));
-        let page = std::fs::read_to_string(repository().join(runbook));
-        let page = page.unwrap_or_else(|error| panic!("{name} has no runbook {runbook}: {error}"));
+        let page = read(runbook);
         for heading in ["## What it means", "## Look", "## Mend"] {
             assert!(page.contains(heading), "{runbook} lacks {heading:?}");
         }
@@ -47,7 +46,7 @@ fn every_alert_says_what_happened_what_to_do_and_where_to_read_more() {
 }
 
 #[test]
-fn every_alert_is_seen_firing_and_seen_quiet_by_a_test() {
+fn every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() {
     let tests = yaml(RULES_TEST);
     let mut fired = BTreeSet::new();
     let mut quiet = BTreeSet::new();
@@ -68,10 +67,17 @@ fn every_alert_is_seen_firing_and_seen_quiet_by_a_test() {
     }
     for alert in alerts() {
         let name = alert["alert"].as_str().unwrap();
-        assert!(fired.contains(name), "no test sees {name} firing");
+        assert!(fired.contains(name), "{name} fires in no test");
         let seen_quiet = quiet.iter().any(|expression| expression.contains(name) || covers(expression, name));
-        assert!(seen_quiet, "no test sees {name} quiet");
+        assert!(seen_quiet, "{name} is quiet in no test");
     }
+}
+
+/// Runs promtool in the repository. Fails the test with promtool's output if it fails.
+fn promtool(arguments: &[&str]) {
+    let output = Command::new(program("promtool")).args(arguments).current_dir(repository::path("")).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "promtool {} failed:\n{text}", arguments.join(" "));
 }
 
 fn alerts() -> Vec<Value> {
@@ -88,7 +94,7 @@ fn alert_name(labels: &str) -> Option<String> {
     Some(labels.split_once("alertname=\"")?.1.split_once('"')?.0.to_owned())
 }
 
-/// Whether `ALERTS{alertname=~"RacedayRest.*"}` is about an alert of this name.
+/// Whether `ALERTS{alertname=~"RacedayRest.*"}` matches an alert with this name.
 fn covers(expression: &str, name: &str) -> bool {
     let prefix = expression.split_once("alertname=~\"").and_then(|(_, rest)| rest.split_once(".*"));
     prefix.is_some_and(|(prefix, _)| name.starts_with(prefix))

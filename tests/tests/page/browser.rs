@@ -1,9 +1,8 @@
-//! The page in headless Chromium, driven over its DevTools protocol: keys are pressed as a person's are, and what is asked of the
-//! page is what its document and its computed styles say.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+//! The page in headless Chromium, driven over the DevTools protocol: keys are real key presses, and assertions read the
+//! document and its computed styles.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,23 +10,14 @@ use headless_chrome::browser::tab::ModifierKey;
 use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{Emulation, Log, Page as Pages};
 use headless_chrome::{Browser, LaunchOptions, Tab};
-use raceday_stack::{Layout, wait_until};
+use raceday_stack::wait_until;
+use raceday_tests::repository::program;
 use serde_json::Value;
 
-/// Longest that a test waits for what the page should show: it reads a race every 15 s in its last minutes, the day every 30 s.
+/// The longest that a test waits for the page, which reads a race every 15 s in its last minutes and the day every 30 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Chromium, on PATH or where `cargo xtask test` unpacked it; fails the test with what installs it.
-fn chromium() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places = std::env::split_paths(&path).chain([Layout::of_workspace().local("bin")]);
-    places.find_map(|folder| Some(folder.join("chromium")).filter(|file| file.is_file())).expect(
-        "there is no Chromium: run `cargo xtask test`, which provides it, or as root \
-         `apt-get install --no-install-recommends chromium`",
-    )
-}
-
-/// A tab of a Chromium of its own, which ends with it.
+/// A tab in its own Chromium, which ends when the tab is dropped.
 pub struct Page {
     tab: Arc<Tab>,
     complaints: Arc<Mutex<Vec<String>>>,
@@ -40,7 +30,7 @@ impl Page {
         let arguments =
             ["--hide-scrollbars", "--disable-quic", "--disable-component-update", "--no-default-browser-check"];
         let options = LaunchOptions::default_builder()
-            .path(Some(chromium()))
+            .path(Some(program("chromium")))
             .sandbox(false)
             .window_size(Some((1400, 900)))
             .idle_browser_timeout(Duration::from_mins(10))
@@ -58,7 +48,7 @@ impl Page {
         page
     }
 
-    /// Notes what the page's scripts throw and what Chromium holds against it.
+    /// Records what the page's scripts throw and log, and what Chromium reports about the page.
     fn listen(&self) {
         let complaints = Arc::clone(&self.complaints);
         self.tab.enable_log().unwrap();
@@ -67,7 +57,7 @@ impl Page {
             let complaint = match event {
                 Event::RuntimeExceptionThrown(thrown) => format!("{:?}", thrown.params.exception_details),
                 Event::RuntimeConsoleAPICalled(call) => format!("{:?}", call.params.args),
-                // An error of the network is the test's doing.
+                // Network errors are caused by the tests.
                 Event::LogEntryAdded(entry) if entry.params.entry.source != Log::LogEntrySource::Network => {
                     entry.params.entry.text.clone()
                 }
@@ -78,18 +68,18 @@ impl Page {
         self.tab.add_event_listener(Arc::new(note)).unwrap();
     }
 
-    /// Fails if the page complained of anything since it was opened.
-    pub fn assert_content(&self) {
+    /// Fails if anything was recorded since the page was opened.
+    pub fn assert_no_complaints(&self) {
         let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(complaints.is_empty(), "the page complains: {complaints:?}");
+        assert!(complaints.is_empty(), "the page has errors: {complaints:?}");
     }
 
-    /// Loads the page again, as a person who visits it anew.
+    /// Reloads the page.
     pub fn reload(&self) {
         self.tab.reload(false, None).unwrap().wait_until_navigated().unwrap();
     }
 
-    /// The window's inner size in CSS pixels.
+    /// Sets the window's inner size in CSS pixels.
     pub fn size(&self, width: u32, height: u32) {
         let metrics = Emulation::SetDeviceMetricsOverride {
             width,
@@ -110,7 +100,8 @@ impl Page {
         self.tab.call_method(metrics).unwrap();
     }
 
-    /// The person's system is `light` or `dark`; it always wants less motion, so that no colour is looked at on its way.
+    /// Sets the system's colour scheme to `light` or `dark`. Motion is always reduced, so that no test reads a colour during a
+    /// transition.
     pub fn prefer(&self, scheme: &str) {
         let feature =
             |name: &str, value: &str| Emulation::MediaFeature { name: name.to_owned(), value: value.to_owned() };
@@ -128,7 +119,7 @@ impl Page {
         self.tab.press_key_with_modifiers(key, Some(&[ModifierKey::Shift])).unwrap();
     }
 
-    /// What an expression in the page comes to.
+    /// The value of an expression in the page.
     pub fn value(&self, expression: &str) -> Value {
         let found = self.tab.evaluate(&format!("JSON.stringify({expression})"), true).unwrap();
         match found.value {
@@ -162,7 +153,7 @@ impl Page {
         self.tab.capture_screenshot(Pages::CaptureScreenshotFormatOption::Png, None, None, true).unwrap()
     }
 
-    /// Keeps a picture in the folder that `RACEDAY_PICTURES` names, for someone to look at.
+    /// Saves a picture in the folder that `RACEDAY_PICTURES` names, for a person to look at.
     pub fn show(&self, name: &str) {
         if let Some(folder) = std::env::var_os("RACEDAY_PICTURES") {
             std::fs::write(Path::new(&folder).join(format!("{name}.png")), self.photograph()).unwrap();

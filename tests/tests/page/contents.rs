@@ -1,11 +1,13 @@
-//! The page in headless Chromium: what it shows of a day and of a race.
+//! What the page shows of a day and of a race.
 
-use crate::browser::Page;
-use crate::stack::Stack;
 use raceday_stack::wait_until;
+use raceday_tests::PATIENCE;
+use raceday_tests::stack::Stack;
 use serde_json::json;
 
-/// Opens a page of the stack; returns when an element of the selector is there.
+use crate::browser::Page;
+
+/// Opens a page of the stack. Returns when an element matches the selector.
 fn open(stack: &Stack, path: &str, selector: &str) -> Page {
     let page = Page::open(&format!("{}{path}", stack.nginx.url()));
     page.wait(&format!("document.querySelector('{selector}')"));
@@ -23,7 +25,7 @@ fn seed_day(stack: &Stack) {
     );
 }
 
-/// How many elements a document has that begin like this.
+/// How many elements of a document begin with this text.
 fn count(dom: &str, start: &str) -> usize {
     dom.matches(start).count()
 }
@@ -34,31 +36,31 @@ fn the_page_shows_the_day_and_the_money_flow_of_a_race() {
     seed_day(&stack);
     let page = open(&stack, "/#race/pg-2", "tbody tr");
     page.wait("document.querySelectorAll('#meetings [data-race^=pg-]').length === 3");
-    // The lists may be the cache's, of the second before: one of three races is over.
+    // The lists may come from the cache and be a second old. One of the three races is over.
     page.wait("document.querySelectorAll('#next [data-race^=pg-]').length === 2");
     let dom = page.dom();
     assert!(dom.contains("Ellerslie"), "{dom}");
-    assert_eq!(page.value("document.querySelectorAll('tbody th[scope=row]').length"), 14, "a row for each runner");
+    assert_eq!(page.value("document.querySelectorAll('tbody th[scope=row]').length"), 14, "not one row per runner");
     let intervals =
         page.value("[...document.querySelectorAll('thead th[data-minutes]')].map((th) => +th.dataset.minutes)");
     assert_eq!(
         intervals,
         json!([55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 4, 3, 2, 1, 0]),
-        "those polled, and the last minutes"
+        "not the polled intervals and the last minutes"
     );
-    assert!(dom.contains(">$140<"), "runner 14's increment in dollars");
-    assert!(count(&dom, "class=\"lit\"") > 50, "cells in the colours of the alerts");
-    assert!(dom.contains("background-color: rgb(191, 219, 254)"), "10 to 15 per cent are #BFDBFE");
-    assert_eq!(count(&dom, "<polyline"), 14, "a sparkline for each runner");
-    assert!(dom.contains(">$9,151<") && dom.contains(">$14,386<"), "pool totals");
-    assert!(dom.contains("&lt;b&gt;Bold &amp; Bolder&lt;/b&gt;"), "names are text");
+    assert!(dom.contains(">$140<"), "no increment of runner 14 in dollars");
+    assert!(count(&dom, "class=\"lit\"") > 50, "too few cells have the colours of the alerts");
+    assert!(dom.contains("background-color: rgb(191, 219, 254)"), "10 to 15 per cent are not #BFDBFE");
+    assert_eq!(count(&dom, "<polyline"), 14, "not one sparkline per runner");
+    assert!(dom.contains(">$9,151<") && dom.contains(">$14,386<"), "no pool totals");
+    assert!(dom.contains("&lt;b&gt;Bold &amp; Bolder&lt;/b&gt;"), "a name is not escaped");
     assert!(dom.contains("class=\"scratched\""));
     assert!(dom.contains("data-start=") && dom.contains("aria-pressed=\"true\">Win<"));
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn a_race_that_is_over_has_its_result_and_the_intervals_after_the_start() {
+fn a_finished_race_has_its_result_and_the_intervals_after_the_start() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('po', 'Otaki', 'thoroughbred', current_date + 301);
@@ -68,17 +70,17 @@ fn a_race_that_is_over_has_its_result_and_the_intervals_after_the_start() {
     let page = open(&stack, "/#race/po-1", ".results");
     page.show("result");
     assert!(page.text("document.querySelector('.results').textContent").starts_with("Result (final): 1. Runner 1 (1)"));
-    assert!(page.dom().contains(">−1</th>"), "intervals after the start");
-    page.assert_content();
+    assert!(page.dom().contains(">−1</th>"), "no intervals after the start");
+    page.assert_no_complaints();
 }
 
 #[test]
-fn a_race_that_there_is_not_is_said_not_to_be() {
+fn an_unknown_race_is_reported_as_such() {
     let stack = Stack::shared();
     for path in ["/#race/none", "/#race/%"] {
         let page = open(&stack, path, "main .empty");
         assert_eq!(page.text("document.querySelector('main').textContent"), "There is no such race.");
-        page.assert_content();
+        page.assert_no_complaints();
     }
 }
 
@@ -91,8 +93,8 @@ fn without_a_race_named_the_next_one_is_shown() {
                 seed.race('pn-2', 'pn', 2, now() - interval '1 minute');
          select seed.runners('pn-2', 8)",
     );
-    // What the page will ask, and may have from the cache, as another test's page left it there.
-    wait_until("the races to be the next ones", crate::stack::PATIENCE, || {
+    // The request that the page will send, whose response may be in the cache because of another test's page.
+    wait_until("the races to be the next ones", PATIENCE, || {
         let upcoming = stack.json("/api/races/upcoming?windowMinutes=480&lookbackMinutes=5&limit=10");
         Ok(upcoming["races"][0]["race_id"] == "pn-1" && upcoming["races"][1]["race_id"] == "pn-2")
     })
@@ -100,11 +102,11 @@ fn without_a_race_named_the_next_one_is_shown() {
     let page = open(&stack, "/", "#main h2");
     assert_eq!(page.text("document.querySelector('#main h2').textContent"), "R2 Race 2 of Addington");
     assert!(page.dom().contains("No pools yet"));
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn a_picture_of_it_in_dark_is_another() {
+fn the_page_looks_different_in_dark() {
     let stack = Stack::shared();
     stack.sql("select seed.meeting('ph', 'Photo', 'harness', current_date + 300); select seed.race('ph-1', 'ph', 1, now() + interval '2 hours')");
     let page = open(&stack, "/#race/ph-1", "#main h2");
@@ -120,7 +122,7 @@ fn a_picture_of_it_in_dark_is_another() {
 }
 
 #[test]
-fn it_is_small_and_of_four_files_that_name_no_other() {
+fn the_page_is_four_small_files_that_refer_to_nothing_else() {
     let stack = Stack::shared();
     let files = ["/", "/page.css", "/page.js", "/grid.js"].map(|path| stack.get(path));
     assert!(files.iter().all(|file| file.status == 200));
@@ -128,6 +130,6 @@ fn it_is_small_and_of_four_files_that_name_no_other() {
     assert!(bytes < 60_000, "{bytes} bytes");
     for file in &files {
         let text = file.text().replace("http://www.w3.org/2000/svg", "");
-        assert!(!text.contains("http://") && !text.contains("https://"), "nothing comes from elsewhere");
+        assert!(!text.contains("http://") && !text.contains("https://"), "a file refers to another server");
     }
 }

@@ -1,21 +1,23 @@
-//! The page without a mouse: where Tab leads, what the keys do, and that the focus is seen and stays.
+//! The page without a mouse: where Tab leads, what the keys do, and that the focus is visible and stays.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::browser::Page;
-use crate::stack::Stack;
 use raceday_stack::Layout;
+use raceday_tests::shared::Shared;
+use raceday_tests::stack::Stack;
 use serde_json::{Value, json};
 
-/// What has the focus, in words.
+use crate::browser::Page;
+
+/// Describes the focused element.
 const FOCUSED: &str = "(() => {
     const node = document.activeElement;
     const list = node.closest('#next') ? 'next: ' : node.closest('#meetings') ? 'meetings: ' : '';
     return list + (node.dataset.race || node.getAttribute('aria-label') || node.textContent);
 })()";
 
-/// Whether what has the focus is in the window, and the ring around it too wide to miss.
-const FOCUS_IS_SEEN: &str = "(() => {
+/// Whether the focused element is in the window and has a wide enough ring.
+const FOCUS_IS_VISIBLE: &str = "(() => {
     const style = getComputedStyle(document.activeElement);
     const at = document.activeElement.getBoundingClientRect();
     return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2
@@ -25,15 +27,15 @@ const FOCUS_IS_SEEN: &str = "(() => {
 const HEADING: &str = "document.querySelector('#main h2')?.textContent";
 const GRID: &str = "Money flow by runner and minutes to the start";
 
-/// A day of two meetings: the first race starts in five minutes, then every twenty. The tests that only look share it.
+/// A stack with a day of two meetings, whose first race starts in five minutes, and the others every twenty. It is shared by
+/// the tests that change nothing, and by no other module: they assert the whole day.
 fn day() -> Arc<Stack> {
-    static SEEDING: Mutex<()> = Mutex::new(());
-    let stack = Stack::shared();
-    let _one_at_a_time = SEEDING.lock().unwrap_or_else(PoisonError::into_inner);
-    if stack.value("select count(*)::text from raceday.meetings") == "0" {
+    static DAY: Shared<Stack> = Shared::new();
+    DAY.get(|| {
+        let stack = Stack::without_rate_limit();
         seed_day(&stack);
-    }
-    stack
+        stack
+    })
 }
 
 fn seed_day(stack: &Stack) {
@@ -79,16 +81,16 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
     for name in expected {
         page.press("Tab");
         assert_eq!(page.text(FOCUSED), name);
-        assert_eq!(page.value(FOCUS_IS_SEEN), json!(true), "the focus on {name} is not seen");
+        assert_eq!(page.value(FOCUS_IS_VISIBLE), json!(true), "the focus on {name} is not visible");
     }
     page.show("focus");
     page.press_with_shift("Tab");
     assert_eq!(page.text(FOCUSED), "Next to start");
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn enter_on_a_race_opens_it_and_goes_on_in_it() {
+fn enter_on_a_race_opens_it_and_moves_the_focus_into_it() {
     let stack = day();
     let page = first_race(&stack);
     page.value("document.querySelector('#meetings [data-race=\"kb-1\"]').focus() ?? null");
@@ -106,20 +108,20 @@ fn enter_on_a_race_opens_it_and_goes_on_in_it() {
             page.value("[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.textContent)"),
             json!([pressed])
         );
-        assert_eq!(page.text(FOCUSED), pressed, "the switch that was pressed keeps the focus");
+        assert_eq!(page.text(FOCUSED), pressed, "the pressed switch does not keep the focus");
     }
     assert_eq!(page.text("document.querySelector('.legend li').textContent"), "Shortened since the interval before:");
-    // To the race before by its button, which is then the first there is: it can't be pressed again, and another takes the focus.
+    // The button of the previous race leads to the day's first race, where it is disabled, and another takes the focus.
     page.press("Tab");
     assert_eq!(page.text(FOCUSED), "← Before");
     page.press("Enter");
     page.wait(&format!("{HEADING} === 'R1 Race 1 of Awapuni'"));
     assert_eq!(page.value("document.activeElement.matches('#main button:not(:disabled)')"), json!(true));
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn the_skip_link_goes_to_the_race_and_leaves_it_open() {
+fn the_skip_link_moves_the_focus_to_the_race_and_leaves_it_open() {
     let stack = day();
     let page = first_race(&stack);
     page.press("Tab");
@@ -153,11 +155,11 @@ fn letters_and_arrows_work_wherever_the_focus_is() {
     assert_eq!(page.text(FOCUSED), "next: ka-1");
     page.press("g");
     assert_eq!(page.text(FOCUSED), GRID);
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn in_the_grid_the_arrows_scroll_it() {
+fn arrows_scroll_the_grid_while_it_has_the_focus() {
     let stack = day();
     let page = first_race(&stack);
     page.size(900, 900);
@@ -168,35 +170,35 @@ fn in_the_grid_the_arrows_scroll_it() {
     page.wait(&format!("{scrolled} > 0"));
     page.press("ArrowLeft");
     page.wait(&format!("{scrolled} === 0"));
-    assert_eq!(page.text(HEADING), "R1 Race 1 of Awapuni", "the race is still the one that was open");
+    assert_eq!(page.text(HEADING), "R1 Race 1 of Awapuni", "an arrow opened another race");
 }
 
 #[test]
-fn the_focus_stays_when_figures_and_lists_are_drawn_anew() {
-    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+fn the_focus_stays_when_figures_and_lists_are_redrawn() {
+    let stack = Stack::without_rate_limit();
     seed_day(&stack);
-    // So that the half minute after which lists are read again is over sooner.
+    // So that the half minute until the lists are read again passes sooner.
     let now = stack.value("select now()::text");
     stack.postgres.simulate_clock(&Layout::of_workspace(), "raceday", &now, 5.0).unwrap();
     let page = first_race(&stack);
     for (key, within) in [("g", ".scroll"), ("r", "#next a")] {
         page.press(key);
         let before = page.text(FOCUSED);
-        // What is drawn anew has no mark.
+        // Redrawn elements do not have the mark.
         page.value(&format!("document.querySelector('{within}').dataset.old = 'yes'"));
         page.wait(&format!("!document.querySelector('{within}').dataset.old"));
         assert_eq!(page.text(FOCUSED), before);
     }
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn an_answer_that_comes_late_does_not_touch_the_race_that_is_open_by_then() {
+fn a_late_response_does_not_change_the_race_opened_meanwhile() {
     let stack = day();
     let page = first_race(&stack);
     let figures = "[...document.querySelectorAll('tbody tr')].map((row) => row.innerText)";
     let first: Value = page.value(figures);
-    // The network is slow for the money flow of one race, and for what is asked first of another.
+    // The network is slow for the money flow of one race, and for the first request of another.
     page.value(
         "(() => {
             const real = window.fetch;
@@ -219,7 +221,7 @@ fn an_answer_that_comes_late_does_not_touch_the_race_that_is_open_by_then() {
     page.wait("held.has('timeline?limit=2000&raceId=kb-1 is there')");
     page.value("held.get('races/ka-2')() ?? null");
     page.wait(&format!("{HEADING} === 'R2 Race 2 of Awapuni'"));
-    // The seeded races have the same figures.
+    // All seeded races have the same figures.
     assert_eq!(page.value(figures), first);
-    page.assert_content();
+    page.assert_no_complaints();
 }

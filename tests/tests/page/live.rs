@@ -1,24 +1,27 @@
-//! The page beside a race that is about to start: its figures are the API's, new polls come by themselves, outages are told, and
-//! it can be read in light and dark, wide and on a phone.
+//! The page during a live race: its figures are the API's, new polls appear without a reload, outages are reported, and it is
+//! readable in light and dark, on a wide window and on a phone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::browser::Page;
-use crate::race::LiveRace;
-use crate::stack::{PATIENCE, Stack};
 use chrono::{DateTime, Utc};
 use raceday_stack::{Layout, Rest, wait_until};
+use raceday_tests::PATIENCE;
+use raceday_tests::json::column;
+use raceday_tests::stack::Stack;
 use serde_json::{Value, json};
+
+use crate::browser::Page;
+use crate::live_race::LiveRace;
 
 /// The grid's cells, by runner: text and colour.
 type Grid = Vec<Vec<(String, String)>>;
 
-/// Whether the race has its coloured figures, an hour of them, and the lists are there.
+/// Whether the race shows an hour of coloured figures, and the lists are there.
 const IS_SHOWN: &str =
     "document.querySelectorAll('td.lit').length > 15 && document.querySelectorAll('#meetings a').length > 20";
 
 fn start() -> (Stack, LiveRace, Page) {
-    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let stack = Stack::without_rate_limit();
     let live = LiveRace::begin(&mut stack.connect());
     let page = Page::open(&format!("{}/#race/{}", stack.nginx.url(), live.race_id));
     page.wait(IS_SHOWN);
@@ -36,7 +39,7 @@ fn the_grid_has_the_apis_figures_in_the_colours_of_the_alerts() {
         colours.extend(expected.into_iter().flatten().map(|cell| cell.1));
         page.show(&format!("wide-{view}"));
     }
-    assert!(colours.len() > 2, "the race tries too few colours: {colours:?}");
+    assert!(colours.len() > 2, "the race shows too few colours: {colours:?}");
     let pools = stack.json(&format!("/api/race-pools?raceId={}", live.race_id));
     let totals = ["win", "place", "quinella", "trifecta", "exacta", "first4"]
         .map(|pool| dollars(&pools[format!("{pool}_pool_total")]).unwrap());
@@ -44,7 +47,7 @@ fn the_grid_has_the_apis_figures_in_the_colours_of_the_alerts() {
         page.value("[...document.querySelectorAll('.pools dd')].slice(0, 6).map((dd) => dd.textContent)"),
         json!(totals)
     );
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
@@ -63,11 +66,11 @@ fn a_new_poll_is_shown_without_a_reload() {
         usize::try_from(page.value("document.querySelectorAll('tbody tr').length").as_u64().unwrap()).unwrap();
     assert_eq!(api_documents(&stack, &live.race_id).len(), before + runners);
     assert_eq!(page.value("window.isTheSamePage"), json!(true));
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn an_outage_is_told_and_passes() {
+fn an_outage_is_reported_until_it_is_over() {
     let (mut stack, live, page) = start();
     let figures = page_grid(&page);
     stack.rest.process().kill().unwrap();
@@ -76,9 +79,9 @@ fn an_outage_is_told_and_passes() {
     let (what, of) = status.split_once(", trying again. What you see is of ").unwrap_or_else(|| panic!("{status}"));
     assert_eq!(what, "The server has no figures now (503)");
     assert_eq!(of.matches(':').count(), 2, "a time to the second: {of}");
-    assert_eq!(page_grid(&page), figures, "what there was is still to be seen");
+    assert_eq!(page_grid(&page), figures, "the last figures are no longer shown");
     page.show("outage");
-    // A race that can't be loaded now is not shown with the figures of the one before.
+    // A race that cannot be loaded is not shown with the figures of the previous one.
     page.press("ArrowRight");
     page.wait("document.querySelector('#main').textContent === 'This race is not loaded yet.'");
     assert_ne!(page.text("location.hash"), format!("#race/{}", live.race_id));
@@ -89,12 +92,12 @@ fn an_outage_is_told_and_passes() {
     page.value(&format!("location.hash = '#race/{}'", live.race_id));
     page.wait(IS_SHOWN);
     assert_eq!(page_grid(&page), figures);
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn all_texts_stand_out_from_their_ground_in_light_and_dark() {
-    /// Texts with the contrast they have to what is behind them (WCAG 2.2), where it is less than 4.5.
+fn all_texts_have_enough_contrast_in_light_and_dark() {
+    /// The texts whose contrast to their background (WCAG 2.2) is less than 4.5, with that contrast.
     const FAINT: &str = "(() => {
         const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
         const light = (colour) => {
@@ -146,21 +149,25 @@ fn a_phone_shows_the_newest_interval_and_scrolls_only_the_grid_sideways() {
                 && odds_right <= newest_left && newest_right <= grid_right };
         })()",
     );
-    assert_eq!(grid, json!({ "isWider": true, "inOrder": true }), "runner, odds and the newest interval are in sight");
+    assert_eq!(
+        grid,
+        json!({ "isWider": true, "inOrder": true }),
+        "runner, odds and the newest interval are not all visible"
+    );
     assert_eq!(
         page.value("[...document.querySelectorAll('button, .numbers a')].filter((node) => node.getBoundingClientRect().height < 36).length"),
         json!(0),
         "too small for a finger"
     );
-    // Who chooses a race below sees it.
+    // Choosing a race further down scrolls to it.
     page.value("(() => { const last = [...document.querySelectorAll('#meetings a')].at(-1); last.scrollIntoView(); last.click(); return null; })()");
     page.wait("document.activeElement.id === 'main'");
     let top = page.value("document.querySelector('#main').getBoundingClientRect().top").as_f64().unwrap();
     assert!((0.0..400.0).contains(&top), "the race begins at {top}");
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
-/// Twelve meetings of eight races, an earlier one of each over; race m1-3 starts in four minutes, and m12-2 is being run.
+/// Twelve meetings of eight races, of which the first two are over; m1-3 starts in four minutes, and m12-2 is being run.
 fn seed_twelve_meetings(stack: &Stack) {
     stack.sql(
         "select seed.meeting('m' || m, 'Meeting ' || m, 'thoroughbred', (now() at time zone 'Pacific/Auckland')::date) from generate_series(1, 12) m;
@@ -171,10 +178,10 @@ fn seed_twelve_meetings(stack: &Stack) {
     );
 }
 
-/// What browsers asked nginx for, in order: when, which path, and with what status.
-fn asked(stack: &Stack) -> Vec<(DateTime<Utc>, String, i64)> {
+/// The browsers' requests to nginx in order: time, path and status.
+fn requests(stack: &Stack) -> Vec<(DateTime<Utc>, String, i64)> {
     let log = std::fs::read_to_string(stack.nginx.prefix().join("logs/access.log")).unwrap();
-    // A line may not be whole yet.
+    // The last line may be incomplete.
     let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let of_browser = entries.filter(|entry| entry["user_agent"].as_str().unwrap().contains("Chrome"));
     let time = |entry: &Value| entry["time"].as_str().unwrap().parse().unwrap();
@@ -184,51 +191,51 @@ fn asked(stack: &Stack) -> Vec<(DateTime<Utc>, String, i64)> {
 }
 
 #[test]
-fn a_tab_beside_a_race_in_its_last_minutes_stays_well_within_the_default_limit() {
+fn a_page_open_on_a_live_race_stays_well_within_the_default_rate_limit() {
     let stack = Stack::start(&[]);
     seed_twelve_meetings(&stack);
     let page = Page::open(&format!("{}/#race/m1-3", stack.nginx.url()));
     page.wait(
         "document.querySelectorAll('#meetings a').length === 96 && document.querySelectorAll('tbody tr').length === 12",
     );
-    // The race is read every 15 s, the lists every 30 s: from its second reading on to its sixth is a minute.
+    // The race is read every 15 s, the lists every 30 s: from the second reading of the race to the sixth is a minute.
     let readings = || {
-        let asked = asked(&stack);
-        let at: Vec<usize> = (0..asked.len()).filter(|at| asked[*at].1 == "/api/entrants").collect();
-        (asked, at)
+        let sent = requests(&stack);
+        let at: Vec<usize> = (0..sent.len()).filter(|at| sent[*at].1 == "/api/entrants").collect();
+        (sent, at)
     };
     wait_until("six readings of the race", 5 * PATIENCE, || Ok(readings().1.len() >= 6)).unwrap();
-    let (asked, at) = readings();
+    let (sent, at) = readings();
     let (first, last) = (at[1], at[5]);
-    let seconds = (asked[last].0 - asked[first].0).num_seconds();
+    let seconds = (sent[last].0 - sent[first].0).num_seconds();
     let per_minute = i64::try_from(last - first).unwrap() * 60 / seconds;
-    println!("{} requests in {seconds} s, {per_minute} a minute; {first} to the second reading", last - first);
-    assert!(per_minute <= 32, "{per_minute} requests a minute: {:?}", &asked[first..last]);
-    assert!(first < 40, "{first} requests for the beginning: {:?}", &asked[..first]);
-    assert!(asked.iter().all(|(_, _, status)| *status != 429), "{asked:?}");
+    println!("{} requests in {seconds} s, {per_minute} per minute; {first} until the second reading", last - first);
+    assert!(per_minute <= 32, "{per_minute} requests per minute: {:?}", &sent[first..last]);
+    assert!(first < 40, "{first} requests until the second reading: {:?}", &sent[..first]);
+    assert!(sent.iter().all(|(_, _, status)| *status != 429), "{sent:?}");
     let status = page.text("document.querySelector('#status').textContent");
     assert!(!status.contains("trying again"), "{status}");
     page.show("twelve-meetings");
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 #[test]
-fn a_race_that_ends_is_seen_among_its_meeting_s_though_those_are_read_seldom() {
-    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+fn the_end_of_a_race_shows_in_its_meeting_although_meetings_are_read_rarely() {
+    let stack = Stack::without_rate_limit();
     seed_twelve_meetings(&stack);
-    // So that the two minutes after which a meeting is read again are over sooner.
+    // So that the two minutes until a meeting is read again pass sooner.
     let now = stack.value("select now()::text");
     stack.postgres.simulate_clock(&Layout::of_workspace(), "raceday", &now, 5.0).unwrap();
     let page = Page::open(&format!("{}/#race/m2-3", stack.nginx.url()));
     let phase = |race: &str| format!("document.querySelector('#meetings [data-race=\"{race}\"]')?.className");
     page.wait(&format!("{} === 'in_progress' && {} === 'upcoming'", phase("m12-2"), phase("m1-3")));
-    // One that began long ago, and one of those that are next.
+    // One race that started long ago, and one of the next races.
     stack.sql(
         "update raceday.races set status = 'Final', phase = 'finished' where race_id = 'm12-2';
          update raceday.races set status = 'Closed', phase = 'in_progress' where race_id = 'm1-3'",
     );
     page.wait(&format!("{} === 'finished' && {} === 'in_progress'", phase("m12-2"), phase("m1-3")));
-    page.assert_content();
+    page.assert_no_complaints();
 }
 
 fn minutes(page: &Page) -> Vec<i64> {
@@ -238,14 +245,14 @@ fn minutes(page: &Page) -> Vec<i64> {
     .unwrap()
 }
 
-/// What the page shows, without the columns before the intervals.
+/// The cells that the page shows, without the columns before the intervals.
 fn page_grid(page: &Page) -> Grid {
     let cells = "[...document.querySelectorAll('tbody tr')].map((row) => [...row.querySelectorAll('td')].slice(4)
         .map((td) => [td.textContent, td.style.backgroundColor]))";
     serde_json::from_value(page.value(cells)).unwrap()
 }
 
-/// What the page has to show, worked out from the API's answers.
+/// The cells that the page must show, computed from the API's responses.
 fn api_grid(stack: &Stack, race_id: &str, view: &str, minutes: &[i64]) -> Grid {
     let entrants = stack.json(&format!("/api/entrants?raceId={race_id}"));
     let mut newest = BTreeMap::new();
@@ -282,10 +289,10 @@ fn api_grid(stack: &Stack, race_id: &str, view: &str, minutes: &[i64]) -> Grid {
     entrants.iter().map(|entrant| (0..minutes.len()).map(|at| cell(entrant, at)).collect()).collect()
 }
 
-/// All of a race's money flow, in insertion order.
+/// A race's whole money flow in insertion order.
 fn api_documents(stack: &Stack, race_id: &str) -> Vec<Value> {
     let entrants = stack.json(&format!("/api/entrants?raceId={race_id}"));
-    let entrants = crate::stack::column(&entrants, "entrant_id").join(",");
+    let entrants = column(&entrants, "entrant_id").join(",");
     let mut documents = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -299,7 +306,7 @@ fn api_documents(stack: &Stack, race_id: &str) -> Vec<Value> {
     documents
 }
 
-/// The colour of the range that a percentage is in, as a computed style names it; empty outside all.
+/// The colour of the range that contains a percentage, as a computed style names it; empty if no range does.
 fn colour(ranges: &Value, share: f64) -> String {
     let is_in = |range: &&Value| {
         share >= range["percentage_range_min"].as_f64().unwrap()
@@ -311,7 +318,7 @@ fn colour(ranges: &Value, share: f64) -> String {
     })
 }
 
-/// Cents in whole dollars, as the page writes them; `None` when there are none.
+/// Cents as whole dollars, in the page's format; `None` for null.
 fn dollars(cents: &Value) -> Option<String> {
     let rounded = (cents.as_f64()? / 100.0).round();
     let digits = format!("{:.0}", rounded.abs());

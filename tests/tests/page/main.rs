@@ -4,6 +4,4 @@ mod browser;
 mod contents;
 mod keys;
 mod live;
-mod race;
-#[path = "../rest/stack.rs"]
-mod stack;
+mod live_race;

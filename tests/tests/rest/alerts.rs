@@ -1,13 +1,15 @@
 //! GET and POST /api/user-alert-configs.
 
-use crate::stack::{Answer, Stack, assert_keys, assert_timestamp};
+use raceday_tests::http::Response;
+use raceday_tests::json::{assert_keys, assert_timestamp};
+use raceday_tests::stack::Stack;
 use serde_json::{Value, json};
 
 const ALERTS: &str = "user_id indicators toggle_all audible_alerts_enabled";
 const INDICATOR: &str = "indicator_id user_id indicator_type percentage_range_min percentage_range_max color is_default enabled \
                          display_order audible_alerts_enabled created_at updated_at";
 
-fn post(stack: &Stack, body: &Value) -> Answer {
+fn post(stack: &Stack, body: &Value) -> Response {
     stack.send("POST", "/api/user-alert-configs", &[("content-type", "application/json")], body.to_string().as_bytes())
 }
 
@@ -21,7 +23,7 @@ fn stored(stack: &Stack, user: &str) -> String {
 }
 
 #[test]
-fn a_first_visit_makes_six_defaults() {
+fn a_first_visit_creates_six_defaults() {
     let stack = Stack::shared();
     let alerts = stack.json("/api/user-alert-configs");
     assert_keys(&alerts, ALERTS);
@@ -47,28 +49,28 @@ fn a_first_visit_makes_six_defaults() {
         assert!(list[i]["indicator_id"].is_string());
         assert_timestamp(&list[i]["created_at"]);
     }
-    assert_eq!(stack.json("/user-alert-configs?userId="), alerts, "a second visit finds the same");
+    assert_eq!(stack.json("/user-alert-configs?userId="), alerts, "a second visit finds other indicators");
     stack.sql("delete from raceday.user_alert_configs where user_id = 'Default User' and display_order = 3");
     assert_eq!(
         stack.json("/api/api/user-alert-configs")["indicators"].as_array().unwrap().len(),
         6,
-        "a missing slot is made again"
+        "the missing indicator was not created again"
     );
     stack.get(&format!("/api/user-alert-configs?userId={}", "x".repeat(201))).assert_error(400, "long user id");
 }
 
 #[test]
-fn first_visits_at_once_all_succeed() {
+fn concurrent_first_visits_all_succeed() {
     let stack = Stack::shared();
     for round in 0..5 {
         let path = format!("/api/user-alert-configs?user_id=crowd-{round}");
-        let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let responses: Vec<Response> = std::thread::scope(|scope| {
             let visits: Vec<_> = (0..8).map(|_| scope.spawn(|| stack.get(&path))).collect();
             visits.into_iter().map(|visit| visit.join().unwrap()).collect()
         });
-        for answer in &answers {
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            assert_eq!(answer.json(), answers[0].json());
+        for response in &responses {
+            assert_eq!(response.status, 200, "{}", response.text());
+            assert_eq!(response.json(), responses[0].json());
         }
     }
 }
@@ -78,15 +80,15 @@ fn a_post_changes_what_it_names_in_either_spelling() {
     let stack = Stack::shared();
     let before = stack.json("/api/user-alert-configs?userId=ann");
     let id = before["indicators"][4]["indicator_id"].clone();
-    let answer = post(
+    let response = post(
         &stack,
         &json!({"userId": "ann", "audibleAlertsEnabled": false, "indicators": [
         {"$id": id, "userId": "ann", "indicatorType": "percentage_range", "percentageRangeMin": 33.335, "percentageRangeMax": null,
          "color": "#abCDef", "displayOrder": 5, "enabled": false, "isDefault": false},
         indicator(2)]}),
     );
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let body = answer.json();
+    assert_eq!(response.status, 200, "{}", response.text());
+    let body = response.json();
     assert_keys(&body, &format!("success {ALERTS}"));
     assert_eq!(
         (&body["success"], &body["toggle_all"], &body["audible_alerts_enabled"]),
@@ -98,15 +100,18 @@ fn a_post_changes_what_it_names_in_either_spelling() {
     assert_eq!(list[4]["percentage_range_min"], 33.34);
     assert_eq!(list[4]["percentage_range_max"], Value::Null);
     assert_eq!(list[1]["percentage_range_max"], 2.5);
-    assert_eq!(list[1]["indicator_id"], before["indicators"][1]["indicator_id"], "without an id, the place tells");
-    assert_eq!(list[0]["color"], "#E5E7EB", "what is not named stays");
-    assert!(list.iter().all(|i| i["audible_alerts_enabled"] == false), "the flag is set on all six");
+    assert_eq!(
+        list[1]["indicator_id"], before["indicators"][1]["indicator_id"],
+        "without an id, the indicator is not found by its place"
+    );
+    assert_eq!(list[0]["color"], "#E5E7EB", "an indicator that was not named has changed");
+    assert!(list.iter().all(|i| i["audible_alerts_enabled"] == false), "the flag is not set on all six");
     let again = stack.json("/api/user-alert-configs?userId=ann");
     assert_eq!(again["indicators"], body["indicators"]);
 }
 
 #[test]
-fn places_can_be_swapped_and_taken() {
+fn indicators_can_swap_places_and_take_each_others() {
     let stack = Stack::shared();
     let before = stack.json("/api/user-alert-configs?userId=swap");
     let id = |place: usize| before["indicators"][place - 1]["indicator_id"].clone();
@@ -120,7 +125,7 @@ fn places_can_be_swapped_and_taken() {
         (&swapped["indicators"][0]["indicator_id"], &swapped["indicators"][1]["indicator_id"]),
         (&id(2), &id(1))
     );
-    // The one that stood there takes the free place.
+    // The indicator that had this place gets the free one.
     let taken = post(&stack, &json!({"user_id": "swap", "indicators": [moved(6, 3)]})).json();
     assert_eq!((&taken["indicators"][2]["indicator_id"], &taken["indicators"][5]["indicator_id"]), (&id(6), &id(3)));
     assert_eq!(taken["indicators"].as_array().unwrap().len(), 6);
@@ -133,15 +138,15 @@ fn another_users_indicator_is_not_touched() {
     let before = stored(&stack, "victim");
     let mut foreign = indicator(4);
     foreign["indicator_id"] = victim["indicators"][3]["indicator_id"].clone();
-    let answer = post(&stack, &json!({"user_id": "thief", "indicators": [foreign]}));
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let response = post(&stack, &json!({"user_id": "thief", "indicators": [foreign]}));
+    assert_eq!(response.status, 200, "{}", response.text());
     assert_eq!(stored(&stack, "victim"), before);
-    assert_eq!(answer.json()["indicators"][3]["color"], "#AABBCC", "the thief's own place 4 has changed");
-    assert_ne!(answer.json()["indicators"][3]["indicator_id"], victim["indicators"][3]["indicator_id"]);
+    assert_eq!(response.json()["indicators"][3]["color"], "#AABBCC", "the thief's own place 4 has not changed");
+    assert_ne!(response.json()["indicators"][3]["indicator_id"], victim["indicators"][3]["indicator_id"]);
 }
 
 #[test]
-fn nothing_of_an_invalid_post_is_stored() {
+fn an_invalid_post_stores_nothing() {
     let stack = Stack::shared();
     stack.json("/api/user-alert-configs?userId=strict");
     let before = stored(&stack, "strict");
@@ -189,7 +194,7 @@ fn nothing_of_an_invalid_post_is_stored() {
         bodies.extend(values.into_iter().map(|value| with(key, value)));
     }
     for body in &bodies {
-        // 2.499 is 2.50 with two decimals, which is not below 2.5.
+        // 2.499 is rounded to 2.50, which is not below 2.5.
         post(&stack, body).assert_error(400, &body.to_string());
     }
     let deep = vec![b'['; 60_000];
@@ -204,15 +209,15 @@ fn nothing_of_an_invalid_post_is_stored() {
 }
 
 #[test]
-fn posts_at_once_leave_six_places() {
+fn concurrent_posts_leave_six_places() {
     let stack = Stack::shared();
     std::thread::scope(|scope| {
         for n in 0..8_i64 {
             let stack = &stack;
             scope.spawn(move || {
                 let indicators: Vec<Value> = (1..=6).map(|order| indicator((order + n) % 6 + 1)).collect();
-                let answer = post(stack, &json!({"user_id": "busy", "indicators": indicators}));
-                assert_eq!(answer.status, 200, "{}", answer.text());
+                let response = post(stack, &json!({"user_id": "busy", "indicators": indicators}));
+                assert_eq!(response.status, 200, "{}", response.text());
             });
         }
     });

@@ -1,6 +1,7 @@
 //! The client's contract, endpoint by endpoint: fields, types, order, bounds, spellings, errors.
 
-use crate::stack::{Stack, assert_keys, assert_timestamp, column};
+use raceday_tests::json::{assert_keys, assert_timestamp, column};
+use raceday_tests::stack::Stack;
 use serde_json::{Value, json};
 
 const RACE: &str = "race_id name race_number start_time status meeting_id phase actual_start distance track_condition weather type created_at updated_at";
@@ -35,7 +36,10 @@ fn meetings_are_listed_by_date_and_name_and_filtered() {
     assert_eq!(day[0]["category"], "T");
     assert_eq!(day[0]["country"], "AUS");
     assert_eq!(day[0]["track_condition"], Value::Null);
-    assert_eq!(day[1]["track_condition"], "Good4", "the list says it of the races only");
+    assert_eq!(
+        day[1]["track_condition"], "Good4",
+        "a meeting without its own track condition does not show that of its races"
+    );
     assert_timestamp(&day[0]["created_at"]);
     assert_eq!(stack.json("/meetings?date=1999-01-01"), json!([]));
 
@@ -47,7 +51,7 @@ fn meetings_are_listed_by_date_and_name_and_filtered() {
 }
 
 #[test]
-fn races_of_a_meeting_and_one_race() {
+fn the_races_of_a_meeting_are_listed_and_each_can_be_read() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('rm', 'Races', 'harness', '2031-03-01');
@@ -63,7 +67,7 @@ fn races_of_a_meeting_and_one_race() {
     assert_eq!(races[0]["distance"], 1500);
     assert_eq!(races[0]["type"], "H");
     assert_eq!(races[0]["actual_start"], Value::Null);
-    // Clients send the prefix once, twice and not at all.
+    // Clients send the prefix once, twice or not at all.
     for path in
         ["/api/races?meeting_id=rm", "/api/api/races?meetingId=rm", "/races?meetingId=rm", "/api/races/?meetingId=rm"]
     {
@@ -79,7 +83,7 @@ fn races_of_a_meeting_and_one_race() {
 }
 
 #[test]
-fn navigation_goes_by_start_and_then_by_id() {
+fn navigation_follows_the_start_and_then_the_id() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('nv', 'Navigation', 'harness', '2001-03-01');
@@ -92,7 +96,7 @@ fn navigation_goes_by_start_and_then_by_id() {
     assert_eq!(middle["previousRace"]["race_id"], "nv-c");
     assert_eq!(middle["nextRace"]["race_id"], "nv-b");
     assert_eq!(middle["nextRace"]["meeting_name"], "Navigation");
-    assert_eq!(stack.json("/races/navigation?race_id=nv-c")["previousRace"], Value::Null, "nothing is earlier");
+    assert_eq!(stack.json("/races/navigation?race_id=nv-c")["previousRace"], Value::Null, "there is no earlier race");
     stack.get("/api/races/navigation").assert_error(400, "no raceId");
     stack.get("/api/races/navigation?raceId=none").assert_error(404, "unknown race");
 }
@@ -139,7 +143,7 @@ fn upcoming_and_next_scheduled_leave_out_what_is_over() {
     assert_eq!(next["meeting_name"], "Upcoming");
     let nav = stack.json("/api/races/navigation?raceId=up-5");
     assert_eq!(nav["nextScheduledRace"]["race_id"], "up-closed");
-    // Of a race that only a poll told of, the meeting or its name may be unknown.
+    // The meeting of a race known only from a poll, or its name, may be unknown.
     for sql in ["update raceday.meetings set meeting_name = null", "update raceday.races set meeting_id = null"] {
         stack.sql(sql);
         let next = stack.json("/api/races/next-scheduled");
@@ -183,13 +187,16 @@ fn entrants_carry_their_history_newest_first() {
     assert_timestamp(&list[0]["odds_history"][0]["timestamp"]);
     assert_eq!(list[0]["win_odds"], 2.5);
     assert_eq!(list[0]["silk_url"], "https://silks.example/128/1");
-    assert_eq!(list[1]["silk_url"], "https://silks.example/64/2", "the small one stands in");
+    assert_eq!(
+        list[1]["silk_url"], "https://silks.example/64/2",
+        "the small image does not replace the missing large one"
+    );
     assert_eq!(list[1]["silk_url_128"], Value::Null);
     assert_eq!(list[2]["is_scratched"], true);
 }
 
 #[test]
-fn entrants_of_a_race_without_history_or_runners() {
+fn entrants_without_history_and_races_without_runners_have_empty_lists() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('ee', 'Empty', 'harness', current_date); select seed.race('ee-1', 'ee', 1, now()), seed.race('ee-2', 'ee', 2, now());
@@ -233,7 +240,7 @@ fn pools_are_integer_cents() {
 }
 
 #[test]
-fn results_are_there_once_there_are_any() {
+fn results_are_404_until_there_are_any() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('re', 'Results', 'harness', current_date);
@@ -256,8 +263,8 @@ fn results_are_there_once_there_are_any() {
 }
 
 #[test]
-fn health_tells_whether_live_races_are_polled() {
-    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+fn health_reports_whether_live_races_are_polled() {
+    let stack = Stack::without_rate_limit();
     for path in ["/health", "/api/health", "/api/api/health"] {
         let health = stack.json(path);
         assert_keys(&health, "status timestamp database workers");
@@ -270,21 +277,21 @@ fn health_tells_whether_live_races_are_polled() {
         "select seed.meeting('he', 'Health', 'harness', current_date); select seed.race('he-1', 'he', 1, now() + interval '4 minutes'),
             seed.race('he-2', 'he', 2, now() + interval '6 minutes'); select seed.runners('he-1', 2)",
     );
-    assert_eq!(stack.json("/health")["workers"], "operational", "a race that has just become known");
+    assert_eq!(stack.json("/health")["workers"], "operational", "degraded by a race that has just become known");
     stack.sql("update raceday.race_polls set first_due_at = now() - interval '61 seconds'");
-    assert_eq!(stack.json("/health")["workers"], "degraded", "a live race that was never polled");
+    assert_eq!(stack.json("/health")["workers"], "degraded", "operational despite a live race that was never polled");
     stack.sql("select seed.polls('he-1', 1, 1, 9, 30); update raceday.race_progress set processed_through = now() - interval '50 seconds'");
     assert_eq!(stack.json("/health")["workers"], "operational");
     stack.sql("update raceday.race_progress set processed_through = now() - interval '61 seconds'");
     assert_eq!(stack.json("/health")["workers"], "degraded");
     stack.sql("update raceday.races set status = 'Final', phase = 'finished' where race_id = 'he-1'");
-    assert_eq!(stack.json("/health")["workers"], "operational", "a finished race is polled no more");
+    assert_eq!(stack.json("/health")["workers"], "operational", "degraded by a finished race");
 }
 
 #[test]
-fn the_new_zealand_day_holds_after_midnight_and_when_clocks_change() {
+fn the_new_zealand_day_is_right_after_midnight_and_when_clocks_change() {
     let stack = Stack::shared();
-    // A race at half past midnight in New Zealand is on the day that has begun there, whatever day it is in UTC.
+    // A race at half past midnight in New Zealand belongs to the day that has begun there, whatever the day in UTC.
     stack.sql(
         "select seed.meeting('nz-1', 'Midnight', 'harness', '2032-07-02'), seed.meeting('nz-2', 'Spring', 'harness', '2032-09-26'),
                 seed.meeting('nz-3', 'Autumn', 'harness', '2033-04-03');
@@ -299,18 +306,26 @@ fn the_new_zealand_day_holds_after_midnight_and_when_clocks_change() {
     assert_eq!(
         column(&spring, "start_time"),
         ["2032-09-25T13:59:59.999Z", "2032-09-25T14:00:00.000Z"],
-        "02:00 to 03:00 does not exist"
+        "the hour from 02:00 does not exist"
     );
     let autumn = stack.json("/api/races?meetingId=nz-3");
-    assert_eq!(column(&autumn, "start_time"), ["2033-04-02T13:30:00.000Z", "2033-04-02T14:30:00.000Z"], "02:30 twice");
+    assert_eq!(
+        column(&autumn, "start_time"),
+        ["2033-04-02T13:30:00.000Z", "2033-04-02T14:30:00.000Z"],
+        "02:30 exists twice"
+    );
 }
 
 #[test]
 fn a_races_history_is_read_from_at_most_two_partitions() {
     let stack = Stack::shared();
-    // A race that is polled over midnight, among 30 days of history.
+    // One table per transaction: with both, a reader that locks them in the other order could deadlock.
+    for table in ["money_flow_history", "odds_history"] {
+        stack.sql(&format!("select seed.past_days('{table}', 30)"));
+    }
+    // A race polled across midnight, among 30 days of history.
     stack.sql(
-        "select seed.past_days(30); select seed.meeting('pt', 'Partitions', 'harness', current_date);
+        "select seed.meeting('pt', 'Partitions', 'harness', current_date);
          select seed.race('pt-1', 'pt', 1, date_trunc('day', now()) + interval '20 minutes');
          select seed.runners('pt-1', 3); select seed.polls('pt-1', 1, 120, 120)",
     );
@@ -320,23 +335,23 @@ fn a_races_history_is_read_from_at_most_two_partitions() {
         ("client_entrants", "raceId=pt-1".to_owned()),
         ("client_money_flow_timeline", format!("raceId=pt-1&entrants={entrant}")),
     ] {
-        // Warm: a generic plan, if there were one, would be taken by now.
+        // Often enough for PostgreSQL to switch to a generic plan, if it would.
         for _ in 0..8 {
             client.query(&format!("select api.{function}($1)::text"), &[&query]).unwrap();
         }
         let mut transaction = client.transaction().unwrap();
         let body: String =
             transaction.query_one(&format!("select api.{function}($1)::text"), &[&query]).unwrap().get(0);
-        assert!(body.len() > 10_000, "{function} has a body");
+        assert!(body.len() > 10_000, "{function} has too small a body");
         if function == "client_entrants" {
             let entrants: Value = serde_json::from_str(&body).unwrap();
             let times = column(&entrants[0]["money_flow_history"], "timestamp");
             assert!(
                 times.len() == 120 && times.is_sorted_by(|newer, older| newer > older),
-                "newest first over midnight"
+                "not newest first across midnight"
             );
         }
-        // A partition that is read, or only planned for, is locked until the transaction ends.
+        // Reading a partition, or just planning to, locks it until the transaction ends.
         let locked = transaction.query(
             "select distinct i.inhparent::regclass::text, c.relname from pg_locks l
              join pg_class c on c.oid = l.relation join pg_inherits i on i.inhrelid = c.oid

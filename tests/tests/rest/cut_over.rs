@@ -1,13 +1,13 @@
-//! nginx between a legacy backend and ours: who is sent where, and what becomes of an answer that does not come.
+//! nginx in front of the legacy backend and ours: which clients go where, and what happens if a backend does not respond.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::TcpListener;
 
-use crate::stack::Stack;
+use raceday_tests::stack::Stack;
 use serde_json::json;
 
-/// A backend of before: answers every request with its own name.
+/// Starts a legacy backend that returns the request line of every request. Returns its port.
 fn legacy_backend() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -18,11 +18,11 @@ fn legacy_backend() -> u16 {
             let length = stream.read(&mut head).unwrap_or(0);
             let line = String::from_utf8_lossy(&head[..length]).lines().next().unwrap_or_default().to_owned();
             let body = json!({"legacy": line}).to_string();
-            let answer = format!(
+            let response = format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                 body.len()
             );
-            std::io::Write::write_all(&mut stream, answer.as_bytes()).ok();
+            std::io::Write::write_all(&mut stream, response.as_bytes()).ok();
         }
     });
     port
@@ -31,12 +31,13 @@ fn legacy_backend() -> u16 {
 #[test]
 fn a_reload_moves_clients_between_backends() {
     let upstream = format!("127.0.0.1:{}", legacy_backend());
-    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let mut stack = Stack::without_rate_limit();
     let legacy_of_200 = |stack: &Stack| {
         (0..200)
             .filter(|n| {
-                let answer = stack.get_with("/api/races/none?x=1", &[("x-forwarded-for", &format!("198.51.100.{n}"))]);
-                answer.status == 200 && answer.json()["legacy"] == "GET /api/races/none?x=1 HTTP/1.1"
+                let response =
+                    stack.get_with("/api/races/none?x=1", &[("x-forwarded-for", &format!("198.51.100.{n}"))]);
+                response.status == 200 && response.json()["legacy"] == "GET /api/races/none?x=1 HTTP/1.1"
             })
             .count()
     };
@@ -49,7 +50,7 @@ fn a_reload_moves_clients_between_backends() {
         ]);
         let (first, again) = (legacy_of_200(&stack), legacy_of_200(&stack));
         assert!(expected.contains(&first), "{percent} %: {first} of 200 clients");
-        assert_eq!(first, again, "a client stays where it is");
+        assert_eq!(first, again, "a client changed its backend");
     }
     stack.reload(&[
         ("RACEDAY_RATE_LIMIT", "off"),
@@ -63,12 +64,12 @@ fn a_reload_moves_clients_between_backends() {
 }
 
 #[test]
-fn a_legacy_backend_that_does_not_answer_is_503_in_json_as_ours() {
+fn a_legacy_backend_that_does_not_respond_is_503_in_json_like_ours() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let hangs_up = TcpListener::bind("127.0.0.1:0").unwrap();
     let hung_up_at = hangs_up.local_addr().unwrap();
     std::thread::spawn(move || hangs_up.incoming().for_each(drop));
-    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let mut stack = Stack::without_rate_limit();
     for upstream in [closed, hung_up_at] {
         stack.reload(&[
             ("RACEDAY_RATE_LIMIT", "off"),
@@ -83,9 +84,9 @@ fn a_legacy_backend_that_does_not_answer_is_503_in_json_as_ours() {
             "/api/user-alert-configs",
             "/api/nothing",
         ] {
-            let answer = stack.get(path);
-            answer.assert_error(503, path);
-            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+            let response = stack.get(path);
+            response.assert_error(503, path);
+            assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
         }
         stack.send("POST", "/api/user-alert-configs", &[], b"{}").assert_error(503, "POST");
         let health = stack.get("/health");
@@ -95,9 +96,9 @@ fn a_legacy_backend_that_does_not_answer_is_503_in_json_as_ours() {
 }
 
 #[test]
-fn all_spellings_of_yes_and_no_move_the_clients() {
+fn use_legacy_backend_accepts_every_spelling_of_yes_and_no() {
     let upstream = format!("127.0.0.1:{}", legacy_backend());
-    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let mut stack = Stack::without_rate_limit();
     for (value, is_legacy) in [
         ("TRUE", true),
         ("False", false),
@@ -119,9 +120,9 @@ fn all_spellings_of_yes_and_no_move_the_clients() {
 }
 
 #[test]
-fn a_cut_over_setting_that_means_nothing_is_refused_by_its_name_and_nginx_goes_on() {
+fn an_invalid_cut_over_setting_is_refused_by_name_and_nginx_keeps_running() {
     let upstream = format!("127.0.0.1:{}", legacy_backend());
-    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+    let mut stack = Stack::without_rate_limit();
     stack.reload(&[("RACEDAY_LEGACY_UPSTREAM", &upstream), ("RACEDAY_LEGACY_PERCENT", "100")]);
     for (name, value) in [
         ("RACEDAY_LEGACY_PERCENT", "25"),

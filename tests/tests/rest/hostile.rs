@@ -1,6 +1,7 @@
-//! Whatever a client sends: an answer of the contract, never a 500.
+//! Whatever a client sends gets a response that the contract allows, never a 500.
 
-use crate::stack::{Stack, raw, raw_get};
+use raceday_tests::http::{raw, raw_get};
+use raceday_tests::stack::Stack;
 
 const HOSTILE: &[&str] = &[
     "%00",
@@ -71,19 +72,19 @@ const PATHS: &[&str] = &[
 ];
 
 #[test]
-fn nothing_that_a_client_can_send_is_a_500() {
+fn no_request_causes_a_500() {
     let stack = Stack::shared();
     let long = "x".repeat(10_000);
     let hostile = HOSTILE.iter().copied().chain([long.as_str()]);
     for path in PATHS {
         for value in hostile.clone() {
             let query: Vec<String> = NAMES.iter().map(|name| format!("{name}={value}")).collect();
-            // All at once, unless that is longer than a request may be.
+            // All names in one request, unless that would be too long.
             for query in if value.len() > 500 { query } else { vec![query.join("&")] } {
-                let answer = raw_get(stack.port(), format!("{path}?{query}").as_bytes());
-                let what = format!("{path}?{}: {}", &query[..query.len().min(200)], answer.text());
-                assert!(matches!(answer.status, 200 | 400 | 404), "{what}");
-                assert!(answer.status == 200 || answer.json()["error"].is_string(), "{what}");
+                let response = raw_get(stack.port(), format!("{path}?{query}").as_bytes());
+                let what = format!("{path}?{}: {}", &query[..query.len().min(200)], response.text());
+                assert!(matches!(response.status, 200 | 400 | 404), "{what}");
+                assert!(response.status == 200 || response.json()["error"].is_string(), "{what}");
             }
         }
     }
@@ -93,21 +94,26 @@ fn nothing_that_a_client_can_send_is_a_500() {
             format!("raceId={value}&entrants=e&limit={value}&cursorAfter={value}&createdAfter={value}"),
         ] {
             if query.len() < 12_000 {
-                let answer = raw_get(stack.port(), format!("/api/money-flow-timeline?{query}").as_bytes());
-                assert!(matches!(answer.status, 200 | 400), "{}: {}", &query[..query.len().min(200)], answer.text());
+                let response = raw_get(stack.port(), format!("/api/money-flow-timeline?{query}").as_bytes());
+                assert!(
+                    matches!(response.status, 200 | 400),
+                    "{}: {}",
+                    &query[..query.len().min(200)],
+                    response.text()
+                );
             }
         }
         for path in ["/api/races/", "/api/meetings/"] {
-            let answer = raw_get(stack.port(), format!("{path}{value}").as_bytes());
-            let what = format!("{path}{}: {}", &value[..value.len().min(100)], answer.text());
-            assert!(matches!(answer.status, 400 | 404), "{what}");
-            assert!(answer.json()["error"].is_string(), "{what}");
+            let response = raw_get(stack.port(), format!("{path}{value}").as_bytes());
+            let what = format!("{path}{}: {}", &value[..value.len().min(100)], response.text());
+            assert!(matches!(response.status, 400 | 404), "{what}");
+            assert!(response.json()["error"].is_string(), "{what}");
         }
     }
 }
 
 #[test]
-fn a_body_that_comes_with_a_get_changes_nothing_for_anybody() {
+fn the_body_of_a_get_changes_no_response() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('body', 'Body', 'harness', '2030-03-01'); select seed.race('body-1', 'body', 1, '2030-03-01Z');
@@ -115,7 +121,7 @@ fn a_body_that_comes_with_a_get_changes_nothing_for_anybody() {
     );
     let bodies =
         ["{\"p_id\":\"body-2\"}", "{\"p_query\":\"raceId=body-2&meetingId=none\"}", "{\"a\":1}", "null", "x", " "];
-    let mut asked = 0;
+    let mut sent = 0;
     for path in [
         "/api/races/body-1?",
         "/api/meetings/body?",
@@ -129,15 +135,15 @@ fn a_body_that_comes_with_a_get_changes_nothing_for_anybody() {
             let sized = format!("Content-Length: {}\r\n\r\n{body}", body.len());
             let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
             for framed in [sized, chunked] {
-                // A parameter that nobody knows makes it an answer of its own to the cache.
-                asked += 1;
-                let path = format!("{path}&asked={asked}");
+                // An unknown parameter gives the request its own entry in the cache.
+                sent += 1;
+                let path = format!("{path}&sent={sent}");
                 let head = format!(
                     "GET {path} HTTP/1.1\r\nHost: raw\r\nConnection: close\r\nContent-Type: application/json\r\n"
                 );
-                let answer = raw(stack.port(), format!("{head}{framed}").as_bytes());
-                assert_eq!(answer.status, expected.status, "{path} {body}: {}", answer.text());
-                assert!(answer.text().contains(&expected.text()), "{path} {body}: {}", answer.text());
+                let response = raw(stack.port(), format!("{head}{framed}").as_bytes());
+                assert_eq!(response.status, expected.status, "{path} {body}: {}", response.text());
+                assert!(response.text().contains(&expected.text()), "{path} {body}: {}", response.text());
                 let others = stack.get(&path);
                 assert_eq!((others.status, others.text()), (expected.status, expected.text()), "{path} after {body}");
             }
@@ -146,7 +152,7 @@ fn a_body_that_comes_with_a_get_changes_nothing_for_anybody() {
 }
 
 #[test]
-fn a_path_that_comes_down_to_another_is_not_found() {
+fn a_path_that_normalises_to_another_is_not_found() {
     let stack = Stack::shared();
     for path in [
         "/api/races/..%2fentrants",

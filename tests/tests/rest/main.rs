@@ -6,5 +6,4 @@ mod cut_over;
 mod hostile;
 mod proxy;
 mod roles;
-mod stack;
 mod timeline;

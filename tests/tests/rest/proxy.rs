@@ -1,9 +1,12 @@
-//! What nginx does in front of the REST server: cache, limits, headers, errors.
+//! nginx in front of the REST server: cache, limits, headers, errors.
 
 use std::process::{Command, Stdio};
 
-use crate::stack::{PATIENCE, Stack, assert_keys, assert_timestamp, raw_get};
 use raceday_stack::wait_until;
+use raceday_tests::PATIENCE;
+use raceday_tests::http::raw_get;
+use raceday_tests::json::{assert_keys, assert_timestamp};
+use raceday_tests::stack::Stack;
 
 fn seed_race(stack: &Stack, id: &str) {
     stack.sql(&format!(
@@ -12,7 +15,7 @@ fn seed_race(stack: &Stack, id: &str) {
     ));
 }
 
-/// How often a function of schema api was called by clients.
+/// How often clients called a function of schema api.
 fn calls(stack: &Stack, function: &str) -> i64 {
     let sql = format!(
         "select coalesce(sum(calls), 0)::bigint from pg_stat_statements
@@ -22,8 +25,8 @@ fn calls(stack: &Stack, function: &str) -> i64 {
 }
 
 #[test]
-fn many_clients_that_poll_one_race_cost_one_query_a_second() {
-    let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
+fn many_clients_polling_one_race_cost_one_query_per_second() {
+    let stack = Stack::without_rate_limit();
     stack.sql("create extension if not exists pg_stat_statements");
     seed_race(&stack, "busy");
     for (path, functions) in [
@@ -38,7 +41,7 @@ fn many_clients_that_poll_one_race_cost_one_query_a_second() {
                 scope.spawn(|| (0..requests / 10).for_each(|_| assert_eq!(stack.get(path).status, 200)));
             }
         });
-        // One for each second begun, and one for the turn of a second.
+        // One per second begun, and one for the turn of a second.
         let allowed = i64::try_from(started.elapsed().as_secs()).unwrap() + 2;
         for function in functions {
             let calls = calls(&stack, function);
@@ -51,7 +54,7 @@ fn many_clients_that_poll_one_race_cost_one_query_a_second() {
 }
 
 #[test]
-fn a_change_is_seen_after_a_second_and_an_unchanged_body_is_skipped() {
+fn a_change_is_seen_after_a_second_and_an_unchanged_body_is_304() {
     let stack = Stack::shared();
     seed_race(&stack, "etag");
     for path in [
@@ -81,7 +84,7 @@ fn a_change_is_seen_after_a_second_and_an_unchanged_body_is_skipped() {
 }
 
 #[test]
-fn bodies_are_compressed_when_asked_for() {
+fn bodies_are_compressed_on_request() {
     let stack = Stack::shared();
     seed_race(&stack, "gzip");
     let plain = stack.get("/api/entrants?raceId=gzip");
@@ -99,26 +102,27 @@ fn bodies_are_compressed_when_asked_for() {
 }
 
 #[test]
-fn a_client_over_its_limit_gets_429_and_health_checks_do_not_count() {
+fn a_client_over_its_limit_gets_429_and_local_health_checks_do_not_count() {
     let stack = Stack::start(&[]);
-    // Clients behind a trusted proxy are told apart by what it says.
+    // Clients behind a trusted proxy are distinguished by its header.
     let client = |address: &str| stack.get_with("/api/races/none", &[("x-forwarded-for", address)]);
     let statuses: Vec<u16> = (0..130).map(|_| client("203.0.113.7").status).collect();
     let allowed = statuses.iter().filter(|status| **status == 404).count();
-    assert!((100..130).contains(&allowed), "{allowed} of 130 requests were let through");
-    assert!(statuses[..100].iter().all(|status| *status == 404), "the first hundred are a minute's due");
-    // On a slow machine a new one may be due meanwhile: every 0.6 s there is one.
-    let refused = (0..20).map(|_| client("203.0.113.7")).find(|answer| answer.status == 429).expect("one too many");
+    assert!((100..130).contains(&allowed), "{allowed} of 130 requests were accepted");
+    assert!(statuses[..100].iter().all(|status| *status == 404), "one of the first hundred requests was refused");
+    // Another request is allowed every 0.6 s, so on a slow machine the next one may pass.
+    let refused =
+        (0..20).map(|_| client("203.0.113.7")).find(|response| response.status == 429).expect("no request was refused");
     refused.assert_error(429, "one too many");
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert!(refused.header("content-security-policy").is_some());
-    assert_eq!(client("203.0.113.8").status, 404, "another client");
-    assert!((0..150).all(|_| stack.get("/health").status == 200), "local health checks are exempt");
+    assert_eq!(client("203.0.113.8").status, 404, "another client is refused");
+    assert!((0..150).all(|_| stack.get("/health").status == 200), "a local health check was refused");
     assert!((0..150).any(|_| stack.get_with("/health", &[("x-forwarded-for", "203.0.113.9")]).status == 429));
 }
 
 #[test]
-fn every_answer_carries_the_security_headers() {
+fn every_response_has_the_security_headers() {
     let stack = Stack::shared();
     for path in [
         "/",
@@ -130,7 +134,7 @@ fn every_answer_carries_the_security_headers() {
         "/rest/races?limit=1",
         "/api/races/%00",
     ] {
-        let answer = stack.get(path);
+        let response = stack.get(path);
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
@@ -139,14 +143,14 @@ fn every_answer_carries_the_security_headers() {
             ("cache-control", "no-cache"),
             ("server", "nginx"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+            assert_eq!(response.header(name), Some(value), "{path}: {name}");
             assert_eq!(
-                answer.headers.iter().filter(|(key, _)| key == name).count(),
+                response.headers.iter().filter(|(key, _)| key == name).count(),
                 1,
                 "{path}: {name} more than once"
             );
         }
-        assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"), "{path}");
+        assert!(response.header("content-security-policy").unwrap().contains("default-src 'none'"), "{path}");
     }
     let preflight = stack.send(
         "OPTIONS",
@@ -158,7 +162,7 @@ fn every_answer_carries_the_security_headers() {
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
     let allowed = preflight.header("access-control-allow-headers").unwrap();
     for name in ["Content-Type", "If-None-Match", "Cache-Control", "Pragma", "X-Requested-With"] {
-        assert!(allowed.contains(name), "a browser asks whether it may send {name}");
+        assert!(allowed.contains(name), "a browser may not send {name}");
     }
     for refused in [stack.send("DELETE", "/api/races/x", &[], b""), preflight] {
         assert!(refused.header("content-security-policy").is_some(), "{}", refused.status);
@@ -167,7 +171,7 @@ fn every_answer_carries_the_security_headers() {
 }
 
 #[test]
-fn request_ids_are_passed_on_and_logged_as_json() {
+fn request_ids_are_forwarded_and_logged_as_json() {
     let stack = Stack::shared();
     let given = stack.get_with("/api/races?meetingId=logged", &[("x-request-id", "given-by-the-client-1")]);
     assert_eq!(given.header("x-request-id"), Some("given-by-the-client-1"));
@@ -185,21 +189,25 @@ fn request_ids_are_passed_on_and_logged_as_json() {
         assert!(entry["status"].is_number() && entry["duration_s"].is_number() && entry["path"].is_string());
     }
     let text = std::fs::read_to_string(&log).unwrap();
-    assert!(!text.contains("meetingId"), "queries name users: they stay out of the log");
+    assert!(!text.contains("meetingId"), "the log contains a query, which may name a user");
 }
 
 #[test]
-fn limits_of_bodies_headers_and_methods_answer_in_json() {
+fn requests_beyond_the_limits_get_errors_in_json() {
     let stack = Stack::shared();
     let big = vec![b' '; 70_000];
     stack
         .send("POST", "/api/user-alert-configs", &[("content-type", "application/json")], &big)
         .assert_error(413, "big body");
     stack.get(&format!("/api/races?meetingId={}", "x".repeat(20_000))).assert_error(414, "long address");
-    assert_eq!(stack.get(&format!("/api/races/{}", "x".repeat(10_000))).status, 404, "10 kB is an unknown id");
+    assert_eq!(
+        stack.get(&format!("/api/races/{}", "x".repeat(10_000))).status,
+        404,
+        "an id of 10 kB is not just unknown"
+    );
     stack.get_with("/api/races?meetingId=x", &[("x-long", &"x".repeat(20_000))]).assert_error(400, "long header");
     raw_get(stack.port(), b"/api/races/%zz").assert_error(400, "bad escape");
-    stack.get_with("/api/meetings", &[("if-match", "\"x\"")]).assert_error(412, "a version that is not");
+    stack.get_with("/api/meetings", &[("if-match", "\"x\"")]).assert_error(412, "a version that does not exist");
     for path in ["/index.html", "/api/meetings.json", "/style.css", "/__raceday/version"] {
         stack.get(path).assert_error(404, path);
     }
@@ -209,9 +217,9 @@ fn limits_of_bodies_headers_and_methods_answer_in_json() {
         ("PUT", "/api/user-alert-configs"),
         ("PATCH", "/api/entrants?raceId=x"),
     ] {
-        let answer = stack.send(method, path, &[], b"");
-        answer.assert_error(405, path);
-        assert!(answer.header("allow").unwrap().starts_with("GET"), "{path}");
+        let response = stack.send(method, path, &[], b"");
+        response.assert_error(405, path);
+        assert!(response.header("allow").unwrap().starts_with("GET"), "{path}");
     }
     stack.get("/api/nothing").assert_error(404, "unknown path");
     let head = stack.send("HEAD", "/api/meetings", &[], b"");
@@ -219,7 +227,7 @@ fn limits_of_bodies_headers_and_methods_answer_in_json() {
 }
 
 #[test]
-fn a_query_that_is_not_percent_encoded_is_refused_and_not_read_as_empty() {
+fn a_query_that_is_not_percent_encoded_is_refused_rather_than_read_as_empty() {
     let stack = Stack::shared();
     seed_race(&stack, "raw");
     for query in [
@@ -228,37 +236,41 @@ fn a_query_that_is_not_percent_encoded_is_refused_and_not_read_as_empty() {
         b"/api/races/upcoming?limit=1&n=\xc3\xa9",
         b"/api/entrants?raceId=raw&x=\xc4\x81",
         b"/api/money-flow-timeline?raceId=raw&entrants=\xff",
-        // Without its parameters this would be another user.
+        // Without its parameters this would be the default user.
         b"/api/user-alert-configs?userId=M\xc4\x81ori",
     ] {
         raw_get(stack.port(), query).assert_error(400, &String::from_utf8_lossy(query));
     }
     assert_eq!(stack.json("/api/user-alert-configs?userId=M%C4%81ori")["user_id"], "Māori");
-    raw_get(stack.port(), b"/api/races/M\xc4\x81ori").assert_error(404, "an id that is none");
+    raw_get(stack.port(), b"/api/races/M\xc4\x81ori").assert_error(404, "an unknown id");
 }
 
 #[test]
-fn without_the_database_reads_stay_for_a_while_and_then_are_503() {
-    let mut stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off")]);
-    seed_race(&stack, "away");
-    let paths = ["/api/races/away", "/api/entrants?raceId=away"];
+fn without_the_database_cached_reads_expire_and_then_are_503() {
+    let mut stack = Stack::without_rate_limit();
+    seed_race(&stack, "outage");
+    let paths = ["/api/races/outage", "/api/entrants?raceId=outage"];
     let before: Vec<_> = paths.iter().map(|path| stack.json(path)).collect();
     stack.postgres.stop().unwrap();
-    wait_until("health to tell", PATIENCE, || Ok(stack.get("/health").status == 503)).unwrap();
+    wait_until("health to report the outage", PATIENCE, || Ok(stack.get("/health").status == 503)).unwrap();
     let health = stack.get("/health").json();
     assert_keys(&health, "status timestamp error");
     assert_eq!(health["status"], "unhealthy");
     assert_timestamp(&health["timestamp"]);
     for (path, body) in paths.iter().zip(&before) {
-        let answer = stack.get(path);
-        // What was asked for just before may still be told; nothing older than ten seconds is.
-        assert!(answer.status == 503 || (answer.status == 200 && answer.json() == *body), "{path}: {}", answer.text());
-        wait_until("the kept answer to grow too old", PATIENCE, || Ok(stack.get(path).status == 503)).unwrap();
+        let response = stack.get(path);
+        // A response from the last ten seconds may still be served.
+        assert!(
+            response.status == 503 || (response.status == 200 && response.json() == *body),
+            "{path}: {}",
+            response.text()
+        );
+        wait_until("the cached response to expire", PATIENCE, || Ok(stack.get(path).status == 503)).unwrap();
         stack.get(path).assert_error(503, path);
     }
     for path in [
         "/api/meetings",
-        "/api/races?meetingId=away-m",
+        "/api/races?meetingId=outage-m",
         "/api/user-alert-configs",
         "/api/money-flow-timeline?raceId=r&entrants=e",
         "/rest/races",
@@ -267,12 +279,13 @@ fn without_the_database_reads_stay_for_a_while_and_then_are_503() {
     }
     stack.send("POST", "/api/user-alert-configs", &[], b"{}").assert_error(503, "POST");
     stack.postgres.start_again().unwrap();
-    wait_until("everything to come back by itself", PATIENCE, || {
+    wait_until("everything to recover", PATIENCE, || {
         Ok(stack.get("/health").status == 200 && paths.iter().all(|path| stack.get(path).status == 200))
     })
     .unwrap();
     stack.rest.process().kill().unwrap();
-    wait_until("health to tell that REST is away", PATIENCE, || Ok(stack.get("/health").status == 503)).unwrap();
+    wait_until("health to report that REST is unavailable", PATIENCE, || Ok(stack.get("/health").status == 503))
+        .unwrap();
     assert_eq!(stack.get("/health").json()["status"], "unhealthy");
-    stack.get("/api/meetings?date=2001-01-01").assert_error(503, "REST away");
+    stack.get("/api/meetings?date=2001-01-01").assert_error(503, "REST unavailable");
 }

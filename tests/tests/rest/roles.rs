@@ -1,7 +1,8 @@
-//! What the public may see and do: exactly what is listed here.
+//! What the public can read and call: exactly what is listed here.
 
-use crate::stack::{Stack, raw_get};
 use postgres::{Client, NoTls};
+use raceday_tests::http::raw_get;
+use raceday_tests::stack::Stack;
 
 /// The public surface of schema api: every object and how it is called.
 const SURFACE: &[&str] = &[
@@ -32,7 +33,7 @@ const SURFACE: &[&str] = &[
 ];
 
 #[test]
-fn the_public_surface_is_what_is_listed() {
+fn the_public_surface_is_exactly_the_list() {
     let stack = Stack::shared();
     let rows = stack.connect().query(
         "select * from (select 'view ' || relname as name from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'
@@ -54,7 +55,7 @@ fn the_public_surface_is_what_is_listed() {
 }
 
 #[test]
-fn every_public_object_is_commented_and_owned_by_no_login() {
+fn every_public_object_has_a_comment_and_an_owner_without_login() {
     let stack = Stack::shared();
     let bare = stack.value(
         "select coalesce(string_agg(name, ', '), '') from (
@@ -68,7 +69,7 @@ fn every_public_object_is_commented_and_owned_by_no_login() {
 }
 
 #[test]
-fn web_anon_executes_and_reads_schema_api_and_nothing_else() {
+fn web_anon_can_use_schema_api_and_nothing_else() {
     let stack = Stack::shared();
     let relations = stack.value(
         "select coalesce(string_agg(distinct c.oid::regclass::text, ' ' order by c.oid::regclass::text), '')
@@ -102,7 +103,7 @@ fn web_anon_executes_and_reads_schema_api_and_nothing_else() {
     assert_eq!(flags, "false");
 }
 
-/// Fails unless the statement is refused for want of a privilege.
+/// Fails unless the statement is refused because a privilege is missing.
 fn assert_denied(client: &mut Client, sql: &str) {
     let error = client.batch_execute(sql).expect_err(sql);
     let code = error.code().map_or("", |code| code.code()).to_owned();
@@ -110,7 +111,7 @@ fn assert_denied(client: &mut Client, sql: &str) {
 }
 
 #[test]
-fn the_forbidden_is_refused_to_the_login_itself() {
+fn forbidden_statements_are_refused_to_the_login_itself() {
     let stack = Stack::shared();
     let mut client = Client::connect(&stack.postgres.url("authenticator", "raceday"), NoTls).unwrap();
     for sql in [
@@ -166,14 +167,14 @@ fn the_forbidden_is_refused_to_the_login_itself() {
 }
 
 #[test]
-fn a_temporary_type_is_not_taken_for_the_type_it_is_named_like() {
+fn a_temporary_type_does_not_shadow_the_type_of_the_same_name() {
     let stack = Stack::shared();
     let unsafe_ones = stack.value(
         "select coalesce(string_agg(oid::regprocedure::text, ' '), '') from pg_proc
          where pronamespace in ('raceday'::regnamespace, 'api'::regnamespace) and prosecdef
            and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false)",
     );
-    assert_eq!(unsafe_ones, "", "run as their owner, with types looked up in pg_temp first");
+    assert_eq!(unsafe_ones, "", "these run as their owner and look up types in pg_temp first");
     for (login, role, calls) in [
         (
             "authenticator",
@@ -201,12 +202,12 @@ fn a_temporary_type_is_not_taken_for_the_type_it_is_named_like() {
             .unwrap();
         client.batch_execute(calls).unwrap();
         let seen = client.query_one("select string_agg(distinct role, ' ') from pg_temp.seen", &[]).unwrap();
-        assert_eq!(seen.get::<_, Option<String>>(0), None, "{login} ran its own code as another");
+        assert_eq!(seen.get::<_, Option<String>>(0), None, "{login} ran its own code as another role");
     }
 }
 
 #[test]
-fn the_forbidden_is_refused_over_http() {
+fn forbidden_requests_are_refused_over_http() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('ro', 'Roles', 'harness', '2030-01-01'); select seed.race('ro-1', 'ro', 1, '2030-01-01Z')",
@@ -216,13 +217,13 @@ fn the_forbidden_is_refused_over_http() {
     for view in ["meetings", "races", "entrants", "money_flow", "odds", "race_pools", "race_results"] {
         assert_eq!(stack.get(&format!("/rest/{view}?limit=1")).status, 200, "{view}");
         for method in ["POST", "PATCH", "DELETE", "PUT"] {
-            let answer = stack.send(
+            let response = stack.send(
                 method,
                 &format!("/rest/{view}?race_id=eq.ro-1"),
                 &[("content-type", "application/json")],
                 b"{\"race_id\":\"x\"}",
             );
-            assert!((400..500).contains(&answer.status), "{method} {view}: {} {}", answer.status, answer.text());
+            assert!((400..500).contains(&response.status), "{method} {view}: {} {}", response.status, response.text());
         }
     }
     for path in [
@@ -238,10 +239,10 @@ fn the_forbidden_is_refused_over_http() {
         assert_eq!(stack.get(path).status, 404, "{path}");
     }
     for profile in ["raceday", "partman", "pg_catalog", "public"] {
-        let answer = stack.get_with("/rest/races?limit=1", &[("accept-profile", profile)]);
-        assert!((400..500).contains(&answer.status), "{profile}: {}", answer.text());
+        let response = stack.get_with("/rest/races?limit=1", &[("accept-profile", profile)]);
+        assert!((400..500).contains(&response.status), "{profile}: {}", response.text());
     }
-    // A token is nobody's here: it is taken off on the way.
+    // Tokens mean nothing here: nginx removes them.
     let token = stack.get_with(
         "/rest/races?limit=1",
         &[("authorization", "Bearer eyJhbGciOiJub25lIn0.eyJyb2xlIjoicmFjZWRheV9vd25lciJ9.")],
@@ -256,8 +257,8 @@ fn the_forbidden_is_refused_over_http() {
         "or=(race_id.eq.1,and(",
         "limit=1;select%201",
     ] {
-        let answer = raw_get(stack.port(), format!("/rest/races?{filter}").as_bytes());
-        assert!(answer.status < 500, "{filter}: {} {}", answer.status, answer.text());
+        let response = raw_get(stack.port(), format!("/rest/races?{filter}").as_bytes());
+        assert!(response.status < 500, "{filter}: {} {}", response.status, response.text());
     }
     let oversized = stack.get(&format!("/rest/races?race_id=in.({})", "x,".repeat(20_000)));
     oversized.assert_error(414, "oversized filter");
@@ -270,7 +271,7 @@ fn the_forbidden_is_refused_over_http() {
 }
 
 #[test]
-fn native_lists_filter_and_embed() {
+fn native_lists_can_be_filtered_and_embedded() {
     let stack = Stack::shared();
     stack.sql("select seed.meeting('na', 'Native', 'harness', '2030-02-01'); select seed.race('na-1', 'na', 1, '2030-02-01Z'); select seed.runners('na-1', 2)");
     let races =

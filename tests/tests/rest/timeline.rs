@@ -1,9 +1,10 @@
-//! GET /api/money-flow-timeline: what is selected, how it is paged and sorted, what it covers.
+//! GET /api/money-flow-timeline: selection, order, paging and coverage.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::stack::{Stack, assert_keys, assert_timestamp, column};
+use raceday_tests::json::{assert_keys, assert_timestamp, column};
+use raceday_tests::stack::Stack;
 use serde_json::{Value, json};
 
 const BODY: &str = "success documents total race_id entrant_ids pool_type bucketed_data interval_coverage next_cursor next_created_at limit \
@@ -12,7 +13,7 @@ const DOCUMENT: &str = "id race_id entrant_id type time_interval time_to_start i
      incremental_win_amount incremental_place_amount win_pool_amount place_pool_amount win_pool_percentage place_pool_percentage \
      fixed_win_odds fixed_place_odds pool_win_odds pool_place_odds event_timestamp polling_timestamp created_at";
 
-/// A race of this many runners and polls, and its entrants' ids by runner number.
+/// Seeds a race with this many runners and polls. Returns its entrants' ids by runner number.
 fn race(stack: &Stack, id: &str, runners: u32, polls: u32, of: u32) -> Vec<String> {
     stack.sql(&format!(
         "select seed.meeting('{id}-m', '{id}', 'harness', current_date); select seed.race('{id}', '{id}-m', 1, now());
@@ -55,7 +56,7 @@ fn a_page_has_the_contracts_fields() {
         let page = stack.json(&format!("/money-flow-timeline?{}", spelling.replace("{}", &entrants[0])));
         assert_eq!((&page["pool_type"], &page["total"]), (&json!("place"), &json!(4)), "{spelling}");
     }
-    // A comma list, repeated parameters, both, and encoded.
+    // A comma-separated list, repeated parameters, and both, encoded.
     for list in [
         format!("entrants={},{}", entrants[0], entrants[1]),
         format!("entrants={}&entrants={}", entrants[0], entrants[1]),
@@ -68,7 +69,7 @@ fn a_page_has_the_contracts_fields() {
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_told() {
+fn missing_and_invalid_parameters_are_reported() {
     let stack = Stack::shared();
     for query in ["", "raceId=r", "entrants=e", "raceId=&entrants=e", "raceId=r&entrants=", "raceId=r&entrants=,,"] {
         stack.get(&format!("/api/money-flow-timeline?{query}")).assert_error(400, query);
@@ -86,7 +87,7 @@ fn what_is_missing_or_wrong_is_told() {
 }
 
 #[test]
-fn limits_are_clamped_and_garbage_cursors_ignored() {
+fn limits_are_clamped_and_invalid_cursors_ignored() {
     let stack = Stack::shared();
     let entrants = race(&stack, "tl-limit", 2, 150, 150).join(",");
     let page = |more: &str| stack.json(&format!("/api/money-flow-timeline?raceId=tl-limit&entrants={entrants}{more}"));
@@ -119,16 +120,16 @@ fn only_buckets_around_the_start_are_selected_and_sorted() {
         page["documents"].as_array().unwrap().iter().map(|d| d["time_interval"].as_i64().unwrap()).collect();
     assert!(intervals.is_sorted());
     assert_eq!((intervals[0], *intervals.last().unwrap()), (-64, 2), "-65 and below are not the client's");
-    assert!(!intervals.contains(&1), "another type is not either");
+    assert!(!intervals.contains(&1), "rows of another type are not for the client either");
     let documents = page["documents"].as_array().unwrap();
     assert!(documents.windows(2).all(|pair| pair[0]["time_interval"] != pair[1]["time_interval"]
         || pair[0]["created_at"].as_str() <= pair[1]["created_at"].as_str()));
-    // The cursor is the last in insertion order, which the sorted page does not end with.
+    // The cursor is the last row in insertion order, which is not the last of the sorted page.
     assert_eq!(page["next_cursor"].as_i64(), ids(&page).into_iter().max());
 }
 
 #[test]
-fn following_the_cursor_gives_every_row_once_while_rows_are_written() {
+fn following_the_cursor_returns_every_row_once_while_rows_are_written() {
     let stack = Stack::shared();
     let entrants = race(&stack, "tl-page", 5, 10, 120).join(",");
     let written = AtomicBool::new(false);
@@ -144,8 +145,8 @@ fn following_the_cursor_gives_every_row_once_while_rows_are_written() {
         loop {
             let done = written.load(Ordering::Acquire);
             pages += 1;
-            assert!(pages < 5_000, "the cursor goes in a circle");
-            // The proxy may answer from a second ago; a query that it has not seen is asked of the database.
+            assert!(pages < 5_000, "the cursor does not advance");
+            // nginx may serve a response from the cache, but not to a query that it has not seen.
             let page = stack.json(&format!(
                 "/api/money-flow-timeline?raceId=tl-page&limit=7&entrants={entrants}&cursorAfter={cursor}&n={pages}"
             ));
@@ -159,7 +160,7 @@ fn following_the_cursor_gives_every_row_once_while_rows_are_written() {
             }
         }
     });
-    assert_eq!(repeated, 0, "rows came twice");
+    assert_eq!(repeated, 0, "rows were returned twice");
     assert_eq!(seen.len(), 60 * 5, "rows were lost");
 }
 
@@ -169,7 +170,7 @@ fn created_after_compares_whole_milliseconds() {
     let entrants = race(&stack, "tl-created", 2, 5, 5).join(",");
     let page =
         |more: &str| stack.json(&format!("/api/money-flow-timeline?raceId=tl-created&entrants={entrants}&{more}"));
-    // Rows are made at microseconds; clients know milliseconds.
+    // Rows are created at microseconds; clients know milliseconds.
     let all = page("");
     let created: Vec<&str> = column(&all["documents"], "created_at");
     let mut distinct: Vec<&str> = created.clone();
@@ -178,7 +179,7 @@ fn created_after_compares_whole_milliseconds() {
     assert_eq!(distinct.len(), 5);
     for (position, at) in distinct.iter().enumerate() {
         let rest = page(&format!("createdAfter={at}"));
-        assert_eq!(rest["total"], 2 * (4 - position), "{at}: its own rows do not come again, later ones do");
+        assert_eq!(rest["total"], 2 * (4 - position), "{at}: not exactly the later rows");
         assert_eq!(rest["created_after"], json!(at));
     }
     assert_eq!(all["next_created_at"], json!(distinct[4]));
@@ -187,12 +188,12 @@ fn created_after_compares_whole_milliseconds() {
     assert_eq!(
         page(&format!("created_after={}", distinct[1].replace('Z', "+00:00")))["total"],
         6,
-        "a plus sign that became a space"
+        "a plus sign that was decoded as a space"
     );
 }
 
 #[test]
-fn coverage_tells_the_gaps_of_the_last_minutes() {
+fn coverage_reports_the_gaps_of_the_last_minutes() {
     let stack = Stack::shared();
     let entrants = race(&stack, "tl-cover", 2, 120, 120);
     stack.sql(&format!(

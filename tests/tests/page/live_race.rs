@@ -1,17 +1,17 @@
-//! A race of the TAB simulator that is about to start, staged and processed as the fetcher does it.
+//! A simulated race that is about to start, staged and processed as the fetcher does.
 
 use chrono::{DateTime, Duration, Utc};
 use nztab_sim::day::{self, Category, Meeting};
 use nztab_sim::{Config, MeetingsQuery, Simulator};
 use postgres::Client;
+use raceday_tests::payloads;
 
-/// What the simulated races are made from.
+/// The seed of the simulated races.
 const SEED: u64 = 11;
 
-/// A race with the polls of its last hour in the database; it starts in a few minutes, and somebody who knows bets late on one of
-/// its runners.
+/// A race with the polls of its last hour in the database; it starts in a few minutes and has late money on one runner.
 pub struct LiveRace {
-    /// Its id.
+    /// The race's id.
     pub race_id: String,
     simulator: Simulator,
 }
@@ -21,7 +21,7 @@ impl LiveRace {
     pub fn begin(client: &mut Client) -> Self {
         let now = Utc::now();
         let simulator = Simulator::new(Config { seed: SEED, now, races_soon: true, ..Config::default() });
-        // In every programme of races that start soon there is late money on one of the first.
+        // Every programme of races that start soon has late money on one of the first races.
         let soon = now.timestamp()..now.timestamp() + 400;
         let day = day::nz_date(now.timestamp() + 180);
         let meetings = simulator.meetings_between(day, day);
@@ -37,12 +37,12 @@ impl LiveRace {
             .expect("a race with late money");
         let live = Self { race_id: race.id.clone(), simulator };
         let list = live.simulator.meetings(&MeetingsQuery::day(day), now);
-        stage(client, &format!("meetings:{day}"), "meetings", now, &list);
+        process_kind(client, &format!("meetings:{day}"), "meetings", now, &list);
         for other in races.iter().filter(|other| other.id != live.race_id) {
             live.poll_race(client, &other.id, now);
         }
         let start = DateTime::from_timestamp(race.fate.first_start, 0).unwrap();
-        // Every two minutes, and at last every half.
+        // Every two minutes, and in the end every half minute.
         let mut at = start - Duration::minutes(63);
         while at < now {
             live.poll(client, at);
@@ -51,24 +51,23 @@ impl LiveRace {
         live
     }
 
-    /// Stages and processes what the TAB says of the race at a time.
+    /// Stages and processes the TAB's response for the race at a time.
     pub fn poll(&self, client: &mut Client, at: DateTime<Utc>) {
         self.poll_race(client, &self.race_id, at);
     }
 
     fn poll_race(&self, client: &mut Client, race_id: &str, at: DateTime<Utc>) {
-        stage(client, race_id, "event", at, &self.simulator.event(race_id, at).unwrap());
+        process_kind(client, race_id, "event", at, &self.simulator.event(race_id, at).unwrap());
     }
 }
 
-/// Whether it is one of those whose races Raceday polls.
+/// Whether Raceday polls the meeting's races.
 fn is_polled(meeting: &Meeting) -> bool {
     matches!(meeting.country, "NZ" | "AUS") && meeting.category != Category::Greyhound
 }
 
-fn stage(client: &mut Client, race_id: &str, kind: &str, fetched_at: DateTime<Utc>, payload: &str) {
-    let sql = "insert into raceday.staged_payloads (race_id, kind, fetched_at, payload) values ($1, $2, $3, $4)";
-    client.execute(sql, &[&race_id, &kind, &fetched_at, &payload]).unwrap();
-    let call = client.query_one("select status, error from raceday.raceday_process($1)", &[&race_id]).unwrap();
-    assert_eq!(call.get::<_, &str>(0), "ok", "{:?}", call.get::<_, Option<&str>>(1));
+fn process_kind(client: &mut Client, race_id: &str, kind: &str, fetched_at: DateTime<Utc>, payload: &str) {
+    payloads::stage_kind(client, kind, race_id, fetched_at, payload);
+    let processed = payloads::process(client, race_id);
+    assert_eq!(processed.status, "ok", "{processed:?}");
 }

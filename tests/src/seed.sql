@@ -1,4 +1,4 @@
--- Race days to read: meetings, races, runners, their history as raceday_process writes it. Only tests and benchmarks load this.
+-- Race days to read: meetings, races, runners, and their history as raceday_process writes it. Loaded only by tests and benches.
 
 create schema seed;
 
@@ -31,7 +31,8 @@ create function seed.runners(p_race_id text, p_runners int) returns void
     from generate_series(1, p_runners) n
 $$;
 
--- Polls p_from..p_to of a race, counted from 1, p_every_s apart, the last of p_of at its start; odds of a runner change every third poll.
+-- Polls p_from..p_to of a race, counted from 1 and p_every_s apart; the last of p_of is at the start. A runner's odds change every third
+-- poll.
 create function seed.polls(p_race_id text, p_from int, p_to int, p_of int, p_every_s int default 30) returns void
     language plpgsql volatile parallel unsafe
     as $$
@@ -67,7 +68,7 @@ begin
     where (k + e.runner_number) % 3 = 0
     order by k, e.runner_number;
 
-    -- What increments are counted from is nothing to read: empty arrays.
+    -- The arrays that increments are counted from are not exposed, so they stay empty.
     insert into raceday.race_progress
     select (jsonb_populate_record(null::raceday.race_progress, empty.arrays || jsonb_build_object(
         'race_id', p_race_id, 'payload_hash', 0, 'has_history', true, 'processed_through', b.last, 'event_timestamp', b.last,
@@ -109,18 +110,14 @@ create function seed.results(p_race_id text) returns void
     where e.race_id = p_race_id
 $$;
 
--- Days of history before today, for partitions to be pruned from.
-create function seed.past_days(p_days int) returns void
+-- Partitions of a table for the days before today, for queries to prune.
+create function seed.past_days(p_table text, p_days int) returns void
     language plpgsql volatile parallel unsafe
     as $$
-declare
-    v_table text;
 begin
     for v_day in 1..p_days loop
-        foreach v_table in array array['money_flow_history', 'odds_history'] loop
-            execute format('create table if not exists raceday.%I partition of raceday.%I for values from (%L) to (%L)',
-                v_table || '_p' || to_char(current_date - v_day, 'YYYYMMDD'), v_table, current_date - v_day, current_date - v_day + 1);
-        end loop;
+        execute format('create table if not exists raceday.%I partition of raceday.%I for values from (%L) to (%L)',
+            p_table || '_p' || to_char(current_date - v_day, 'YYYYMMDD'), p_table, current_date - v_day, current_date - v_day + 1);
     end loop;
 end
 $$;
