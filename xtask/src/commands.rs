@@ -1,4 +1,4 @@
-//! The short commands: stop, psql, status, clean, and the programs of the tests that are tools.
+//! The short commands: stop, psql, status, clean, bench and chaos.
 
 use std::process::{Command, ExitCode};
 
@@ -8,18 +8,18 @@ use crate::running;
 use crate::setup::{self, cargo, remove};
 use raceday_stack::{Layout, Ports, cluster, http_ok, psql as psql_command, secrets};
 
-/// Ends the demo and whatever is left of one.
+/// Stops the demo, and servers that a killed demo left behind.
 pub fn stop(layout: &Layout) -> Result<()> {
     let demo = running::stop(layout)?;
     let left_over = cluster::stop_left_over(layout)?;
-    println!("{}", if demo || left_over { "stopped" } else { "nothing runs" });
+    println!("{}", if demo || left_over { "stopped" } else { "nothing is running" });
     Ok(())
 }
 
-/// Runs psql on the demo's database as the superuser; starts PostgreSQL for as long as that takes when it does not run.
+/// Runs psql on the demo's database as the superuser. If PostgreSQL is not running, it runs until psql ends.
 pub fn psql(layout: &Layout, arguments: &[String]) -> Result<ExitCode> {
     if !cluster::exists(layout) {
-        bail!("there is no database yet: `cargo xtask demo` makes it");
+        bail!("there is no database yet: `cargo xtask demo` creates it");
     }
     let demo = running::running(layout)?;
     let (ports, database) = match &demo {
@@ -33,14 +33,14 @@ pub fn psql(layout: &Layout, arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints what runs, where, and the state of the database.
+/// Prints the running servers with their addresses, and the state of the database.
 pub fn status(layout: &Layout) -> Result<()> {
     println!(
         "PostgreSQL's prefix  {}",
         layout.prefix().map_or_else(|e| e.to_string(), |p| p.root().display().to_string())
     );
     let Some(demo) = running::running(layout)? else {
-        println!("nothing runs; `cargo xtask demo` starts everything");
+        println!("nothing is running: `cargo xtask demo` starts everything");
         return Ok(());
     };
     let ports = demo.ports;
@@ -52,13 +52,13 @@ pub fn status(layout: &Layout) -> Result<()> {
         ("fetcher", ports.fetcher, "/ready"),
     ] {
         let url = format!("http://127.0.0.1:{port}{path}");
-        println!("{name:<20} {} {url}", if http_ok(&url) { "ok  " } else { "away" });
+        println!("{name:<20} {} {url}", if http_ok(&url) { "ok  " } else { "unavailable" });
     }
     println!("PostgreSQL           127.0.0.1:{}", ports.postgres);
     let password = &secrets::passwords(layout)?["postgres"];
     let url = format!("postgres://postgres:{password}@127.0.0.1:{}/{}", ports.postgres, demo.database);
     let Ok(mut client) = postgres::Client::connect(&url, postgres::NoTls) else {
-        println!("PostgreSQL does not answer: the demo is still starting, or see {}", layout.logs().display());
+        println!("PostgreSQL does not respond: the demo is still starting, or see {}", layout.logs().display());
         return Ok(());
     };
     for row in client.query("select item, value from raceday.raceday_status()", &[])? {
@@ -72,7 +72,7 @@ pub fn status(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Removes `.raceday/` after stopping what runs from it. The cache of downloads stays.
+/// Stops everything and removes `.raceday/`. The download cache stays.
 pub fn clean(layout: &Layout) -> Result<()> {
     stop(layout)?;
     let folder = layout.local("");
@@ -82,11 +82,11 @@ pub fn clean(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program of the package raceday-tools, built for release.
+/// Runs a release build of a program of the package raceday-tools.
 pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<ExitCode> {
     let source = layout.root().join("tests/tools/src/bin").join(program);
     if !source.is_dir() {
-        bail!("there is no {}", source.display());
+        bail!("there is no {}: `cargo xtask help` lists the commands", source.display());
     }
     setup::run(layout)?;
     setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;

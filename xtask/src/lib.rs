@@ -1,6 +1,6 @@
 //! Raceday's developer commands as a library.
 //!
-//! The servers themselves are started by the crate `raceday-stack`, on which the end-to-end tests are built too.
+//! The crate `raceday-stack` starts the servers, for the end-to-end tests too.
 
 pub mod commands;
 pub mod compare;

@@ -17,42 +17,38 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Provide PostgreSQL 18, pg_partman, the extension, the REST server and nginx in .raceday/
+    /// Install PostgreSQL 18, pg_partman, the extension, the REST server and nginx into .raceday/
     Setup,
     /// Start the whole system and show the money flow of the next race
     Demo(demo::DemoOptions),
-    /// Run every test of the project, as CI does; the last line says `N passed, N failed`
-    Test {
-        /// Only these parts
-        #[arg(long, value_enum)]
-        only: Vec<test::Part>,
-    },
-    /// End the demo and whatever is left of one
+    /// Run every test of the project, as CI does, or some of them; the last line is `N passed, N failed`
+    Test(test::TestOptions),
+    /// Stop the demo, and servers that a killed demo left behind
     Stop,
-    /// psql on the demo's database as the superuser
+    /// Open psql on the demo's database as the superuser
     #[command(disable_help_flag = true)]
     Psql {
-        /// Arguments of psql
+        /// Arguments for psql
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Show what runs, its ports, partitions, payloads and polls
+    /// Show the running servers, their ports, partitions, payloads and polls
     Status,
-    /// Stop everything and remove .raceday/ (the cache of downloads stays)
+    /// Stop everything and remove .raceday/ (the download cache stays)
     Clean,
-    /// Measure: engine (stage + process) or rest
+    /// Measure the engine (staging and processing) or the REST endpoints
     #[command(disable_help_flag = true)]
     Bench {
         /// engine or rest
         name: String,
-        /// Arguments of the bench
+        /// Arguments for the bench, e.g. --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Kill PostgreSQL and the fetcher at random and count what is lost
+    /// Kill PostgreSQL and the fetcher at random and check that nothing is lost
     #[command(disable_help_flag = true)]
     Chaos {
-        /// Arguments of the tool
+        /// Arguments for the test, e.g. --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -75,8 +71,8 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Setup => setup::run(&layout)?,
         Command::Demo(options) => return demo::run(&layout, options),
-        Command::Test { only } => {
-            return Ok(if test::run(&layout, only)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        Command::Test(options) => {
+            return Ok(if test::run(&layout, options)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Stop => commands::stop(&layout)?,
         Command::Psql { arguments } => return commands::psql(&layout, arguments),

@@ -1,4 +1,4 @@
-//! Long steps with a spinner in a terminal, and plain lines elsewhere.
+//! Shows long steps: a spinner in a terminal, plain lines elsewhere.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
@@ -9,48 +9,48 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a step without a terminal says that it is still there.
+/// Time between two signs of life of a step without a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
-/// How much of a failed step's output is shown.
+/// Lines shown of a failed step's output.
 const TAIL_LINES: usize = 25;
 
-/// Something that takes a while.
+/// A step that takes a while.
 #[derive(Debug)]
 pub struct Step {
     label: String,
     bar: Option<ProgressBar>,
     started: Instant,
-    said: Instant,
+    shown: Instant,
 }
 
 impl Step {
-    /// Shows that the step begins.
+    /// Shows that the step has begun.
     pub fn begin(label: &str) -> Self {
         let bar = std::io::stdout().is_terminal().then(|| spinner(label));
         if bar.is_none() {
             println!("{label} ...");
         }
         let now = Instant::now();
-        Self { label: label.to_owned(), bar, started: now, said: now }
+        Self { label: label.to_owned(), bar, started: now, shown: now }
     }
 
-    /// Shows a line of what the step is doing.
-    pub fn say(&mut self, line: &str) {
+    /// Shows a line of the step's output.
+    pub fn show(&mut self, line: &str) {
         let line = line.trim();
         if line.is_empty() {
             return;
         }
         match &self.bar {
             Some(bar) => bar.set_message(line.chars().take(90).collect::<String>()),
-            None if self.said.elapsed() >= PLAIN_EVERY => {
+            None if self.shown.elapsed() >= PLAIN_EVERY => {
                 println!("  {} s: {line}", self.started.elapsed().as_secs());
-                self.said = Instant::now();
+                self.shown = Instant::now();
             }
             None => (),
         }
     }
 
-    /// Shows that it is done.
+    /// Shows that the step is done.
     pub fn done(self) {
         let took = self.started.elapsed().as_secs_f32();
         if let Some(bar) = &self.bar {
@@ -59,14 +59,14 @@ impl Step {
         println!("✓ {} ({took:.1} s)", self.label);
     }
 
-    /// Runs a command as a part of the step, its output in the log file, its last line on the screen.
+    /// Runs a command as part of the step. Its output goes to the log file, its latest line to the screen.
     ///
-    /// Fails with the end of the output when the command does.
+    /// Fails with the end of the output when the command fails.
     pub fn run(&mut self, command: &mut Command, log: &Path) -> Result<()> {
         self.run_with(command, log, |_| ())
     }
 
-    /// As [`run`](Self::run), with every line of output handed to `line` too.
+    /// Like [`run`](Self::run), and calls `line` with every line of output.
     pub fn run_with(&mut self, command: &mut Command, log: &Path, mut line: impl FnMut(&str)) -> Result<()> {
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder)?;
@@ -76,7 +76,7 @@ impl Step {
         let (reader, writer) = std::io::pipe()?;
         let program = command.get_program().to_owned();
         let child = command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).spawn();
-        // The command holds the pipe's writing ends: without this the reading below would never end.
+        // The command holds the pipe's write ends: until it lets go of them, reading would not end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = child.with_context(|| format!("cannot start {}", program.display()))?;
         let mut tail = std::collections::VecDeque::new();
@@ -84,7 +84,7 @@ impl Step {
             let bytes = bytes?;
             let text = String::from_utf8_lossy(&bytes);
             writeln!(file, "{text}")?;
-            self.say(&text);
+            self.show(&text);
             line(&text);
             if tail.len() == TAIL_LINES {
                 tail.pop_front();
@@ -94,7 +94,7 @@ impl Step {
         let status = child.wait()?;
         if !status.success() {
             let tail: Vec<_> = tail.into();
-            bail!("{} failed ({status}); the end of {}:\n{}", program.display(), log.display(), tail.join("\n"));
+            bail!("{} failed ({status}); {} ends with:\n{}", program.display(), log.display(), tail.join("\n"));
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_command_shows_its_last_lines_and_logs_all() {
+    fn a_failed_command_is_logged_and_its_last_lines_are_shown() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("logs/setup.log");
         let mut lines = Vec::new();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn a_missing_program_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = Step::begin("x").run(&mut Command::new("no-such-program"), &folder.path().join("log")).unwrap_err();
         assert!(format!("{error:#}").contains("no-such-program"));

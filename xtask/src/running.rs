@@ -1,4 +1,4 @@
-//! The demo that runs in this checkout: who it is, and how others find and stop it.
+//! Finds and stops the demo of this checkout.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -9,36 +9,36 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use raceday_stack::{Layout, Ports, wait_until};
 
-/// What a running demo tells others about itself.
+/// A running demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
-    /// Its process.
+    /// Its process id.
     pub pid: i32,
-    /// Where its servers listen.
+    /// The ports of its servers.
     pub ports: Ports,
-    /// Its database.
+    /// The name of its database.
     pub database: String,
 }
 
-/// Held by the demo as long as it runs; the kernel lets go of it however the demo ends.
+/// The lock that a demo holds while it runs; the kernel releases it however the demo ends.
 #[derive(Debug)]
 pub struct Hold {
     _lock: File,
 }
 
-/// Becomes the one demo of this checkout. Fails when there is one.
+/// Becomes the only demo of this checkout. Fails with the command that stops the running one if there is one.
 pub fn hold(layout: &Layout, ports: Ports, database: &str) -> Result<Hold> {
     let mut lock = lock_file(layout)?;
     if lock.try_lock().is_err() {
         let pid = running(layout)?.map_or_else(String::new, |demo| format!(" (process {})", demo.pid));
-        bail!("a demo of this checkout runs already{pid}: `cargo xtask stop` ends it");
+        bail!("a demo of this checkout is already running{pid}: `cargo xtask stop` stops it");
     }
     lock.set_len(0)?;
     write!(lock, "{} {} {database}", std::process::id(), ports.nginx)?;
     Ok(Hold { _lock: lock })
 }
 
-/// The demo that runs, if one does.
+/// The running demo, if there is one.
 pub fn running(layout: &Layout) -> Result<Option<Demo>> {
     let lock = lock_file(layout)?;
     if lock.try_lock().is_ok() {
@@ -49,7 +49,7 @@ pub fn running(layout: &Layout) -> Result<Option<Demo>> {
     Ok(Some(parse(&text).with_context(|| format!("cannot read {}", path.display()))?))
 }
 
-/// Ends the demo that runs, and waits until it has ended; tells whether there was one.
+/// Stops the running demo and waits until it has ended. Returns whether there was one.
 pub fn stop(layout: &Layout) -> Result<bool> {
     let Some(demo) = running(layout)? else { return Ok(false) };
     let pid = Pid::from_raw(demo.pid).context("a process id is never 0")?;
@@ -60,7 +60,7 @@ pub fn stop(layout: &Layout) -> Result<bool> {
 
 fn lock_file(layout: &Layout) -> Result<File> {
     let folder = layout.local("run");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(OpenOptions::new().create(true).truncate(false).read(true).write(true).open(folder.join("demo.lock"))?)
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_demo_writes_is_read_again() {
+    fn the_lock_file_of_a_demo_is_parsed() {
         let demo = parse("4711 9000 raceday_live").unwrap();
         assert_eq!((demo.pid, demo.ports.postgres, demo.database.as_str()), (4711, 9003, "raceday_live"));
         assert!(parse("").is_err());

@@ -1,19 +1,21 @@
-//! The cluster of the demo, `.raceday/data`.
+//! The demo's PostgreSQL cluster, `.raceday/data`.
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::layout::Layout;
+use crate::ports::Ports;
+use crate::postgres::{Postgres, PostgresOptions};
+use crate::process::unprivileged;
 use crate::secrets;
-use crate::{Ports, Postgres, PostgresOptions, unprivileged};
 
 /// The database of the simulated race day.
 pub const DATABASE: &str = "raceday";
 
-/// Starts the cluster, made when it is not there.
+/// Starts the cluster; creates it first if there is none.
 ///
-/// Fails when one runs from the same data, or the port is taken.
+/// Fails when the port is taken.
 pub fn start(layout: &Layout, ports: Ports, database: &str) -> Result<Postgres> {
     stop_left_over(layout)?;
     let passwords = secrets::passwords(layout)?;
@@ -25,12 +27,12 @@ pub fn start(layout: &Layout, ports: Ports, database: &str) -> Result<Postgres> 
     Postgres::start(options)
 }
 
-/// Whether there is a cluster.
+/// Whether the cluster has been created.
 pub fn exists(layout: &Layout) -> bool {
     layout.local("data").join("PG_VERSION").is_file()
 }
 
-/// Stops a server that a killed demo may have left; tells whether there was one.
+/// Stops a server that a killed demo left behind. Returns whether there was one.
 pub fn stop_left_over(layout: &Layout) -> Result<bool> {
     if !exists(layout) {
         return Ok(false);

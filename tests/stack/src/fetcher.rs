@@ -1,4 +1,4 @@
-//! `raceday-fetcher` as a process.
+//! Runs `raceday-fetcher`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,9 +17,9 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Starts it with these variables and waits until `/ready` answers on `port` of 127.0.0.1.
+    /// Starts it with these variables and waits until it is ready; `port` serves its metrics and health on 127.0.0.1.
     ///
-    /// The parent's environment is passed on, but for the fetcher's own settings, which are those given here.
+    /// It inherits the environment except the fetcher's own settings, which come from `variables` alone.
     pub fn start(program: &Path, variables: &[(String, String)], port: u16, log: PathBuf) -> Result<Self> {
         let mut fetcher = Self::start_without_waiting(program, variables, port, log)?;
         let ready = format!("{}/ready", fetcher.url());
@@ -27,7 +27,7 @@ impl Fetcher {
         Ok(fetcher)
     }
 
-    /// Starts it and returns at once, for tests in which it cannot become ready.
+    /// Starts it without waiting, for tests in which it cannot become ready.
     pub fn start_without_waiting(
         program: &Path,
         variables: &[(String, String)],
@@ -40,9 +40,9 @@ impl Fetcher {
         Ok(Self { port, process })
     }
 
-    /// Runs one of its commands that end by themselves, e.g. `migrate`, and returns what it printed on stdout.
+    /// Runs a one-off command, e.g. `migrate`, and returns its stdout.
     ///
-    /// Fails with what it logged when it does.
+    /// Fails with its output when its exit code is not 0.
     pub fn command(program: &Path, arguments: &[&str], variables: &[(String, String)]) -> Result<String> {
         let output = command(program, variables).args(arguments).stdin(Stdio::null()).output();
         let output = output.with_context(|| format!("cannot start {}", program.display()))?;
@@ -54,7 +54,7 @@ impl Fetcher {
         Ok(stdout)
     }
 
-    /// The address of its metrics and health, without a path.
+    /// The base URL of its metrics and health.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -67,7 +67,7 @@ impl Fetcher {
 
 fn command(program: &Path, variables: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
-    // A setting left over in the developer's shell must not change what a demo or a test runs.
+    // Settings in the developer's shell must not change a demo or a test.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let own = ["NZTAB_", "RACEDAY_", "DB_", "PG"].iter().any(|prefix| text.starts_with(prefix));

@@ -1,4 +1,4 @@
-//! Where everything local lives: `.raceday/` in the workspace and the download cache of the user.
+//! The paths of a checkout: `.raceday/`, cargo's target folder and the user's download cache.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,10 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The checkout that cargo runs this program for, else the one it was built from: in a target folder that two checkouts share,
-    /// cargo takes a program built from the other for its own while their sources are alike.
+    /// The checkout that cargo runs this program for, else the one it was built from.
+    ///
+    /// They differ when two checkouts share a target folder: cargo reuses a program built from the other as long as the
+    /// sources are the same.
     pub fn of_workspace() -> Self {
         let run_for = std::env::var_os("CARGO_MANIFEST_DIR").and_then(|package| Self::around(Path::new(&package)));
         run_for
@@ -20,7 +22,7 @@ impl Layout {
             .expect("raceday-stack is built within its workspace")
     }
 
-    /// The checkout that a package is in.
+    /// The checkout that contains a package.
     fn around(package: &Path) -> Option<Self> {
         let root = package.ancestors().skip(1).find(|folder| folder.join("xtask/Cargo.toml").is_file())?;
         Some(Self { root: root.to_path_buf() })
@@ -31,7 +33,7 @@ impl Layout {
         &self.root
     }
 
-    /// `.raceday/NAME`, all of it made by xtask and ignored by git.
+    /// `.raceday/NAME`; git ignores the folder, and xtask creates everything in it.
     pub fn local(&self, name: &str) -> PathBuf {
         self.root.join(".raceday").join(name)
     }
@@ -43,7 +45,7 @@ impl Layout {
 
     /// The prefix of PostgreSQL with pg_partman and the extension: `RACEDAY_PG_PREFIX`, else `.raceday/pg`.
     ///
-    /// Fails when there is no PostgreSQL in it.
+    /// Fails with the command that installs PostgreSQL when there is none.
     pub fn prefix(&self) -> Result<Prefix> {
         match std::env::var_os("RACEDAY_PG_PREFIX") {
             Some(path) => Prefix::at(PathBuf::from(path)),
@@ -51,14 +53,14 @@ impl Layout {
         }
     }
 
-    /// Where cargo builds: `CARGO_TARGET_DIR`, else `target`.
+    /// Cargo's target folder: `CARGO_TARGET_DIR`, else `target`.
     pub fn target(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))
     }
 
-    /// A program of this workspace, built for release: from `RACEDAY_BIN_DIR`, else from cargo's target folder.
+    /// A release build of a program of this workspace: in `RACEDAY_BIN_DIR`, else in cargo's target folder.
     ///
-    /// Fails when it has not been built.
+    /// Fails with the command that builds it when it is missing.
     pub fn built(&self, program: &str) -> Result<PathBuf> {
         let folder = std::env::var_os("RACEDAY_BIN_DIR")
             .map_or_else(|| self.target().join("release"), |dir| self.root.join(dir));
@@ -85,7 +87,7 @@ pub fn cache() -> Result<PathBuf> {
     Ok(base.join("raceday"))
 }
 
-/// A tree that holds a relocatable PostgreSQL.
+/// A folder with a relocatable PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Prefix {
     root: PathBuf,
@@ -95,7 +97,7 @@ pub struct Prefix {
 impl Prefix {
     /// The PostgreSQL in `root`, laid out as upstream does (`bin/`) or as Debian does (`lib/postgresql/18/bin/`).
     ///
-    /// Fails when there is neither.
+    /// Fails with the command that installs PostgreSQL when there is neither.
     pub fn at(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         for folder in ["bin", "lib/postgresql/18/bin"] {
@@ -107,17 +109,17 @@ impl Prefix {
         bail!("no PostgreSQL in {}: run `cargo xtask setup`", root.display())
     }
 
-    /// The root of the tree.
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// One of its programs, e.g. `psql`.
+    /// The path of one of its programs, e.g. `psql`.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
 
-    /// What its programs need as `LD_LIBRARY_PATH`: without it extensions pick up the system's older libpq.
+    /// The `LD_LIBRARY_PATH` of its programs: without it, extensions load the system's older libpq.
     pub fn ld_library_path(&self) -> Option<PathBuf> {
         let folder = self.root.join("lib");
         folder.join("libpq.so.5").exists().then_some(folder)
@@ -129,25 +131,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_without_postgresql_names_the_command_that_mends_it() {
+    fn a_missing_postgresql_is_reported_with_the_command_that_installs_it() {
         let folder = tempfile::tempdir().unwrap();
         let error = Prefix::at(folder.path()).unwrap_err().to_string();
         assert!(error.contains("cargo xtask setup"), "{error}");
     }
 
     #[test]
-    fn the_checkout_is_that_of_the_package_which_cargo_runs() {
+    fn the_checkout_is_the_one_of_the_package_that_cargo_runs() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("xtask")).unwrap();
         std::fs::write(folder.path().join("xtask/Cargo.toml"), "").unwrap();
         for package in ["tests", "tests/tools"] {
             assert_eq!(Layout::around(&folder.path().join(package)).unwrap().root(), folder.path());
         }
-        assert!(Layout::around(folder.path()).is_none(), "somebody else's package");
+        assert!(Layout::around(folder.path()).is_none(), "a package outside any checkout");
     }
 
     #[test]
-    fn both_layouts_are_found() {
+    fn both_folder_layouts_are_found() {
         for folder in ["bin", "lib/postgresql/18/bin"] {
             let root = tempfile::tempdir().unwrap();
             std::fs::create_dir_all(root.path().join(folder)).unwrap();

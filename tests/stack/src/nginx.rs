@@ -1,4 +1,4 @@
-//! nginx from templates, unprivileged, with everything it writes under one folder.
+//! Runs nginx from templates, unprivileged; everything it writes is below one folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,20 +14,20 @@ use crate::process::{Process, ProcessSpec, unprivileged};
 use crate::programs::on_path;
 use crate::wait::http_get;
 
-/// How nginx is started.
+/// How to start nginx.
 #[derive(Debug)]
 pub struct NginxOptions {
     /// The program.
     pub program: PathBuf,
-    /// The folder of templates: `*.template` is filled, everything else copied; `nginx.conf` is the main file.
+    /// The folder of templates: `*.template` files are filled in, all others copied; `nginx.conf` is the main file.
     pub templates: PathBuf,
-    /// The prefix it runs in; made anew at each start.
+    /// The prefix it runs in; recreated at each start.
     pub prefix: PathBuf,
-    /// What `${NAME}` in a template becomes, over the defaults in the templates' `defaults.env`.
+    /// The values of `${NAME}` in templates, over the defaults in the templates' `defaults.env`.
     pub variables: BTreeMap<String, String>,
-    /// The port that answers when it is ready.
+    /// A port it listens on, to tell when it is ready.
     pub port: u16,
-    /// stdout and stderr.
+    /// The log file for its stdout and stderr.
     pub log: PathBuf,
 }
 
@@ -39,21 +39,21 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// nginx on PATH or in Debian's place for it, else the one that setup unpacked into `.raceday`.
+    /// The nginx on PATH or in Debian's `/usr/sbin`, else the one that setup unpacked into `.raceday`.
     ///
-    /// Fails when there is none.
+    /// Fails with the command that installs it when there is none.
     pub fn find(layout: &Layout) -> Result<PathBuf> {
         let places = [on_path("nginx"), Some("/usr/sbin/nginx".into()), Some(layout.local("bin").join("nginx"))];
         let found = places.into_iter().flatten().find(|path| path.is_file());
         found.context("no nginx: run `cargo xtask setup`, or as root `apt-get install nginx-light`")
     }
 
-    /// Fills the templates, starts nginx, waits until its port answers.
+    /// Fills in the templates, starts nginx and waits until its port responds.
     pub fn start(options: NginxOptions) -> Result<Self> {
         if options.prefix.exists() {
             fs::remove_dir_all(&options.prefix)?;
         }
-        // Every place that nginx may want to write to, whichever of them the configuration names.
+        // Every folder that a configuration may name.
         for folder in ["logs", "tmp", "run", "cache"] {
             fs::create_dir_all(options.prefix.join(folder))?;
         }
@@ -69,9 +69,9 @@ impl Nginx {
         Ok(Self { options, process })
     }
 
-    /// Fills the templates again with other variables and has nginx read them, without a restart.
+    /// Fills in the templates again with other variables and reloads nginx without a restart.
     ///
-    /// Takes effect for new connections a moment later. Fails when nginx would not take them, and goes on as it was.
+    /// New connections see the change a moment later. Fails when nginx rejects the result; it then runs on unchanged.
     pub fn reload(&mut self, variables: BTreeMap<String, String>) -> Result<()> {
         self.options.variables = variables;
         self.options.fill()?;
@@ -79,7 +79,7 @@ impl Nginx {
         self.process.signal(Signal::HUP)
     }
 
-    /// Its address, without a path.
+    /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.options.port)
     }
@@ -109,11 +109,11 @@ impl NginxOptions {
         command
     }
 
-    /// Fails in nginx's own words when it does not accept what was filled in.
+    /// Fails with nginx's own message when it rejects the configuration.
     fn check(&self) -> Result<()> {
         let output = self.command().arg("-t").output().context("cannot run nginx")?;
         if !output.status.success() {
-            bail!("nginx does not accept its configuration: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!("nginx rejects its configuration: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ fn parse_defaults(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Puts the variables in the place of `${NAME}` (upper case; `${name}` is nginx's own).
+/// Replaces each `${NAME}` by its value; lower-case names are nginx's own variables and stay.
 ///
 /// Fails on a name without a value.
 pub fn fill_template(text: &str, variables: &BTreeMap<String, String>) -> Result<String> {
@@ -138,7 +138,9 @@ pub fn fill_template(text: &str, variables: &BTreeMap<String, String>) -> Result
         let Some(length) = rest[at..].find('}') else { break };
         let name = &rest[at + 2..at + length];
         if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
-            filled.push_str(variables.get(name).with_context(|| format!("no value for ${{{name}}}"))?);
+            filled.push_str(
+                variables.get(name).with_context(|| format!("no value for ${{{name}}}: set it in defaults.env"))?,
+            );
         } else {
             filled.push_str(&rest[at..=at + length]);
         }
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn upper_case_names_are_filled_and_nginx_variables_kept() {
+    fn upper_case_names_are_replaced_and_nginx_variables_kept() {
         let filled =
             fill_template("listen ${NGINX_PORT}; pass http://${REST}$uri${is_args}$args;", &variables()).unwrap();
         assert_eq!(filled, "listen 8080; pass http://127.0.0.1:1$uri${is_args}$args;");
@@ -189,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_read_without_their_comments() {
+    fn comments_in_defaults_are_skipped() {
         let defaults = parse_defaults("# A=1\nRACEDAY_NGINX_LISTEN=8080\nRACEDAY_CORS_ORIGIN=*\nEMPTY=\n\n");
         let expected = [("EMPTY", ""), ("RACEDAY_CORS_ORIGIN", "*"), ("RACEDAY_NGINX_LISTEN", "8080")];
         assert_eq!(defaults, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 
     #[test]
-    fn a_tree_is_filled_and_copied() {
+    fn templates_are_filled_in_and_other_files_copied() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(from.path().join("html")).unwrap();
         fs::write(from.path().join("nginx.conf.template"), "${NGINX_PORT}").unwrap();

@@ -1,22 +1,22 @@
-//! Ports of the local servers, all on 127.0.0.1.
+//! Ports of the local servers on 127.0.0.1.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Result, bail};
 
-/// The ports of a demo, counted from one base.
+/// The six consecutive ports of a demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
-    /// nginx, the one a user opens.
+    /// nginx, which a user opens.
     pub nginx: u16,
-    /// The REST server behind it.
+    /// The REST server behind nginx.
     pub rest: u16,
     /// The REST server's `/live` and `/ready`.
     pub rest_admin: u16,
-    /// PostgreSQL.
+    #[allow(missing_docs)]
     pub postgres: u16,
-    /// The TAB simulator.
+    #[allow(missing_docs)]
     pub simulator: u16,
     /// The fetcher's `/metrics`, `/health` and `/ready`.
     pub fetcher: u16,
@@ -25,10 +25,10 @@ pub struct Ports {
 impl Ports {
     /// The six ports from `base` on.
     ///
-    /// Fails when `base` is too near to 65535.
+    /// Fails when `base` is 0 or leaves no room for six ports.
     pub fn from_base(base: u16) -> Result<Self> {
         if base == 0 || base > u16::MAX - 5 {
-            bail!("--port {base} leaves no room for six ports: give one from 1 to {}", u16::MAX - 5);
+            bail!("--port {base} leaves no room for six ports: choose one from 1 to {}", u16::MAX - 5);
         }
         Ok(Self {
             nginx: base,
@@ -40,7 +40,7 @@ impl Ports {
         })
     }
 
-    /// Those which something else listens on.
+    /// The ports that are in use.
     pub fn taken(self) -> Vec<u16> {
         [self.nginx, self.rest, self.rest_admin, self.postgres, self.simulator, self.fetcher]
             .into_iter()
@@ -49,14 +49,14 @@ impl Ports {
     }
 }
 
-/// A port nobody listens on, below the range that the kernel takes ports of outgoing connections from.
+/// A free port below the range from which the kernel takes the ports of outgoing connections.
 ///
-/// Fails when there is none.
+/// Fails when all are in use.
 pub fn free_port() -> Result<u16> {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test processes that run side by side begin at different places.
+    // Concurrent test processes start at different ports.
     let begin = std::process::id().wrapping_mul(97);
     for _ in 0..COUNT {
         let offset = begin.wrapping_add(u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % COUNT;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_must_leave_room() {
+    fn the_base_must_leave_room_for_six_ports() {
         assert!(Ports::from_base(65_531).is_err());
         assert_eq!(Ports::from_base(65_530).unwrap().fetcher, 65_535);
     }

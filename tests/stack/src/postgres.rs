@@ -1,4 +1,4 @@
-//! A real PostgreSQL 18 cluster with pg_partman's background worker.
+//! Runs a PostgreSQL 18 cluster with pg_partman's background worker.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,20 +19,20 @@ use crate::process::{Process, ProcessSpec, unprivileged};
 use crate::random::random_password;
 use crate::wait::wait_until;
 
-/// The file that puts in the simulated clock.
+/// Replaces `raceday.now()` by a simulated clock.
 const SIMULATED_CLOCK_SQL: &str = "sql/simulated_clock.sql";
 
-/// Longer paths do not fit a Unix socket's address (107 bytes with `/.s.PGSQL.NNNNN`).
+/// A longer path does not fit into a Unix socket's address (107 bytes with `/.s.PGSQL.NNNNN`).
 const SOCKET_FOLDER_MAX_BYTES: usize = 85;
 
-/// What pg_partman's background worker maintains.
+/// Settings of pg_partman's background worker.
 #[derive(Debug, Clone)]
 pub struct PartmanWorker {
-    /// The database it looks after.
+    /// The database it maintains.
     pub database: String,
     /// The role it runs as.
     pub role: String,
-    /// How often it looks, in seconds.
+    /// Seconds between two maintenance runs.
     pub interval_s: u32,
 }
 
@@ -42,20 +42,20 @@ impl Default for PartmanWorker {
     }
 }
 
-/// Where a cluster lives and how it is set.
+/// A cluster's location and settings.
 #[derive(Debug)]
 pub struct PostgresOptions {
     /// The PostgreSQL to run.
     pub prefix: Prefix,
-    /// The cluster; made by initdb when it is not there.
+    /// The data directory; created by initdb if missing.
     pub data: PathBuf,
-    /// Port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub port: u16,
-    /// Passwords by role; the superuser `postgres` must be among them.
+    /// Passwords by role; the superuser `postgres` must have one.
     pub passwords: BTreeMap<String, String>,
-    /// pg_partman's background worker.
+    #[allow(missing_docs)]
     pub partman: PartmanWorker,
-    /// More settings, over those of the guard.
+    /// Settings that override those made here.
     pub settings: Vec<(String, String)>,
     /// The server's log.
     pub log: PathBuf,
@@ -63,8 +63,8 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// A cluster that stays in `data` when the guard goes. `password` is the superuser's, and of every role not named
-    /// in `passwords`.
+    /// A cluster whose data directory stays when the guard is dropped. `password` is the superuser's, and that of every
+    /// role without an entry in `passwords`.
     pub fn new(prefix: Prefix, data: PathBuf, port: u16, password: &str, log: PathBuf) -> Self {
         let passwords = BTreeMap::from([("postgres".to_owned(), password.to_owned())]);
         Self {
@@ -79,9 +79,9 @@ impl PostgresOptions {
         }
     }
 
-    /// A cluster for one test: own folder, free port, gone with the guard.
+    /// A cluster in a temporary folder on a free port, removed with the guard.
     ///
-    /// Fails when there is no prefix (`cargo xtask setup` makes it).
+    /// Fails when `cargo xtask setup` has not installed PostgreSQL.
     pub fn scratch(layout: &Layout) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("raceday-pg").tempdir()?;
         let (data, log) = (folder.path().join("data"), folder.path().join("postgres.log"));
@@ -90,7 +90,7 @@ impl PostgresOptions {
         Ok(options)
     }
 
-    /// Adds a setting of postgresql.conf.
+    /// Adds a setting to postgresql.conf.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.push((name.to_owned(), value.into()));
@@ -98,7 +98,7 @@ impl PostgresOptions {
     }
 }
 
-/// A running cluster. Dropping it shuts the server down, and removes the cluster when it is a scratch one.
+/// A running cluster. Dropping it shuts the server down and removes a scratch cluster.
 #[derive(Debug)]
 pub struct Postgres {
     options: PostgresOptions,
@@ -106,7 +106,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes the cluster if it is not there, starts the server, waits until it takes connections.
+    /// Creates the cluster if it is missing, starts the server and waits until it accepts connections.
     pub fn start(options: PostgresOptions) -> Result<Self> {
         if !options.data.join("PG_VERSION").is_file() {
             initdb(&options)?;
@@ -116,16 +116,18 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and data.
+    /// Starts the server on the same port and data after [`stop`](Self::stop) or [`kill`](Self::kill).
     pub fn start_again(&mut self) -> Result<()> {
         if self.is_running() {
             return Ok(());
         }
-        // After a kill the backends hold the shared memory for a moment, and the server refuses to start.
-        wait_until("the old server's shared memory to be free", Duration::from_secs(30), || match self.try_start() {
-            Ok(()) => Ok(true),
-            Err(error) if format!("{error:#}").contains("pre-existing shared memory block") => Ok(false),
-            Err(error) => Err(error),
+        // For a moment after a kill the old backends still hold the shared memory, and the server refuses to start.
+        wait_until("the old server's shared memory to be released", Duration::from_secs(30), || {
+            match self.try_start() {
+                Ok(()) => Ok(true),
+                Err(error) if format!("{error:#}").contains("pre-existing shared memory block") => Ok(false),
+                Err(error) => Err(error),
+            }
         })
     }
 
@@ -135,7 +137,7 @@ impl Postgres {
         self.start_again()
     }
 
-    /// Shuts the server down: sessions are ended, the data is checkpointed.
+    /// Shuts the server down; a cluster that is kept ends its sessions and writes a checkpoint.
     pub fn stop(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
             process.stop()?;
@@ -143,7 +145,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Kills the postmaster (SIGKILL), as a crash does; what was not committed is lost.
+    /// Kills the postmaster (SIGKILL), as a crash would: uncommitted work is lost.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
             process.kill()?;
@@ -171,34 +173,34 @@ impl Postgres {
         self.options.port
     }
 
-    /// The tree it runs from.
+    /// The PostgreSQL it runs.
     pub fn prefix(&self) -> &Prefix {
         &self.options.prefix
     }
 
-    /// The password of a role; roles without one of their own share the superuser's.
+    /// A role's password; a role without one uses the superuser's.
     pub fn password(&self, role: &str) -> &str {
         let passwords = &self.options.passwords;
         passwords.get(role).or_else(|| passwords.get("postgres")).map_or("", String::as_str)
     }
 
-    /// The address of a database for a role, with its password.
+    /// The URL of a database for a role, with the password.
     pub fn url(&self, role: &str, database: &str) -> String {
         format!("postgres://{role}:{}@127.0.0.1:{}/{database}", self.password(role), self.options.port)
     }
 
-    /// A session of the superuser. Blocking: not for async code, which connects to [`url`](Self::url) its own way.
+    /// A blocking superuser session. Async code connects to [`url`](Self::url) instead.
     pub fn connect(&self, database: &str) -> Result<Client> {
         Client::connect(&self.url("postgres", database), NoTls).with_context(|| format!("cannot connect to {database}"))
     }
 
-    /// Makes a database. Fails when there is one of that name.
+    /// Creates a database. Fails if it exists.
     pub fn create_database(&self, name: &str) -> Result<()> {
         let sql = format!("create database {}", quote_identifier(name));
-        self.execute("postgres", &sql).with_context(|| format!("cannot make the database {name}"))
+        self.execute("postgres", &sql).with_context(|| format!("cannot create the database {name}"))
     }
 
-    /// Makes a database unless there is one of that name; tells whether it was made.
+    /// Creates a database unless it exists. Returns whether it was created.
     pub fn ensure_database(&self, name: &str) -> Result<bool> {
         let found = self.in_session("postgres", |client| {
             Ok(client.query_opt("select from pg_database where datname = $1", &[&name])?)
@@ -209,7 +211,7 @@ impl Postgres {
         Ok(found.is_none())
     }
 
-    /// Drops a database, ending its sessions.
+    /// Drops a database and ends its sessions.
     pub fn drop_database(&self, name: &str) -> Result<()> {
         self.execute("postgres", &format!("drop database if exists {} with (force)", quote_identifier(name)))
     }
@@ -219,8 +221,8 @@ impl Postgres {
         self.in_session(database, |client| Ok(client.batch_execute(sql)?))
     }
 
-    /// Puts in the simulated clock: `raceday.now()` is `simulated_from` (a timestamptz literal) now, and runs `rate`
-    /// times as fast from here on. `raceday-fetcher migrate` puts the real clock back.
+    /// Makes `raceday.now()` return `simulated_from` (a timestamptz literal) now and run `rate` times as fast from then
+    /// on, until `raceday-fetcher migrate` restores the real clock.
     pub fn simulate_clock(&self, layout: &Layout, database: &str, simulated_from: &str, rate: f64) -> Result<()> {
         self.in_session(database, |client| {
             let real_from: String = client.query_one("select statement_timestamp()::text", &[])?.get(0);
@@ -228,12 +230,12 @@ impl Postgres {
         })
     }
 
-    /// `psql` connected to a database as the superuser.
+    /// A `psql` command for a database as the superuser.
     pub fn psql(&self, database: &str) -> Command {
         psql(&self.options.prefix, self.port(), self.password("postgres"), database)
     }
 
-    /// Runs `work` in a session on a thread of its own: the blocking client panics on a thread of an async runtime.
+    /// Runs `work` in a session on a new thread: the blocking client panics on an async runtime's thread.
     fn in_session<T: Send>(&self, database: &str, work: impl FnOnce(&mut Client) -> Result<T> + Send) -> Result<T> {
         std::thread::scope(|scope| {
             let session = scope.spawn(|| work(&mut self.connect(database)?));
@@ -247,12 +249,12 @@ impl Postgres {
         let mut command = prefixed(prefix, unprivileged(prefix.program("postgres")));
         command.arg("-D").arg(data);
         let mut spec = ProcessSpec::new("PostgreSQL", command, log.clone());
-        // A fast shutdown: SIGTERM would wait for the sessions to end.
+        // Immediate for a scratch cluster, fast otherwise: SIGTERM would wait for the sessions to end.
         spec.stop_signal = if self.options.scratch.is_some() { Signal::QUIT } else { Signal::INT };
         spec.grace = Duration::from_mins(1);
         let mut process = Process::start(spec)?;
         let pid = process.pid();
-        process.wait_ready(Duration::from_mins(1), || takes_connections(data, pid))?;
+        process.wait_ready(Duration::from_mins(1), || accepts_connections(data, pid))?;
         self.process = Some(process);
         Ok(())
     }
@@ -290,9 +292,9 @@ impl Drop for Postgres {
     }
 }
 
-/// The SQL that makes `raceday.now()` be `simulated_from` at `real_from` and run `rate` times as fast from there.
+/// The SQL that makes `raceday.now()` return `simulated_from` at `real_from` and run `rate` times as fast from then on.
 ///
-/// Both are timestamptz literals. Fails when the file is missing. Only for databases that the simulator feeds.
+/// Both are timestamptz literals. Only for databases that the simulator feeds.
 pub fn simulated_clock(layout: &Layout, real_from: &str, simulated_from: &str, rate: f64) -> Result<String> {
     let path = layout.root().join(SIMULATED_CLOCK_SQL);
     let sql = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -302,7 +304,9 @@ pub fn simulated_clock(layout: &Layout, real_from: &str, simulated_from: &str, r
         .replace("{rate}", &rate.to_string()))
 }
 
-/// `psql` connected to the server on `port` as the superuser; the password is not among the arguments, which all can see.
+/// A `psql` command for the server on `port` as the superuser.
+///
+/// The password is in its environment, because anyone can see the arguments of a process.
 pub fn psql(prefix: &Prefix, port: u16, password: &str, database: &str) -> Command {
     let mut command = prefixed(prefix, Command::new(prefix.program("psql")));
     command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", "-d", database]);
@@ -314,7 +318,7 @@ fn initdb(options: &PostgresOptions) -> Result<()> {
     if let Some(folder) = options.data.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Made beside its place and renamed: a broken-off initdb leaves nothing that looks like a cluster.
+    // Created under another name, then renamed: an interrupted initdb leaves nothing that looks like a cluster.
     let unfinished = options.data.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished)?;
@@ -337,10 +341,11 @@ fn initdb(options: &PostgresOptions) -> Result<()> {
         bail!("initdb failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     let mut configuration = fs::OpenOptions::new().append(true).open(unfinished.join("postgresql.conf"))?;
-    configuration.write_all(b"\n# Written by xtask at every start.\ninclude_if_exists 'raceday.conf'\n")?;
+    configuration.write_all(b"\n# Written at every start.\ninclude_if_exists 'raceday.conf'\n")?;
     fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o700))?;
-    fs::rename(&unfinished, &options.data)
-        .with_context(|| format!("cannot make {}: `cargo xtask clean` starts over", options.data.display()))
+    fs::rename(&unfinished, &options.data).with_context(|| {
+        format!("cannot create {}: `cargo xtask clean` removes the old cluster", options.data.display())
+    })
 }
 
 fn prefixed(prefix: &Prefix, mut command: Command) -> Command {
@@ -350,8 +355,8 @@ fn prefixed(prefix: &Prefix, mut command: Command) -> Command {
     command
 }
 
-/// Whether the postmaster `pid` has written that it is ready.
-fn takes_connections(data: &Path, pid: u32) -> bool {
+/// Whether the postmaster `pid` has reported that it is ready.
+fn accepts_connections(data: &Path, pid: u32) -> bool {
     let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let mut lines = text.lines();
     lines.next() == Some(pid.to_string().as_str()) && lines.nth(6).is_some_and(|state| state.trim() == "ready")

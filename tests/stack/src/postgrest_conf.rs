@@ -1,10 +1,12 @@
-//! `postgrest.conf` as settings: PostgREST reads the file, its stand-in postrust only the environment.
+//! Reads `postgrest.conf`: PostgREST takes the file, its stand-in postrust only environment variables.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// The keys and values of a `postgrest.conf`, in the file's order, quotes taken off.
+/// The keys and unquoted values of a `postgrest.conf`, in file order.
+///
+/// Fails with the number of the line that cannot be read.
 pub fn parse(text: &str) -> Result<Vec<(String, String)>> {
     let mut settings = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -25,7 +27,7 @@ pub fn variables(path: &Path) -> Result<Vec<(String, String)>> {
     let settings = parse(&text).with_context(|| path.display().to_string())?;
     Ok(settings
         .into_iter()
-        // `$(NAME)` is PostgREST's own way to read the environment.
+        // `$(NAME)` makes PostgREST read the environment, where the variable already is.
         .filter(|(_, value)| !value.starts_with("$("))
         .map(|(key, value)| (variable_name(&key), value))
         .collect())
@@ -49,7 +51,7 @@ fn value_of(rest: &str) -> Result<String> {
             other => value.push(other),
         }
     }
-    bail!("a quoted value must end on its line")
+    bail!("the closing quote is missing")
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_read_from_the_environment_are_left_to_it() {
+    fn settings_taken_from_the_environment_are_left_out() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "db-uri = \"$(PGRST_DB_URI)\"\ndb-max-rows = 1000\n").unwrap();
         assert_eq!(variables(file.path()).unwrap(), [("PGRST_DB_MAX_ROWS".to_owned(), "1000".to_owned())]);

@@ -1,4 +1,4 @@
-//! One child process: its log file, its readiness, its end.
+//! A child process with a log file, which ends with its parent.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, geteuid, kill_process, kill_process_group};
 
 use crate::wait::wait_until;
 
-/// Ends the process ($1: signal, $2: pid and process group) when the parent is gone, which closes this script's stdin.
+/// Ends the process ($1: signal, $2: pid and process group) when the parent ends, which closes this script's stdin.
 const WATCHDOG: &str = r#"trap '' HUP INT TERM
 read -r _ || :
 kill -s "$1" "$2" 2>/dev/null
@@ -21,31 +21,31 @@ while kill -0 "$2" 2>/dev/null && [ $i -lt 50 ]; do sleep 0.2; i=$((i + 1)); don
 kill -s KILL -- "-$2" 2>/dev/null
 "#;
 
-/// What to start and how to end it.
+/// How to start a process and how to end it.
 #[derive(Debug)]
 pub struct ProcessSpec {
-    /// Its name in messages.
+    /// The name used in messages.
     pub name: String,
-    /// The command; stdin, stdout, stderr and the process group are set here.
+    /// The command; its stdin, stdout, stderr and process group are replaced.
     pub command: Command,
-    /// Where stdout and stderr are appended to.
+    /// The file that stdout and stderr are appended to.
     pub log: PathBuf,
-    /// The signal that asks it to end.
+    /// The signal that requests it to end.
     pub stop_signal: Signal,
-    /// How long it may take to end before it is killed.
+    /// The time it has to end before it is killed.
     pub grace: Duration,
 }
 
 impl ProcessSpec {
-    /// A process ended by SIGTERM, with 10 s to obey.
+    /// A process that is ended by SIGTERM and killed after 10 s.
     pub fn new(name: &str, command: Command, log: PathBuf) -> Self {
         Self { name: name.to_owned(), command, log, stop_signal: Signal::TERM, grace: Duration::from_secs(10) }
     }
 }
 
-/// A running child in its own process group, so that a Ctrl-C in the terminal reaches only us.
+/// A running child in its own process group, so that Ctrl-C in the terminal reaches only the parent.
 ///
-/// Dropping it ends it; when we are killed, a watchdog ends it.
+/// Dropping it ends the child; if the parent is killed, a watchdog ends the child.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -59,7 +59,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it. Fails when the program or the log's folder cannot be had.
+    /// Starts it. Fails when the program cannot be started or the log cannot be written.
     pub fn start(spec: ProcessSpec) -> Result<Self> {
         let ProcessSpec { name, mut command, log, stop_signal, grace } = spec;
         let (out, log_start_bytes) = open_log(&log)?;
@@ -96,7 +96,7 @@ impl Process {
         self.ended().is_none()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, once it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait().ok().flatten();
@@ -104,19 +104,19 @@ impl Process {
         self.ended
     }
 
-    /// Waits until `ready` holds. Fails with the end of the log when the process ends or `limit` passes before.
+    /// Waits until `ready` returns true. Fails with the end of the log when the process ends or `limit` passes first.
     pub fn wait_ready(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let what = format!("{} to be ready", self.name);
         wait_until(&what, limit, || {
             if let Some(status) = self.ended() {
-                bail!("{} ended at its start ({status})", self.name);
+                bail!("{} ended while starting ({status})", self.name);
             }
             Ok(ready())
         })
-        .with_context(|| format!("{} says:\n{}", self.log.display(), self.log_tail(15)))
+        .with_context(|| format!("{} ends with:\n{}", self.log.display(), self.log_tail(15)))
     }
 
-    /// The last lines that it logged since its start.
+    /// The last lines logged since it was started.
     pub fn log_tail(&self, lines: usize) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let from = usize::try_from(self.log_start_bytes).unwrap_or(0).min(text.len());
@@ -125,16 +125,15 @@ impl Process {
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
-    /// Sends it a signal; one that has ended gets none.
+    /// Sends it a signal unless it has ended.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.is_running() {
-            kill_process(group_of(&self.child)?, signal)
-                .with_context(|| format!("{}: cannot be signalled", self.name))?;
+            kill_process(group_of(&self.child)?, signal).with_context(|| format!("cannot signal {}", self.name))?;
         }
         Ok(())
     }
 
-    /// Asks it to end, waits, kills its process group when it does not. Returns how it ended.
+    /// Requests it to end, and kills its process group if it does not in time. Returns its exit status.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.signal(self.stop_signal)?;
         let deadline = Instant::now() + self.grace;
@@ -144,10 +143,10 @@ impl Process {
         self.kill()
     }
 
-    /// Kills its process group at once (SIGKILL). Returns how it ended.
+    /// Kills its process group (SIGKILL). Returns its exit status.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         if self.is_running() {
-            // The group may be gone between the look and the signal: that is what was wanted.
+            // The group may have ended since the check, which is the aim anyway.
             kill_process_group(group_of(&self.child)?, Signal::KILL).ok();
         }
         let status = match self.ended {
@@ -155,7 +154,7 @@ impl Process {
             None => self.child.wait()?,
         };
         self.ended = Some(status);
-        // The watchdog goes last, and by SIGKILL: closing its stdin would make it signal a pid that is free again.
+        // Last, and by SIGKILL: closing the watchdog's stdin would make it signal a pid that may have been reused.
         self.watchdog.kill().ok();
         self.watchdog.wait().ok();
         Ok(status)
@@ -170,7 +169,7 @@ impl Drop for Process {
     }
 }
 
-/// A command that runs as an unprivileged user: PostgreSQL refuses root, so root enters a user namespace.
+/// A command that runs unprivileged: PostgreSQL refuses root, so root enters a user namespace.
 pub fn unprivileged(program: impl AsRef<std::ffi::OsStr>) -> Command {
     if !geteuid().is_root() {
         return Command::new(program);
@@ -186,7 +185,7 @@ fn group_of(child: &Child) -> Result<Pid> {
 
 fn open_log(log: &Path) -> Result<(File, u64)> {
     if let Some(folder) = log.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let file = OpenOptions::new().create(true).append(true).open(log);
     let file = file.with_context(|| format!("cannot write {}", log.display()))?;

@@ -1,9 +1,9 @@
-//! Programs on PATH.
+//! Finds programs on PATH.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The program's path, if it is on PATH.
+/// The path of a program on PATH, if there is one.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_program(file))

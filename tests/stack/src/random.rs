@@ -1,4 +1,4 @@
-//! Passwords for scratch clusters and the demo.
+//! Random passwords for scratch clusters and the demo.
 
 use std::fs;
 use std::io::Read;

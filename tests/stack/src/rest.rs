@@ -1,4 +1,4 @@
-//! The REST server: PostgREST, or postrust where there is none.
+//! Runs the REST server: PostgREST if it is on PATH, else postrust.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,19 +12,19 @@ use crate::process::{Process, ProcessSpec};
 use crate::programs::on_path;
 use crate::wait::http_ok;
 
-/// The program that serves REST.
+/// The REST server's program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RestServer {
-    /// PostgREST itself.
+    #[allow(missing_docs)]
     PostgRest(PathBuf),
-    /// Its embedded stand-in.
+    /// The stand-in for PostgREST, built from crates.io.
     Postrust(PathBuf),
 }
 
 impl RestServer {
     /// `postgrest` on PATH, else the postrust that setup linked into `.raceday/bin`.
     ///
-    /// Fails when there is neither.
+    /// Fails with the command that provides one when there is neither.
     pub fn find(layout: &Layout) -> Result<Self> {
         if let Some(path) = on_path("postgrest") {
             return Ok(Self::PostgRest(path));
@@ -36,7 +36,7 @@ impl RestServer {
         bail!("no REST server: put `postgrest` on PATH, or run `cargo xtask setup`")
     }
 
-    /// Its name.
+    /// The server's name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::PostgRest(_) => "PostgREST",
@@ -45,20 +45,20 @@ impl RestServer {
     }
 }
 
-/// How the REST server is started.
+/// How to start the REST server.
 #[derive(Debug)]
 pub struct RestOptions {
-    /// The program.
+    #[allow(missing_docs)]
     pub server: RestServer,
-    /// The one place of REST settings, `postgrest.conf`.
+    /// `postgrest.conf`, which holds all other settings.
     pub conf: PathBuf,
-    /// The database, as the role `authenticator`.
+    /// The database's URL for the role `authenticator`.
     pub database_url: String,
-    /// Port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub port: u16,
-    /// Port of `/live` and `/ready` on 127.0.0.1.
+    /// The port of `/live` and `/ready` on 127.0.0.1.
     pub admin_port: u16,
-    /// The server's log.
+    /// The server's log file.
     pub log: PathBuf,
 }
 
@@ -98,12 +98,12 @@ impl Rest {
         Ok(Self { port: options.port, admin_port: options.admin_port, process })
     }
 
-    /// Its address, without a path.
+    /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The address of `/live` and `/ready`.
+    /// The base URL of `/live` and `/ready`.
     pub fn admin_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.admin_port)
     }

@@ -1,4 +1,4 @@
-//! The demo's generated passwords, in `.raceday/secrets.env` for nobody else to read.
+//! The demo's generated passwords, in `.raceday/secrets.env`, which only its owner can read.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -10,19 +10,19 @@ use anyhow::{Context, Result};
 use crate::layout::Layout;
 use crate::random::random_password;
 
-/// Roles that log in, and the variable that each password is kept under.
+/// The roles that log in, each with the variable that its password is stored under.
 pub const ROLES: [(&str, &str); 3] = [
     ("postgres", "RACEDAY_POSTGRES_PASSWORD"),
     ("raceday_fetcher", "RACEDAY_FETCHER_PASSWORD"),
     ("authenticator", "RACEDAY_AUTHENTICATOR_PASSWORD"),
 ];
 
-/// The passwords by role, made at the first call.
+/// The passwords by role; the first call generates them.
 pub fn passwords(layout: &Layout) -> Result<BTreeMap<String, String>> {
     let path = layout.local("secrets.env");
     if !path.exists() {
         fs::create_dir_all(layout.local(""))?;
-        // Beside its place first: a half-written file would lock us out of the cluster made with it.
+        // Written next to its final path and renamed: a half-written file would lock us out of the cluster.
         let unfinished = path.with_extension("unfinished");
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
         for (_, variable) in ROLES {

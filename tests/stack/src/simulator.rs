@@ -1,4 +1,4 @@
-//! `nztab-sim serve` as a process.
+//! Runs `nztab-sim serve`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,20 +9,20 @@ use anyhow::Result;
 use crate::process::{Process, ProcessSpec};
 use crate::wait::http_ok;
 
-/// How the simulator is started.
+/// How to start the simulator.
 #[derive(Debug)]
 pub struct SimulatorOptions {
     /// The program.
     pub program: PathBuf,
-    /// Port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub port: u16,
-    /// What the race day is made from.
+    /// Determines the race day.
     pub seed: u64,
-    /// How many simulated seconds pass in a real one.
+    /// Simulated seconds per real second.
     pub speed: f64,
-    /// More arguments, e.g. `--races-soon` or `--now`.
+    /// Further arguments, e.g. `--races-soon` or `--now`.
     pub arguments: Vec<String>,
-    /// Its log.
+    /// The log file.
     pub log: PathBuf,
 }
 
@@ -34,7 +34,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts it and waits until `/_sim/clock` answers.
+    /// Starts it and waits until `/_sim/clock` responds.
     pub fn start(options: &SimulatorOptions) -> Result<Self> {
         let mut command = Command::new(&options.program);
         command
@@ -49,7 +49,7 @@ impl Simulator {
         Ok(Self { port: options.port, process })
     }
 
-    /// Its address, as `NZTAB_API_URL`.
+    /// Its base URL, for `NZTAB_API_URL`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

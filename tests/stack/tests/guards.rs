@@ -1,4 +1,4 @@
-//! The guards against a real PostgreSQL from `cargo xtask setup` (or `RACEDAY_PG_PREFIX`).
+//! The guards with the servers that `cargo xtask setup` installed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,16 +15,16 @@ fn scratch() -> PostgresOptions {
 
 fn is_alive(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    // A zombie has ended; its parent has only not looked yet.
+    // A zombie has ended; its parent has not collected it yet.
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
-fn gone(pid: u32) {
-    wait_until(&format!("process {pid} to be gone"), Duration::from_mins(1), || Ok(!is_alive(pid))).unwrap();
+fn wait_for_end(pid: u32) {
+    wait_until(&format!("process {pid} to end"), Duration::from_mins(1), || Ok(!is_alive(pid))).unwrap();
 }
 
 #[test]
-fn a_killed_server_keeps_what_was_committed() {
+fn a_killed_server_keeps_committed_data() {
     let mut postgres = Postgres::start(scratch()).unwrap();
     postgres.create_database("raceday").unwrap();
     assert!(!postgres.ensure_database("raceday").unwrap());
@@ -32,7 +32,7 @@ fn a_killed_server_keeps_what_was_committed() {
     let first = postgres.pid().unwrap();
     postgres.kill().unwrap();
     assert!(postgres.connect("raceday").is_err());
-    gone(first);
+    wait_for_end(first);
     postgres.start_again().unwrap();
     assert_ne!(postgres.pid(), Some(first));
     let x: i32 = postgres.connect("raceday").unwrap().query_one("select x from t", &[]).unwrap().get(0);
@@ -50,7 +50,7 @@ fn a_dropped_cluster_is_stopped_and_removed() {
     assert_eq!(shown("default_toast_compression"), "lz4");
     let (pid, log) = (postgres.pid().unwrap(), postgres.log().to_path_buf());
     drop(postgres);
-    gone(pid);
+    wait_for_end(pid);
     assert!(!log.exists());
 }
 
@@ -62,18 +62,18 @@ fn a_wrong_password_is_refused() {
 }
 
 #[test]
-fn a_server_that_cannot_start_says_why() {
+fn a_server_that_cannot_start_reports_why() {
     let error = Postgres::start(scratch().set("work_mem", "plenty")).unwrap_err();
     assert!(format!("{error:#}").contains("work_mem"), "{error:#}");
 }
 
 #[test]
-fn nginx_takes_other_variables_without_a_restart() {
+fn nginx_reloads_variables_without_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let templates = folder.path().join("templates");
     std::fs::create_dir(&templates).unwrap();
     std::fs::write(templates.join("nginx.conf.template"), NGINX_CONF).unwrap();
-    std::fs::write(templates.join("defaults.env"), "ANSWER=default\n").unwrap();
+    std::fs::write(templates.join("defaults.env"), "BODY=default\n").unwrap();
     let port = free_port().unwrap();
     let variables = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         let port = [("PORT".to_owned(), port.to_string())];
@@ -90,13 +90,13 @@ fn nginx_takes_other_variables_without_a_restart() {
     .unwrap();
     let pid = nginx.process().pid();
     let url = nginx.url();
-    let answers = |expected: &str| http_get(&url).is_ok_and(|(status, body)| status == 200 && body == expected);
-    assert!(answers("default"));
-    nginx.reload(variables(&[("ANSWER", "other")])).unwrap();
-    wait_until("the reload", Duration::from_mins(1), || Ok(answers("other"))).unwrap();
+    let responds = |expected: &str| http_get(&url).is_ok_and(|(status, body)| status == 200 && body == expected);
+    assert!(responds("default"));
+    nginx.reload(variables(&[("BODY", "other")])).unwrap();
+    wait_until("the reload", Duration::from_mins(1), || Ok(responds("other"))).unwrap();
     assert_eq!(nginx.process().pid(), pid);
     drop(nginx);
-    gone(pid);
+    wait_for_end(pid);
     assert!(http_get(&url).is_err());
 }
 
@@ -108,7 +108,7 @@ http {
     access_log off;
     client_body_temp_path tmp/body; proxy_temp_path tmp/proxy; fastcgi_temp_path tmp/fastcgi;
     uwsgi_temp_path tmp/uwsgi; scgi_temp_path tmp/scgi;
-    server { listen 127.0.0.1:${PORT}; location / { return 200 '${ANSWER}'; } }
+    server { listen 127.0.0.1:${PORT}; location / { return 200 '${BODY}'; } }
 }
 ";
 
@@ -123,13 +123,13 @@ fn a_process_that_ignores_sigterm_is_killed_with_its_children() {
     process.wait_ready(Duration::from_mins(1), || pid_in(&folder.path().join("log")).is_some()).unwrap();
     let child = pid_in(&folder.path().join("log")).unwrap();
     assert!(!process.stop().unwrap().success());
-    gone(child);
+    wait_for_end(child);
 }
 
 #[test]
 fn a_guard_dies_with_its_parent() {
     if std::env::var_os("RACEDAY_TEST_PARENT").is_some() {
-        return be_the_parent();
+        return act_as_parent();
     }
     let folder = tempfile::tempdir().unwrap();
     let mut parent = Command::new(std::env::current_exe().unwrap())
@@ -139,18 +139,18 @@ fn a_guard_dies_with_its_parent() {
         .spawn()
         .unwrap();
     let (log, guarded) = (folder.path().join("log"), folder.path().join("guarded"));
-    // The child starts before its guard stands.
+    // The child runs before its watchdog does.
     let is_guarded = || Ok(guarded.exists() && pid_in(&log).is_some());
-    wait_until("the child to start and to be guarded", Duration::from_mins(1), is_guarded).unwrap();
+    wait_until("the child to start and its guard to exist", Duration::from_mins(1), is_guarded).unwrap();
     let child = pid_in(&log).unwrap();
     assert!(is_alive(child));
     parent.kill().unwrap();
     parent.wait().unwrap();
-    gone(child);
+    wait_for_end(child);
 }
 
-/// Starts a child and never lets go of it.
-fn be_the_parent() {
+/// Starts a guarded child and never ends it.
+fn act_as_parent() {
     let folder = std::env::var_os("RACEDAY_TEST_PARENT").unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "echo $$; exec sleep 1000"]);

@@ -1,57 +1,55 @@
-//! The money flow of one race as a table: built from the REST answers, shown by the screen and by plain lines.
+//! The money flow of one race as a table, built from REST responses; the screen and the plain lines show it.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// How many intervals are shown.
+/// The number of intervals shown.
 const INTERVALS: usize = 7;
 
 /// One race.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Board {
-    /// Number and name.
+    /// The race's number and name.
     pub title: String,
-    /// When it starts.
+    /// The start time.
     pub start: Option<DateTime<Utc>>,
-    /// The TAB's word.
+    /// The status, in the TAB's words.
     pub status: String,
-    /// Money in the win pool, cents.
+    /// The win pool in cents.
     pub win_pool_cents: Option<i64>,
-    /// The last intervals, oldest first: minutes to the start.
+    /// The last intervals in minutes to the start, oldest first.
     pub intervals: Vec<i64>,
-    /// By number.
+    /// The runners, sorted by number.
     pub runners: Vec<Runner>,
 }
 
 /// One runner.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
 pub struct Runner {
-    /// Its number.
     pub number: i64,
-    /// Its name.
     pub name: String,
-    /// Whether it does not run.
     pub is_scratched: bool,
-    /// Fixed win odds.
+    /// The fixed win odds.
     pub fixed: Option<f64>,
-    /// Where the fixed odds went last.
+    /// The last move of the fixed odds.
     pub trend: Trend,
-    /// Tote win odds.
+    /// The tote win odds.
     pub tote: Option<f64>,
-    /// Share of all betting, percent.
+    /// The share of all money bet, in percent.
     pub hold: Option<f64>,
-    /// Estimated money in the win pool, cents.
+    /// The estimated money in the win pool, in cents.
     pub win_cents: Option<i64>,
-    /// Growth of it by interval, cents; as many as the board has intervals.
+    /// Its growth in each of the board's intervals, in cents.
     pub increments: Vec<Option<i64>>,
 }
 
-/// Where odds went last.
+/// The last move of a runner's odds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trend {
-    /// Shorter: money came.
+    /// Shorter: money came in.
     In,
     /// Longer: money went elsewhere.
     Out,
@@ -59,7 +57,7 @@ pub enum Trend {
     Steady,
 }
 
-/// How much of an interval's money went to one runner.
+/// A runner's share of the money of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heat {
     /// 30 % or more.
@@ -68,27 +66,27 @@ pub enum Heat {
     Warm,
     /// Less.
     Cool,
-    /// It fell.
+    /// The runner's money fell.
     Falling,
 }
 
-/// The last row of an entrant in an interval.
+/// The last timeline row of an entrant in an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flow {
-    /// Growth since the interval before, cents.
+    /// Growth since the previous interval, in cents.
     pub increment_cents: Option<i64>,
-    /// Money in the win pool, cents.
+    /// Money in the win pool, in cents.
     pub win_cents: Option<i64>,
 }
 
-/// Rows of the timeline by entrant and interval; the last row of an interval stands for it.
+/// Timeline rows by entrant and interval; the last row of an interval counts.
 #[derive(Debug, Clone, Default)]
 pub struct Flows {
     rows: BTreeMap<(String, i64), Flow>,
 }
 
 impl Flows {
-    /// Takes in a page of the timeline, whose rows come in order of creation within an interval.
+    /// Adds a page of the timeline. Within an interval its rows are in order of creation.
     pub fn add(&mut self, page: &Value) {
         for row in page["documents"].as_array().into_iter().flatten() {
             let (Some(entrant), Some(interval)) = (row["entrant_id"].as_str(), row["time_interval"].as_i64()) else {
@@ -121,7 +119,7 @@ impl Flows {
 }
 
 impl Board {
-    /// Puts the answers together: a race, its entrants, its pools (may be missing) and its timeline.
+    /// Assembles the responses about a race, its entrants, its pools (if known) and its timeline.
     pub fn new(race: &Value, entrants: &Value, pools: Option<&Value>, flows: &Flows) -> Self {
         let intervals = flows.intervals();
         let mut runners: Vec<Runner> =
@@ -138,7 +136,7 @@ impl Board {
         }
     }
 
-    /// How much of the money of interval `index` went to `runner`.
+    /// The runner's share of the money of interval `index`.
     pub fn heat(&self, runner: &Runner, index: usize) -> Option<Heat> {
         let own = runner.increments.get(index).copied().flatten()?;
         let grown = |runner: &Runner| runner.increments.get(index).copied().flatten().unwrap_or(0).max(0);
@@ -151,7 +149,7 @@ impl Board {
         })
     }
 
-    /// The time to the start, e.g. `starts in 4:05` or `started 0:30 ago`.
+    /// The time until or since the start, e.g. `starts in 4:05` or `started 0:30 ago`.
     pub fn countdown(&self, now: DateTime<Utc>) -> String {
         let Some(start) = self.start else { return "start unknown".to_owned() };
         let seconds = (start - now).num_seconds();
@@ -176,7 +174,7 @@ fn runner(entrant: &Value, flows: &Flows, intervals: &[i64]) -> Runner {
     }
 }
 
-/// The last two fixed win odds; the history has the newest first.
+/// Compares the last two fixed win odds; the history has the newest first.
 fn trend(history: &Value) -> Trend {
     let rows = history.as_array().into_iter().flatten();
     let mut fixed = rows.filter(|row| row["type"] == "fixed_win").filter_map(|row| row["odds"].as_f64());
@@ -205,7 +203,7 @@ pub fn dollars(cents: i64) -> String {
     format!("{}${grouped}", if cents < 0 && whole > 0 { "-" } else { "" })
 }
 
-/// A growth with its sign: `+$120`.
+/// Growth with its sign: `+$120`.
 pub fn growth(cents: i64) -> String {
     let dollars = dollars(cents);
     if cents > 0 { format!("+{dollars}") } else { dollars }
@@ -216,7 +214,7 @@ pub fn odds(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |odds| format!("{odds:.2}"))
 }
 
-/// An interval's head: minutes to the start.
+/// The heading of an interval: minutes to the start.
 pub fn interval(minutes: i64) -> String {
     format!("{minutes}m")
 }
@@ -241,7 +239,7 @@ pub(crate) mod tests {
             {"entrant_id": "a", "time_interval": 10, "incremental_win_amount": 100, "win_pool_amount": 160_000},
             {"entrant_id": "a", "time_interval": 5, "incremental_win_amount": 100, "win_pool_amount": 160_100},
         ]}));
-        // A later poll of the same interval stands for it.
+        // A later poll of the same interval replaces the earlier one.
         flows.add(&json!({"documents": [
             {"entrant_id": "a", "time_interval": 5, "incremental_win_amount": 4725, "win_pool_amount": 164_725},
             {"entrant_id": "b", "time_interval": 5, "incremental_win_amount": -50, "win_pool_amount": 82_000},
@@ -250,7 +248,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn runners_are_by_number_and_intervals_count_down() {
+    fn runners_are_sorted_by_number_and_intervals_count_down() {
         let board = example();
         assert_eq!(board.intervals, [10, 5]);
         assert_eq!(board.win_pool_cents, Some(915_138));
@@ -261,7 +259,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn who_takes_an_interval_s_money_is_hot() {
+    fn a_runner_with_most_of_an_interval_s_money_is_hot() {
         let board = example();
         assert_eq!(board.heat(&board.runners[0], 1), Some(Heat::Hot));
         assert_eq!(board.heat(&board.runners[1], 1), Some(Heat::Falling));

@@ -1,4 +1,4 @@
-//! Reads what is shown: the next race over REST as any client would, the state of the system beside it.
+//! Reads what the board shows: the next race over REST, as any client would, and the state of the system.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -14,43 +14,43 @@ use serde_json::Value;
 use crate::board::{Board, Flows};
 use raceday_stack::http_get;
 
-/// How often everything is read, real time.
+/// Real time between two reads.
 const READ_EVERY: Duration = Duration::from_secs(2);
-/// How long a race is still shown when its betting has closed.
+/// How long a race stays on the board after betting has closed.
 const SHOWN_WHEN_CLOSED: Duration = Duration::from_secs(10);
-/// Rows of the timeline in one page, the most that the contract allows.
+/// Timeline rows per page, the maximum of the REST contract.
 const PAGE_ROWS: usize = 2000;
 
-/// Where it is read from.
+/// Where the feed reads from.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// nginx.
+    /// The base URL of nginx.
     pub rest: String,
-    /// The fetcher's metrics.
+    /// The base URL of the fetcher's metrics.
     pub fetcher: String,
-    /// The database, as the superuser.
+    /// The database's URL for the superuser.
     pub database: String,
-    /// Simulated seconds in a real one.
+    /// Simulated seconds per real second.
     pub speed: f64,
 }
 
-/// What was read last.
+/// The result of the last read.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// The race shown.
+    /// The race to show.
     pub board: Option<Board>,
-    /// Database, partitions and fetcher in one line.
+    /// The state of database, partitions and fetcher in one line.
     pub state: String,
-    /// What went wrong in reading.
+    /// Why the race could not be read.
     pub error: Option<String>,
-    /// What time Raceday said it was, when, and how fast its time runs.
+    /// Raceday's time, when it was read, and Raceday's seconds per real second.
     pub clock: Option<(DateTime<Utc>, Instant, f64)>,
-    /// How many times it was read.
+    /// The number of reads so far.
     pub reads: u64,
 }
 
 impl Snapshot {
-    /// Raceday's time now, counted on from the last answer.
+    /// Raceday's time now, extrapolated from the last response.
     pub fn now(&self) -> DateTime<Utc> {
         match self.clock {
             #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a demo fit")]
@@ -90,7 +90,7 @@ impl Feed {
         Self { last, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// What was read last.
+    /// The result of the last read.
     pub fn last(&self) -> Snapshot {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -149,7 +149,7 @@ impl Reader {
         } else if self.closed_since.is_none() {
             self.closed_since = Some(Instant::now());
         }
-        let id = race["race_id"].as_str().context("a race without race_id")?;
+        let id = race["race_id"].as_str().context("a race in /api/races/upcoming has no race_id")?;
         if self.race_id.as_deref() != Some(id) {
             (self.flows, self.cursor) = (Flows::default(), None);
             self.race_id = Some(id.to_owned());
@@ -160,7 +160,7 @@ impl Reader {
         Ok(Some(Board::new(race, &entrants, pools.as_ref(), &self.flows)))
     }
 
-    /// Follows the timeline's cursor to its end.
+    /// Reads the timeline's pages from the cursor on.
     fn read_flows(&mut self, race_id: &str, entrants: &Value) -> Result<()> {
         let ids: Vec<&str> =
             entrants.as_array().into_iter().flatten().filter_map(|e| e["entrant_id"].as_str()).collect();
@@ -191,7 +191,7 @@ impl Reader {
         let client = self.client.insert(client);
         let sql = "select min(m.days_ahead), coalesce(bool_and(m.has_tomorrow), false),
                           (select count(*) from raceday.pending_payloads),
-                          (select count(*) from raceday.due_races d where d.seconds_to_start <= 300)
+                          (select count(*) from raceday.due_races d where d.seconds_to_start between -900 and 300)
                    from raceday.monitor_maintenance m";
         let row = client.query_one(sql, &[])?;
         let (days_ahead, has_tomorrow): (Option<i64>, bool) = (row.get(0), row.get(1));
@@ -201,22 +201,20 @@ impl Reader {
             _ => "partition for tomorrow MISSING".to_owned(),
         };
         let fetcher = http_get(&format!("{}/metrics", self.sources.fetcher))
-            .map_or_else(|_| "fetcher away".to_owned(), |(_, text)| fetcher_state(&metrics(&text)));
-        Ok(format!(
-            "database ok, {pending} pending  ·  {partitions}  ·  {fetcher}  ·  {live} races in their last 5 minutes"
-        ))
+            .map_or_else(|_| "fetcher unavailable".to_owned(), |(_, text)| fetcher_state(&metrics(&text)));
+        Ok(format!("database ok, {pending} pending  ·  {partitions}  ·  {fetcher}  ·  {live} live races"))
     }
 
     fn get(&self, path: &str) -> Result<Value> {
         let (status, body) = http_get(&format!("{}{path}", self.sources.rest))?;
         if status != 200 {
-            bail!("{path}: {status}");
+            bail!("{path}: status {status}");
         }
         serde_json::from_str(&body).with_context(|| format!("{path} is not JSON"))
     }
 }
 
-/// The race shown before as long as it is in the list, else the first to come.
+/// The race shown before while it is in the list, else the next race to start.
 fn choose<'a>(races: &'a Value, shown: Option<&str>) -> Option<&'a Value> {
     let races = races.as_array()?;
     let same = races.iter().find(|race| shown.is_some() && race["race_id"].as_str() == shown);
@@ -224,7 +222,7 @@ fn choose<'a>(races: &'a Value, shown: Option<&str>) -> Option<&'a Value> {
     same.or_else(upcoming).or_else(|| races.first())
 }
 
-/// Sums of the metrics of a Prometheus page by name, labels left out.
+/// The metrics of a Prometheus page by name, summed over their labels.
 pub fn metrics(page: &str) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
     for line in page.lines().filter(|line| !line.starts_with('#')) {
@@ -239,7 +237,7 @@ pub fn metrics(page: &str) -> BTreeMap<String, f64> {
 
 fn fetcher_state(metrics: &BTreeMap<String, f64>) -> String {
     let value = |name: &str| metrics.get(name).copied().unwrap_or(0.0);
-    let breaker = if value("raceday_breaker_state") > 0.0 { ", TAB away" } else { "" };
+    let breaker = if value("raceday_breaker_state") > 0.0 { ", TAB unavailable" } else { "" };
     format!(
         "fetcher ok, {} polls, {} missed{breaker}",
         value("raceday_polls_total"),
@@ -254,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_race_is_shown_until_it_is_over() {
+    fn a_race_stays_on_the_board_until_it_leaves_the_list() {
         let races = json!([{"race_id": "a", "phase": "in_progress"}, {"race_id": "b", "phase": "upcoming"}]);
         let id = |race: Option<&Value>| race.and_then(|race| race["race_id"].as_str()).map(str::to_owned);
         assert_eq!(id(choose(&races, Some("a"))).as_deref(), Some("a"));

@@ -1,4 +1,4 @@
-//! The board as plain lines, for a stdout that is no terminal.
+//! The board as plain lines, for a stdout that is not a terminal.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use anyhow::Result;
 use crate::board::{Board, Trend, dollars, growth, interval, odds};
 use crate::feed::{Feed, Snapshot};
 
-/// How often a block is printed: the source's own pace.
+/// Time between two blocks; the source's own interval.
 const PRINT_EVERY: Duration = Duration::from_secs(15);
 
-/// Prints a block now and then while `goes_on` holds.
+/// Prints a block every 15 s while `goes_on` returns true.
 pub fn run(feed: &Feed, goes_on: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
     let mut next = Instant::now();
     while goes_on()? {
@@ -32,7 +32,7 @@ fn block(snapshot: &Snapshot) -> String {
     }
     match &snapshot.board {
         Some(board) => text.push_str(&table(board, &board.countdown(snapshot.now()))),
-        None => text.push_str("no race to come is known yet\n"),
+        None => text.push_str("no upcoming race yet\n"),
     }
     text
 }
@@ -68,7 +68,7 @@ fn table(board: &Board, countdown: &str) -> String {
     text
 }
 
-/// Right-aligned columns of one width.
+/// Right-aligned columns of the same width.
 fn columns(texts: impl Iterator<Item = String>) -> String {
     texts.fold(String::new(), |line, text| format!("{line}{text:>9}"))
 }
@@ -79,7 +79,7 @@ mod tests {
     use crate::board::tests::example;
 
     #[test]
-    fn a_runner_is_one_line_with_its_money() {
+    fn a_runner_is_a_line_with_its_money() {
         let text = table(&example(), "starts in 4:05");
         let line = text.lines().find(|line| line.contains("Early Bird")).unwrap();
         let words: Vec<&str> = line.split_whitespace().collect();

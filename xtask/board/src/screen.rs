@@ -1,4 +1,4 @@
-//! The board as a live screen.
+//! The board as a live terminal screen.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
 use crate::board::{Board, Heat, Runner, Trend, dollars, growth, interval, odds};
 use crate::feed::{Feed, Snapshot};
 
-/// How often the countdown moves.
+/// Time between two redraws.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
-/// Draws until `goes_on` does not hold or the user presses q or Ctrl-C; the terminal is as before afterwards.
+/// Draws until `goes_on` returns false or the user presses q, Esc or Ctrl-C, then restores the terminal.
 pub fn run(feed: &Feed, foot: &str, goes_on: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
     let mut terminal = ratatui::try_init()?;
     let result = (|| {
@@ -35,7 +35,7 @@ pub fn run(feed: &Feed, foot: &str, goes_on: &mut dyn FnMut() -> Result<bool>) -
 
 fn is_end(event: &Event) -> bool {
     let Event::Key(key) = event else { return false };
-    // In raw mode Ctrl-C is a key, not a signal.
+    // In raw mode, Ctrl-C is a key press and not a signal.
     let interrupts = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
     interrupts || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
 }
@@ -138,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_shown_while_there_is_no_race() {
-        let snapshot = Snapshot { error: Some("REST is away".into()), ..Snapshot::default() };
-        assert!(drawn(&snapshot).contains("REST is away"));
+    fn an_error_is_shown_if_there_is_no_race() {
+        let snapshot = Snapshot { error: Some("REST is unavailable".into()), ..Snapshot::default() };
+        assert!(drawn(&snapshot).contains("REST is unavailable"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the whole system on one machine, and the money flow of the next race in the terminal.
+//! `cargo xtask demo`: runs the whole system on one machine and shows the money flow of the next race in the terminal.
 
 mod servers;
 mod verdict;
@@ -17,35 +17,35 @@ use self::servers::Servers;
 use crate::{running, setup};
 use raceday_stack::{Layout, Ports, cluster};
 
-/// Settings of a demo.
+/// Options of a demo.
 #[derive(Debug, Clone, Args)]
 pub struct DemoOptions {
-    /// Simulated seconds that pass in a real one
+    /// Simulated seconds per real second
     #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "live")]
     pub speed: f64,
-    /// End after this many seconds, with a summary; exit code 0 only when every due poll was processed
+    /// Stop after this many seconds with a summary; exit code 0 only if every due poll was processed
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<u64>,
-    /// The real TAB instead of the simulator; needs NZTAB_FROM (an e-mail address) and NZTAB_PARTNER
+    /// Poll the real TAB instead of the simulator; needs NZTAB_FROM (an e-mail address) and NZTAB_PARTNER
     #[arg(long)]
     pub live: bool,
     /// The first of six ports: nginx, REST, its admin port, PostgreSQL, simulator, fetcher
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// What the simulated race day is made from
+    /// Determines the simulated race day
     #[arg(long, default_value_t = 1, conflicts_with = "live")]
     pub seed: u64,
 }
 
-/// Runs the demo until Ctrl-C or its duration is over.
+/// Runs the demo until Ctrl-C or the end of its duration.
 ///
-/// Fails when something it needs cannot be had. The exit code tells, with a duration, whether no poll was missed.
+/// Fails when a server cannot be started. With a duration, the exit code reports whether every due poll was processed.
 pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     if options.live {
         for name in ["NZTAB_FROM", "NZTAB_PARTNER"] {
             if std::env::var_os(name).is_none_or(|value| value.is_empty()) {
                 bail!(
-                    "--live asks the real TAB, which wants to know who asks: set NZTAB_FROM=<e-mail> and NZTAB_PARTNER=<name>"
+                    "--live polls the real TAB, which requires callers to identify themselves: set NZTAB_FROM=<e-mail> and NZTAB_PARTNER=<name>"
                 );
             }
         }
@@ -55,10 +55,7 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     cluster::stop_left_over(layout)?;
     let taken = ports.taken();
     if !taken.is_empty() {
-        bail!(
-            "something else listens on {taken:?} of 127.0.0.1: give another base, e.g. --port {}",
-            free_base(options.port)
-        );
+        bail!("ports {taken:?} of 127.0.0.1 are in use: choose another base, e.g. --port {}", free_base(options.port));
     }
     let stop = stop_flag()?;
     setup::run(layout)?;
@@ -73,7 +70,7 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     show?;
     let verdict = verdict?;
     println!("{verdict}");
-    // Without a duration the user ended it, in the middle of whatever it was doing: that is no failure.
+    // Without a duration the user ended it in the middle of its work, which is not a failure.
     Ok(if verdict.is_clean() || options.duration.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -92,17 +89,17 @@ fn show(servers: &mut Servers, options: &DemoOptions, stop: &Arc<AtomicBool>) ->
 }
 
 fn ports_line(port: u16) -> String {
-    format!("http://127.0.0.1:{port}/  ·  curl -s 'http://127.0.0.1:{port}/api/races/upcoming'  ·  q or Ctrl-C ends")
+    format!("http://127.0.0.1:{port}/  ·  curl -s 'http://127.0.0.1:{port}/api/races/upcoming'  ·  q or Ctrl-C to stop")
 }
 
-/// Set by SIGINT, SIGTERM and SIGHUP.
+/// A flag that SIGINT, SIGTERM and SIGHUP set.
 fn stop_flag() -> Result<Arc<AtomicBool>> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // The second one ends us at once; the watchdogs then stop the servers.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag)).context("signals")?;
-        signal_hook::flag::register(signal, Arc::clone(&flag)).context("signals")?;
+        // A second signal ends this program at once; the watchdogs then stop the servers.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag)).context("cannot handle signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("cannot handle signals")?;
     }
     Ok(flag)
 }
@@ -124,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_speed_has_bounds() {
+    fn the_speed_is_bounded() {
         assert_eq!(speed("10"), Ok(10.0));
         assert!(speed("0").is_err() && speed("fast").is_err() && speed("NaN").is_err());
     }

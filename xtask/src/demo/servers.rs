@@ -1,4 +1,4 @@
-//! Starts everything of a demo in order, and ends it in the opposite one.
+//! Starts the servers of a demo in order and stops them in reverse order.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,12 +15,12 @@ use raceday_stack::{
     cluster, http_get, secrets,
 };
 
-/// The database of a demo: what the real TAB says is kept apart from what the simulator makes up.
+/// The name of a demo's database: data of the real TAB and of the simulator are kept apart.
 pub fn database(options: &DemoOptions) -> &'static str {
     if options.live { "raceday_live" } else { cluster::DATABASE }
 }
 
-/// The running servers of a demo; the fields are dropped in this order.
+/// The running servers of a demo, in the order in which they are dropped.
 #[derive(Debug)]
 pub struct Servers {
     fetcher: Fetcher,
@@ -33,7 +33,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts them all. What was started before a failure is stopped again.
+    /// Starts all servers; after a failure, those already started are stopped.
     pub fn start(layout: &Layout, options: &DemoOptions, ports: Ports) -> Result<Self> {
         let database = database(options);
         let step = Step::begin("PostgreSQL and the schema");
@@ -51,7 +51,7 @@ impl Servers {
         Ok(Self { fetcher, nginx, rest, simulator, postgres, database, started_at })
     }
 
-    /// Where the screen reads from.
+    /// The addresses that the board reads from.
     pub fn sources(&self, speed: f64) -> Sources {
         Sources {
             rest: self.nginx.url(),
@@ -61,12 +61,12 @@ impl Servers {
         }
     }
 
-    /// Fails when one of them has ended by itself.
+    /// Fails with the end of the log of a server that has ended.
     pub fn check(&mut self) -> Result<()> {
         let processes = [Some(self.fetcher.process()), Some(self.rest.process()), Some(self.nginx.process())];
         for process in processes.into_iter().chain([self.simulator.as_mut().map(Simulator::process)]).flatten() {
             if let Some(status) = process.ended() {
-                bail!("a server ended ({status}); {} says:\n{}", process.log().display(), process.log_tail(15));
+                bail!("a server ended ({status}); {} ends with:\n{}", process.log().display(), process.log_tail(15));
             }
         }
         if !self.postgres.is_running() {
@@ -75,10 +75,10 @@ impl Servers {
         Ok(())
     }
 
-    /// Prints what to try.
+    /// Prints the addresses to try.
     pub fn print_addresses(&self) {
         let base = self.nginx.url();
-        println!("\nTo try in another terminal:");
+        println!("\nTry in another terminal:");
         println!("  page       {base}/");
         println!("  REST       curl -s '{base}/api/races/upcoming?limit=3'");
         println!("  health     curl -s '{base}/health'");
@@ -90,7 +90,7 @@ impl Servers {
         println!("  state      cargo xtask status\n");
     }
 
-    /// Ends the fetcher, judges what it did, ends the rest.
+    /// Stops the fetcher, judges its work and stops the other servers.
     pub fn finish(mut self) -> Result<Verdict> {
         self.fetcher.process().stop()?;
         let log = self.fetcher.process().log_tail(usize::MAX);
@@ -111,7 +111,7 @@ fn migrate(layout: &Layout, postgres: &Postgres, database: &str) -> Result<()> {
     Ok(())
 }
 
-/// Starts the simulator and puts its clock into the database.
+/// Starts the simulator and sets the database's clock to its clock.
 fn simulate(
     layout: &Layout,
     options: &DemoOptions,
@@ -139,7 +139,7 @@ fn simulate(
     Ok(simulator)
 }
 
-/// When the simulated day goes on: now, or where an earlier demo, which ran faster than the clock, left off.
+/// The time at which the simulated day continues: now, or where an earlier, faster demo ended.
 fn simulated_from(postgres: &Postgres, database: &str) -> Result<String> {
     let sql = "select to_char(greatest(now(), (select max(fetched_at) from raceday.staged_payloads),
                                        (select max(slot_at) from raceday.race_polls)) at time zone 'UTC',
@@ -147,13 +147,13 @@ fn simulated_from(postgres: &Postgres, database: &str) -> Result<String> {
                       (select max(fetched_at) from raceday.staged_payloads) > now() + interval '10 days'";
     let row = postgres.connect(database)?.query_one(sql, &[])?;
     if row.get::<_, Option<bool>>(1).unwrap_or(false) {
-        bail!("the simulated day is more than 10 days ahead of the real one: `cargo xtask clean` starts over");
+        bail!("the simulated day is more than 10 days ahead of the real one: `cargo xtask clean` removes its data");
     }
     Ok(row.get(0))
 }
 
-/// Counts polling anew, as of races never polled: what was due while no demo ran is not missed. Races made from another seed are left alone,
-/// for the simulator does not know them any more; their data stays.
+/// Resets the schedule, so that polls due while no demo was running do not count as missed. Races of another seed, which
+/// the simulator no longer knows, are not polled again; their data stays.
 fn resume_schedule(layout: &Layout, options: &DemoOptions, postgres: &Postgres, database: &str) -> Result<()> {
     let path = layout.local("run/seed");
     let before = fs::read_to_string(&path).unwrap_or_default();
@@ -192,7 +192,7 @@ fn nginx_variables(ports: Ports) -> BTreeMap<String, String> {
     let variables = [
         ("RACEDAY_NGINX_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
         ("RACEDAY_REST_UPSTREAM", format!("127.0.0.1:{}", ports.rest)),
-        // The screen, the page and a user who tries things are one client here.
+        // The board, the page and a user's requests all come from one address.
         ("RACEDAY_RATE_LIMIT_PER_MINUTE", "6000".to_owned()),
         ("RACEDAY_RATE_LIMIT_BURST", "6000".to_owned()),
     ];

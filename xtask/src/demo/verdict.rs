@@ -1,4 +1,4 @@
-//! What a demo did: the fetcher's own summary, checked against what lies in the database.
+//! Judges a demo: the fetcher's summary, checked against the database.
 
 use std::fmt;
 
@@ -6,70 +6,68 @@ use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 use serde_json::Value;
 
-/// The event under which the fetcher logs its summary when it ends.
+/// The message of the summary that the fetcher logs when it stops.
 const SUMMARY_EVENT: &str = "fetcher.summary";
-/// A demo shows something only when so many races are polled at once.
+/// A demo must poll at least this many races at once to prove anything.
 const CONCURRENT_RACES_MIN: i64 = 5;
 
-/// Milliseconds of one stage.
+/// Latencies of one stage in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[allow(missing_docs)]
 pub struct Stage {
-    /// Half are quicker.
     pub p50: f64,
-    /// One in twenty is slower.
     pub p95: f64,
-    /// The slowest.
     pub max: f64,
 }
 
-/// What the fetcher says of itself.
+/// The fetcher's summary of its run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Summary {
     /// Races polled.
     pub races: i64,
-    /// Polls done.
+    /// Polls completed.
     pub polls: i64,
-    /// Slots that passed without a poll.
+    /// Slots without a poll.
     pub misses: i64,
-    /// Polls whose answer was the one before, not staged again.
+    /// Polls with the same response as before, which is not staged again.
     pub unchanged: i64,
     /// Polls that failed.
     pub failed: i64,
-    /// From request to whole answer.
+    /// From the request to the complete response.
     pub fetch: Stage,
     /// Staging and processing.
     pub store: Stage,
-    /// From request to visible rows.
+    /// From the request to visible rows.
     pub visible: Stage,
 }
 
-/// What the database says of the same time.
+/// The database's account of the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
-    /// Payloads of races staged.
+    /// Staged payloads of races.
     pub payloads: i64,
-    /// Of them processed.
+    /// Processed payloads among them.
     pub processed: i64,
-    /// Payloads not processed yet.
+    /// Payloads waiting to be processed.
     pub pending: i64,
     /// Payloads that failed.
     pub failed: i64,
-    /// Slots of a race's cadence between two of its payloads that have none.
+    /// Slots of a race's cadence that have no payload although an earlier and a later slot have one.
     pub empty_slots: i64,
-    /// Most races polled within one minute at the shortest cadence: in their last minutes or running.
+    /// The highest number of races polled at the shortest cadence within one minute: in their last minutes or running.
     pub concurrent_races: i64,
 }
 
-/// Both.
+/// The fetcher's and the database's account of a demo.
 #[derive(Debug)]
 pub struct Verdict {
     summary: Option<Summary>,
     stored: Stored,
 }
 
-/// Reads what was done since `started_at` (a timestamptz literal of Raceday's clock); the fetcher has ended.
+/// Judges everything since `started_at`, a timestamptz literal in Raceday's time. The fetcher must have ended.
 pub fn judge(database_url: &str, started_at: &str, fetcher_log: &str) -> Result<Verdict> {
-    let mut client = Client::connect(database_url, NoTls).context("the database is away")?;
+    let mut client = Client::connect(database_url, NoTls).context("cannot connect to the database")?;
     let row = client.query_one(STORED_SQL, &[&started_at])?;
     let stored = Stored {
         payloads: row.get("payloads"),
@@ -82,7 +80,7 @@ pub fn judge(database_url: &str, started_at: &str, fetcher_log: &str) -> Result<
     Ok(Verdict { summary: summary_of(fetcher_log), stored })
 }
 
-/// A slot is empty when two payloads of a race lie two or more of its cadences apart: being late is less than one.
+/// Slots are empty where two payloads of a race are two or more cadences apart; a late poll is less than one cadence late.
 const STORED_SQL: &str = "
 with polls as materialized (
     select p.race_id, p.fetched_at, p.status, r.start_time,
@@ -111,12 +109,12 @@ select count(*) as payloads,
 from polls";
 
 impl Verdict {
-    /// Whether every due poll of enough races was processed and none missed.
+    /// Whether enough races were polled, every due poll was processed and none was missed.
     pub fn is_clean(&self) -> bool {
         self.faults().is_empty()
     }
 
-    /// What is wrong, in words.
+    /// Descriptions of everything that is wrong.
     fn faults(&self) -> Vec<String> {
         let stored = &self.stored;
         let mut faults = Vec::new();
@@ -128,11 +126,11 @@ impl Verdict {
         fault(
             stored.concurrent_races < CONCURRENT_RACES_MIN,
             format!(
-                "{} races at once in their last minutes, fewer than {CONCURRENT_RACES_MIN}",
+                "only {} races in their last minutes at once, fewer than {CONCURRENT_RACES_MIN}",
                 stored.concurrent_races
             ),
         );
-        fault(stored.pending > 0, format!("{} payloads wait to be processed", stored.pending));
+        fault(stored.pending > 0, format!("{} payloads waiting to be processed", stored.pending));
         fault(stored.failed > 0, format!("{} payloads failed", stored.failed));
         fault(
             stored.processed < stored.payloads,
@@ -148,10 +146,10 @@ impl Verdict {
             stored.payloads + summary.unchanged < summary.polls,
             format!("{} polls, but {} payloads and {} unchanged", summary.polls, stored.payloads, summary.unchanged),
         );
-        // An answer that was the one before fills its slot without being staged.
+        // A response that repeats the previous one fills its slot without being staged.
         fault(
             stored.empty_slots > summary.unchanged,
-            format!("{} slots without a payload, {} unchanged answers", stored.empty_slots, summary.unchanged),
+            format!("{} slots without a payload, but {} unchanged responses", stored.empty_slots, summary.unchanged),
         );
         faults
     }
@@ -168,7 +166,7 @@ impl fmt::Display for Verdict {
             )?;
             writeln!(
                 f,
-                "  polls {} ({} with news, {} unchanged), misses {}",
+                "  polls {} ({} changed, {} unchanged), missed {}",
                 summary.polls, self.stored.payloads, summary.unchanged, summary.misses
             )?;
             writeln!(f, "  {:<18} {:>9} {:>9} {:>9}", "ms", "p50", "p95", "max")?;
@@ -187,7 +185,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The last summary in the fetcher's log, which has one JSON object a line.
+/// The last summary in the fetcher's log, which has one JSON object per line.
 fn summary_of(log: &str) -> Option<Summary> {
     let mut lines = log.lines().rev().filter(|line| line.contains(SUMMARY_EVENT));
     let fields = lines.find_map(|line| serde_json::from_str::<Value>(line).ok())?;
@@ -240,10 +238,10 @@ mod tests {
     type Spoil = fn(&mut Verdict);
 
     #[test]
-    fn each_fault_is_seen_alone() {
+    fn each_fault_is_reported_alone() {
         let spoil: [(&str, Spoil); 8] = [
-            ("races at once in", |v| v.stored.concurrent_races = 4),
-            ("wait to be processed", |v| v.stored.pending = 1),
+            ("races in their last minutes at once", |v| v.stored.concurrent_races = 4),
+            ("waiting to be processed", |v| v.stored.pending = 1),
             ("payloads failed", |v| v.stored.failed = 1),
             ("payloads processed", |v| v.stored.processed = 95),
             ("slots without a payload", |v| v.stored.empty_slots = 5),

@@ -1,4 +1,4 @@
-//! Debian packages unpacked into a folder, with package lists of our own: neither root nor the system is needed.
+//! Unpacks Debian packages into a folder, with its own package lists: needs no root and leaves the system unchanged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use anyhow::{Context, Result, bail};
 use super::Setup;
 use crate::progress::Step;
 
-/// Package lists of one suite, kept in the cache.
+/// The package lists of one suite, kept in the cache.
 #[derive(Debug)]
 pub struct Apt {
     options: Vec<String>,
 }
 
 impl Apt {
-    /// The machine's own release.
+    /// The machine's own release of Debian.
     pub fn of_machine(setup: &Setup, step: &mut Step) -> Result<Self> {
         Self::with_lists(setup, step, "machine", &[])
     }
 
-    /// Another suite, from the mirror that the machine's release comes from.
+    /// Another suite, from the mirror of the machine's own release.
     ///
-    /// Fails where there is no apt or no mirror.
+    /// Fails when apt is missing or has no mirror.
     pub fn of_suite(setup: &Setup, step: &mut Step, suite: &str) -> Result<Self> {
         let folder = setup.cache.join("apt").join(suite);
         fs::create_dir_all(&folder)?;
@@ -41,24 +41,25 @@ impl Apt {
         let mut options = vec![
             format!("Dir::State::lists={}", folder.join("lists").display()),
             format!("Dir::Cache={}", folder.join("cache").display()),
-            // apt's own unprivileged user may not enter the home folder that the cache is in.
+            // apt's unprivileged user may not enter the home folder that contains the cache.
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Retries=3".to_owned(),
-            // Only the packages: neither translations nor the software centre's index.
+            // No translations and no index for the software centre.
             "Acquire::Languages=none".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
         ];
         options.extend_from_slice(more);
         let apt = Self { options };
-        step.run(apt.get().arg("update"), &setup.log).context("the package lists could not be fetched")?;
+        step.run(apt.get().arg("update"), &setup.log)
+            .context("cannot download the package lists: is a Debian mirror reachable?")?;
         Ok(apt)
     }
 
-    /// The packages `wanted`, and what they need that the machine does not have.
+    /// The packages `wanted` and those of their dependencies that the machine does not have.
     pub fn missing(&self, wanted: &[&str]) -> Result<Vec<String>> {
         let output = self.get().args(["-s", "--no-install-recommends", "install"]).args(wanted).output()?;
         if !output.status.success() {
-            bail!("apt-get knows no {}:\n{}", wanted.join(", "), String::from_utf8_lossy(&output.stderr));
+            bail!("apt-get does not find {}:\n{}", wanted.join(", "), String::from_utf8_lossy(&output.stderr));
         }
         let mut packages = installed_by(&String::from_utf8_lossy(&output.stdout));
         packages.extend(wanted.iter().map(|&name| name.to_owned()));
@@ -67,7 +68,7 @@ impl Apt {
         Ok(packages)
     }
 
-    /// Fetches packages (checked by apt against the signed lists) and unpacks them into `to`.
+    /// Downloads packages (apt checks them against the signed lists) and unpacks them into `to`.
     pub fn unpack(&self, setup: &Setup, step: &mut Step, packages: &[String], to: &Path) -> Result<()> {
         let debs = tempfile::tempdir_in(setup.cache.join("apt"))?;
         let mut download = self.get();
@@ -90,14 +91,14 @@ impl Apt {
     }
 }
 
-/// The mirror of the machine's own release: the project names no host.
+/// The mirror of the machine's own release, so that this project need not name one.
 fn mirror() -> Result<String> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", "$(RELEASE) $(SITE)", "Created-By: Packages"])
         .output()
-        .context("there is no apt-get here")?;
+        .context("apt-get is missing")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    first_mirror(&text).context("apt has no sources: see /etc/apt/sources.list")
+    first_mirror(&text).context("apt has no mirror: add one to /etc/apt/sources.list")
 }
 
 fn first_mirror(targets: &str) -> Option<String> {
@@ -110,8 +111,8 @@ fn installed_by(simulation: &str) -> Vec<String> {
     lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
-/// Where a package's shared libraries are in an unpacked tree: `usr/lib/x86_64-linux-gnu`, and folders in it such as `pulseaudio`,
-/// which a library names by their place on an installed system.
+/// The folders with shared libraries in an unpacked tree: `usr/lib/x86_64-linux-gnu` and its subfolders such as `pulseaudio`,
+/// which programs look up by their path on an installed system.
 pub fn library_folders(tree: &Path) -> Vec<PathBuf> {
     let mut folders = [entries(&tree.join("usr/lib")), entries(&tree.join("lib"))].concat();
     folders.retain(|folder| folder.to_string_lossy().ends_with("-linux-gnu"));
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mirror_is_the_release_s_own() {
+    fn the_mirror_is_the_one_of_the_release() {
         let targets =
             "bookworm-security http://a/debian-security\nbookworm-updates http://b/debian\nbookworm http://b/debian\n";
         assert_eq!(first_mirror(targets).as_deref(), Some("http://b/debian"));
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_looked_for_in_folders_of_their_own_too() {
+    fn subfolders_with_libraries_are_included() {
         let tree = tempfile::tempdir().unwrap();
         let machine = tree.path().join("usr/lib/x86_64-linux-gnu");
         for file in ["libpulse.so.0", "pulseaudio/libpulsecommon-16.1.so", "gtk-3.0/settings.ini", "../python3/libx.so"]
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_packages_to_come_are_read_from_a_simulation() {
+    fn the_packages_to_install_are_read_from_a_simulation() {
         let simulation = "Reading package lists...\nInst nginx-common (1.22 Debian:12)\nInst nginx (1.22 Debian:12)\nConf nginx (1.22)\n";
         assert_eq!(installed_by(simulation), ["nginx-common", "nginx"]);
     }

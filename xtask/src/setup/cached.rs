@@ -1,4 +1,4 @@
-//! Entries of the cache: made beside their place, checked, renamed. A broken one is made again.
+//! Cache entries: created under another name, checked, then renamed. A broken one is replaced.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Gives `place`, a file or folder for which `is_good` holds, calling `make` with a fresh folder where it does not.
+/// Returns `place`, a file or folder that satisfies `is_good`; if it does not, `make` creates it in a temporary folder.
 ///
-/// `make` returns what it made inside of that folder. Fails when that is not good either.
+/// `make` returns the path of its result. Fails when that does not satisfy `is_good` either.
 pub fn entry(
     place: &Path,
     is_good: impl Fn(&Path) -> bool,
@@ -18,18 +18,18 @@ pub fn entry(
         return Ok(place.to_path_buf());
     }
     let parent = place.parent().context("a cache entry has a folder")?;
-    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(parent)?;
     let result = make(unfinished.path())?;
     if !is_good(&result) {
-        bail!("{} is not what it should be, try again", result.display());
+        bail!("{} is incomplete: run the command again", result.display());
     }
     remove(place)?;
-    fs::rename(&result, place).with_context(|| format!("cannot make {}", place.display()))?;
+    fs::rename(&result, place).with_context(|| format!("cannot create {}", place.display()))?;
     Ok(place.to_path_buf())
 }
 
-/// Removes a file or folder that may be there.
+/// Removes a file or folder if it exists.
 pub fn remove(path: &Path) -> Result<()> {
     let result = match path.symlink_metadata() {
         Err(_) => return Ok(()),
@@ -39,7 +39,7 @@ pub fn remove(path: &Path) -> Result<()> {
     result.with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Whether a file has this SHA-256 (hexadecimal).
+/// Whether a file has this SHA-256 checksum (hexadecimal).
 pub fn has_sha256(file: &Path, expected: &str) -> bool {
     let output = Command::new("sha256sum").arg(file).output();
     output.is_ok_and(|output| output.status.success() && output.stdout.starts_with(expected.as_bytes()))
@@ -49,7 +49,7 @@ pub fn has_sha256(file: &Path, expected: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn says_good(path: &Path) -> bool {
+    fn is_good(path: &Path) -> bool {
         fs::read_to_string(path).is_ok_and(|text| text == "good")
     }
 
@@ -59,31 +59,31 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_entry_is_made_again_and_a_good_one_kept() {
+    fn a_broken_entry_is_replaced_and_a_good_one_kept() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("cache/entry");
         fs::create_dir(folder.path().join("cache")).unwrap();
         fs::write(&place, "half").unwrap();
-        entry(&place, says_good, make_good).unwrap();
-        assert!(says_good(&place));
-        entry(&place, says_good, |_| panic!("it is there")).unwrap();
+        entry(&place, is_good, make_good).unwrap();
+        assert!(is_good(&place));
+        entry(&place, is_good, |_| panic!("it exists")).unwrap();
     }
 
     #[test]
-    fn what_was_made_badly_does_not_get_into_the_cache() {
+    fn a_bad_result_is_not_cached() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("entry");
         let make_bad = |folder: &Path| {
             fs::write(folder.join("new"), "bad")?;
             Ok(folder.join("new"))
         };
-        assert!(entry(&place, says_good, make_bad).is_err());
+        assert!(entry(&place, is_good, make_bad).is_err());
         assert!(!place.exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_sum_that_differs_is_seen() {
+    fn a_wrong_checksum_is_detected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(has_sha256(file.path(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
         assert!(!has_sha256(file.path(), "0000"));

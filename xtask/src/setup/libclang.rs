@@ -1,4 +1,4 @@
-//! libclang, which writes pgrx's bindings: the system's, else unpacked into the cache.
+//! libclang, which generates pgrx's bindings: the system's, else unpacked into the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::apt::{Apt, library_folders};
 use super::{Setup, cached};
 use crate::progress::Step;
 
-/// What building pgrx needs in its environment to find libclang.
+/// The environment variables with which a build of pgrx finds libclang.
 pub fn variables(cache: &Path) -> Vec<(String, String)> {
     if is_on_system() {
         return Vec::new();
@@ -23,12 +23,12 @@ pub fn variables(cache: &Path) -> Vec<(String, String)> {
     variables
 }
 
-/// Whether nothing is to be done.
+/// Whether libclang is available.
 pub fn is_provided(cache: &Path) -> bool {
     is_on_system() || is_complete(&cache.join("libclang"))
 }
 
-/// Provides libclang unless the system has it.
+/// Unpacks libclang into the cache unless it is available.
 pub fn provide(setup: &Setup) -> Result<()> {
     if is_provided(&setup.cache) {
         return Ok(());
@@ -52,7 +52,7 @@ pub fn provide(setup: &Setup) -> Result<()> {
     Ok(())
 }
 
-/// Whether bindgen finds a libclang by itself.
+/// Whether bindgen finds a libclang without help.
 pub fn is_on_system() -> bool {
     if std::env::var_os("LIBCLANG_PATH").is_some() {
         return true;
@@ -78,7 +78,7 @@ fn has_libclang(folder: &Path) -> bool {
     names.any(|name| is_libclang(&name.to_string_lossy()))
 }
 
-/// Whether bindgen would load a file of this name. libclang-cpp, which comes with llvm, is another library.
+/// Whether bindgen would load a file of this name. libclang-cpp is another library, which comes with llvm.
 fn is_libclang(name: &str) -> bool {
     (name.starts_with("libclang-") || name.starts_with("libclang.so"))
         && name.contains(".so")
@@ -89,7 +89,7 @@ fn library_folder(tree: &Path) -> Option<PathBuf> {
     library_folders(tree).into_iter().find(|folder| has_libclang(folder))
 }
 
-/// The folder of clang's own headers (stddef.h ...), e.g. `usr/lib/llvm-14/lib/clang/14.0.6`.
+/// The folder with clang's headers (stddef.h ...), e.g. `usr/lib/llvm-14/lib/clang/14.0.6`.
 fn resource_folder(tree: &Path) -> Option<PathBuf> {
     let in_usr_lib = fs::read_dir(tree.join("usr/lib")).ok()?.flatten().map(|entry| entry.path().join("lib/clang"));
     let versions = in_usr_lib.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_library_of_clang_is_not_taken_for_libclang() {
+    fn other_libraries_of_clang_are_not_mistaken_for_libclang() {
         for name in ["libclang.so", "libclang.so.1", "libclang-14.so", "libclang-14.so.14.0.6"] {
             assert!(is_libclang(name), "{name}");
         }

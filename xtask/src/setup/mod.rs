@@ -1,10 +1,11 @@
-//! `cargo xtask setup`: everything Raceday runs on, in `.raceday/`, without touching the system.
+//! `cargo xtask setup`: installs everything that Raceday runs on into `.raceday/`, without changing the system.
 //!
-//! Each step looks first whether its result is there, so a second run takes seconds.
+//! Each step first checks whether its result exists, so a second run takes seconds.
 
 mod apt;
 mod cached;
 mod extension;
+mod javascript;
 mod libclang;
 mod nginx;
 mod partman;
@@ -22,27 +23,28 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 pub use self::cached::remove;
+pub use self::javascript::biome;
 pub use self::pgrx::PgrxEnvironment;
 pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};
 use raceday_stack::layout::{Layout, cache};
 
-/// What the steps share.
+/// What all steps share.
 #[derive(Debug)]
 pub struct Setup {
     layout: Layout,
     cache: PathBuf,
     log: PathBuf,
-    /// One setup at a time: unlocked when dropped.
+    /// Allows one setup at a time; released when dropped.
     _lock: File,
 }
 
 impl Setup {
-    /// Takes the lock of the cache, waiting for a setup that already runs.
+    /// Locks the cache, waiting for another setup to end.
     fn begin(layout: &Layout) -> Result<Self> {
         let cache = cache()?;
         for folder in [&cache, &layout.local("bin"), &layout.logs()] {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         let lock = File::create(cache.join("lock"))?;
         if lock.try_lock().is_err() {
@@ -53,7 +55,7 @@ impl Setup {
     }
 }
 
-/// Says what will be installed where, then does what is not done yet. Fails with the command that mends it.
+/// Announces what is installed where, then installs what is missing. Fails with the command that fixes it.
 pub fn run(layout: &Layout) -> Result<()> {
     let setup = Setup::begin(layout)?;
     setup.announce();
@@ -64,7 +66,7 @@ pub fn run(layout: &Layout) -> Result<()> {
     extension::install(&setup)
 }
 
-/// Builds packages of the workspace for release: the programs that the demo, the tools and the end-to-end tests start.
+/// Builds packages of the workspace for release, for the demo, the tools and the end-to-end tests.
 pub fn build_programs(layout: &Layout, packages: &[&str]) -> Result<()> {
     let mut step = crate::progress::Step::begin(&format!("building {} (release)", packages.join(", ")));
     let mut command = cargo(layout);
@@ -79,8 +81,8 @@ pub fn build_programs(layout: &Layout, packages: &[&str]) -> Result<()> {
 
 impl Setup {
     fn announce(&self) {
-        println!("Raceday's setup: everything goes into {},", self.layout.local("").display());
-        println!("downloads and built tools into {}; nothing else on this machine is changed.", self.cache.display());
+        println!("Raceday's setup installs everything into {},", self.layout.local("").display());
+        println!("downloads and built tools into {}. Nothing else on this machine is changed.", self.cache.display());
         for (what, is_there) in [
             (postgres::describe(), postgres::is_provided(&self.layout)),
             (nginx::describe(&self.layout), raceday_stack::Nginx::find(&self.layout).is_ok()),
@@ -93,7 +95,7 @@ impl Setup {
     }
 }
 
-/// A command that leaves this program's own build settings behind.
+/// Removes the variables that cargo set for this program from a command's environment.
 pub(crate) fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

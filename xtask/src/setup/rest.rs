@@ -1,4 +1,4 @@
-//! The REST server: `postgrest` on PATH, else postrust built into the cache.
+//! The REST server: `postgrest` on PATH, else postrust, built into the cache.
 
 use std::os::unix::fs::symlink;
 
@@ -16,17 +16,17 @@ const POSTRUST: Tool = Tool {
     version_arguments: &[],
 };
 
-/// What will be provided.
+/// A description for the announcement.
 pub fn describe() -> String {
     match on_path("postgrest") {
         Some(path) => format!("PostgREST: {}", path.display()),
         None => {
-            format!("postrust {} (built from crates.io, 5 min), as there is no `postgrest` on PATH", POSTRUST.version)
+            format!("postrust {} (built from crates.io, 5 min), because `postgrest` is not on PATH", POSTRUST.version)
         }
     }
 }
 
-/// Provides it.
+/// Provides the REST server.
 pub fn provide(setup: &Setup) -> Result<()> {
     if on_path("postgrest").is_some() {
         return Ok(());

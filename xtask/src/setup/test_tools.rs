@@ -1,4 +1,4 @@
-//! What only tests need: Prometheus, its exporter for PostgreSQL, docker-compose, and a browser for the page.
+//! Tools that only tests need: Prometheus, its exporter for PostgreSQL, docker-compose and Chromium.
 
 use anyhow::Result;
 
@@ -24,7 +24,7 @@ const PACKAGES: [Package; 4] = [
             version_argument: "--version",
         }],
     },
-    // Debian 12 has Compose 1 only, which reads another format.
+    // Debian 12 has only Compose 1, which reads another format.
     Package {
         name: "docker-compose",
         suite: Some("trixie"),
@@ -34,7 +34,7 @@ const PACKAGES: [Package; 4] = [
             version_argument: "version",
         }],
     },
-    // Not usr/bin/chromium, a script that starts the system's.
+    // Not usr/bin/chromium, which is a script that starts the system's Chromium.
     Package {
         name: "chromium",
         suite: None,
@@ -42,14 +42,14 @@ const PACKAGES: [Package; 4] = [
     },
 ];
 
-/// Provides in `.raceday/bin` those that are not there. Returns why some could not be had: their tests fail, or say so, by name.
+/// Provides missing tools in `.raceday/bin`. Returns an error per tool that could not be provided; its tests then fail.
 pub fn provide(layout: &Layout) -> Result<Vec<anyhow::Error>> {
     let missing: Vec<_> = PACKAGES.iter().filter(|package| !package.is_there(layout)).collect();
     if missing.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<_> = missing.iter().map(|package| package.name).collect();
-    println!("the tests use {} too, unpacked from Debian's packages", names.join(", "));
+    println!("the tests need {}: unpacking Debian's packages", names.join(", "));
     let setup = Setup::begin(layout)?;
     Ok(missing.iter().filter_map(|package| package.provide(&setup).err()).collect())
 }

@@ -1,4 +1,4 @@
-//! Cargo and the tools that it installs into the cache.
+//! Cargo, and the tools that it installs into the cache.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,31 +11,29 @@ use raceday_stack::layout::{Layout, cache};
 
 /// A program from crates.io.
 #[derive(Debug)]
+#[allow(missing_docs)]
 pub struct Tool {
-    /// The crate.
     pub package: &'static str,
-    /// The exact version.
     pub version: &'static str,
-    /// The program.
     pub program: &'static str,
-    /// More arguments of `cargo install`.
+    /// Further arguments of `cargo install`.
     pub arguments: &'static [&'static str],
-    /// What makes it print its version; empty where nothing does.
+    /// The arguments that make it print its version; empty if there are none.
     pub version_arguments: &'static [&'static str],
 }
 
 impl Tool {
-    /// Where the program is, or would be, in the cache.
+    /// The program's path in the cache, whether or not it exists.
     pub fn place(&self, cache: &Path) -> PathBuf {
         self.folder(cache).join("bin").join(self.program)
     }
 
-    /// Whether the program is there and starts.
+    /// Whether the program exists and starts.
     pub fn is_there(&self, cache: &Path) -> bool {
         self.starts(&self.folder(cache))
     }
 
-    /// Builds the program into the cache unless it is there. Returns its path.
+    /// Builds the program into the cache unless it exists. Returns its path.
     pub fn provide(&self, setup: &Setup, minutes: &str) -> Result<PathBuf> {
         let place = self.folder(&setup.cache);
         if self.starts(&place) {
@@ -49,10 +47,10 @@ impl Tool {
                 let root = folder.join(self.program);
                 let mut install = cargo(&setup.layout);
                 install.args(["install", &format!("{}@{}", self.package, self.version)]).args(self.arguments);
-                // Its own target folder: the workspace's is not to be filled with the tool's dependencies.
+                // A separate target folder keeps the tool's dependencies out of the workspace's.
                 install.arg("--root").arg(&root).env("CARGO_TARGET_DIR", folder.join("target"));
                 step.run(&mut install, &setup.log)
-                    .with_context(|| format!("{} could not be built: is crates.io reachable?", self.package))?;
+                    .with_context(|| format!("cannot build {}: is crates.io reachable?", self.package))?;
                 Ok(root)
             },
         )?;
@@ -88,7 +86,7 @@ const CARGO_DENY: Tool = Tool {
     version_arguments: &["--version"],
 };
 
-/// `cargo` in the workspace, as a user would start it.
+/// `cargo` in the workspace, with the environment of the user's shell.
 pub fn cargo(layout: &Layout) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     clean_environment(&mut command);
@@ -96,7 +94,7 @@ pub fn cargo(layout: &Layout) -> Command {
     command
 }
 
-/// `cargo-deny`, on PATH or from the cache, built when it is not there.
+/// The path of `cargo-deny`: on PATH, else in the cache, where it is built if missing.
 pub fn cargo_deny(layout: &Layout) -> Result<PathBuf> {
     if let Some(path) = raceday_stack::on_path("cargo-deny") {
         return Ok(path);

@@ -1,4 +1,4 @@
-//! Programs from Debian's packages, unpacked into the cache where the machine has none, with a starter in `.raceday/bin`.
+//! Programs unpacked from Debian's packages into the cache, each with a starter script in `.raceday/bin`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,42 +15,42 @@ use raceday_stack::{Layout, on_path};
 /// A program of a package.
 #[derive(Debug)]
 pub struct Program {
-    /// Its name.
+    #[allow(missing_docs)]
     pub name: &'static str,
     /// Its path in the package.
     pub path: &'static str,
-    /// What makes it print its version.
+    /// The argument that makes it print its version.
     pub version_argument: &'static str,
 }
 
-/// Programs of one package.
+/// A package and its programs.
 #[derive(Debug)]
 pub struct Package {
-    /// The package.
+    /// The name of the package.
     pub name: &'static str,
-    /// The suite it comes from, where the machine's own release has none that will do.
+    /// The Debian suite, if not the machine's own release.
     pub suite: Option<&'static str>,
-    /// Its programs.
+    #[allow(missing_docs)]
     pub programs: &'static [Program],
 }
 
 impl Package {
-    /// Whether all its programs are on PATH or were provided.
+    /// Whether all its programs are on PATH or in `.raceday/bin`.
     pub fn is_there(&self, layout: &Layout) -> bool {
         let is_there = |name: &str| on_path(name).is_some() || layout.local("bin").join(name).is_file();
         self.programs.iter().all(|program| is_there(program.name))
     }
 
-    /// Provides its programs, whether or not the machine has them.
+    /// Provides its programs, even if the machine has them.
     ///
-    /// Fails with the command that installs the package, or with what a program says that does not start.
+    /// Fails with the command that installs the package, or with the output of a program that does not start.
     pub fn provide(&self, setup: &Setup) -> Result<()> {
         let is_complete = |tree: &Path| self.programs.iter().all(|program| tree.join(program.path).is_file());
         let place = setup.cache.join("debian").join(self.name);
         if is_complete(&place) && self.write_starters(setup, &place).is_ok() {
             return Ok(());
         }
-        // What is there may have been unpacked on a machine that had libraries which this one has not.
+        // It may have been unpacked on a machine with libraries that this one lacks.
         cached::remove(&place)?;
         let mut step = Step::begin(self.name);
         let made = cached::entry(&place, is_complete, |folder| {
@@ -64,7 +64,7 @@ impl Package {
             Ok(unpacked)
         });
         made.with_context(|| {
-            format!("{0} is missing: as root `apt-get install --no-install-recommends {0}`", self.name)
+            format!("{0} is missing: run `apt-get install --no-install-recommends {0}` as root", self.name)
         })?;
         step.done();
         self.write_starters(setup, &place)
@@ -80,7 +80,8 @@ impl Package {
     }
 }
 
-/// Fails with what a program says that does not start, that it misses a library, say; its starter goes, so that it counts as missing.
+/// Fails with the output of a program that does not start, e.g. about a missing library. Its starter is removed, so that the
+/// program counts as missing.
 fn assert_starts(starter: &Path, version_argument: &str) -> Result<()> {
     let output = Command::new(starter).arg(version_argument).stdin(Stdio::null()).output()?;
     if !output.status.success() {
@@ -90,7 +91,7 @@ fn assert_starts(starter: &Path, version_argument: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes a script that starts a program of the tree with the libraries and fonts it was unpacked with.
+/// Writes a script that starts a program of the tree with the tree's libraries and fonts.
 fn write_starter(starter: &Path, tree: &Path, path: &str) -> Result<()> {
     let mut lines =
         vec!["#!/bin/sh".to_owned(), "# Written by `cargo xtask`: a program unpacked from a package.".to_owned()];
@@ -102,7 +103,7 @@ fn write_starter(starter: &Path, tree: &Path, path: &str) -> Result<()> {
         lines.push(format!("export FONTCONFIG_PATH='{0}/etc/fonts' XDG_DATA_HOME='{0}/usr/share'", tree.display()));
     }
     lines.push(format!("exec '{}' \"$@\"\n", tree.join(path).display()));
-    // Beside its place and renamed: it may be running.
+    // Written under another name, then renamed: the old one may be running.
     let unfinished = starter.with_extension("unfinished");
     fs::write(&unfinished, lines.join("\n"))?;
     fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o755))?;
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_start_is_told_with_its_words() {
+    fn a_program_that_does_not_start_is_reported_with_its_output() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("tool");
         fs::write(&program, "#!/bin/sh\n[ \"$1\" = -v ] && exit 0\necho no libpulse >&2\nexit 127\n").unwrap();
@@ -138,6 +139,6 @@ mod tests {
         assert_starts(&program, "-v").unwrap();
         let error = assert_starts(&program, "--version").unwrap_err().to_string();
         assert!(error.ends_with("tool does not start: no libpulse"), "{error}");
-        assert!(!program.exists(), "it would be taken for provided");
+        assert!(!program.exists(), "its starter would make it count as provided");
     }
 }

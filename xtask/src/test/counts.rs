@@ -1,4 +1,4 @@
-//! What the test runners said, summed.
+//! The results that test runners print, summed.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct Counts {
     pub passed: u64,
     /// Tests and checks that failed.
     pub failed: u64,
-    /// Tests that were not run: counted neither way.
+    /// Tests that were not run: counted as neither.
     pub ignored: u64,
     /// The names of what failed.
     pub failures: Vec<String>,
@@ -27,7 +27,7 @@ impl Counts {
         self.failures.push(name.to_owned());
     }
 
-    /// Adds the counts of another.
+    /// Adds other counts.
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -35,7 +35,7 @@ impl Counts {
         self.failures.extend(other.failures);
     }
 
-    /// Takes in a line of `cargo test`: a failed test's name, or a binary's `test result: ...`.
+    /// Reads a line of `cargo test`: a failed test's name, or a binary's `test result: ...`.
     pub fn read_line(&mut self, line: &str) {
         let line = without_colors(line);
         let line = line.trim();
@@ -64,7 +64,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The line without the escape sequences that colour it.
+/// The line without its colour escape sequences.
 fn without_colors(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut pieces = line.split("\u{1b}[");

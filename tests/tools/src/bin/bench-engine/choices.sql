@@ -1,5 +1,5 @@
--- Ways of writing a poll's rows, side by side: microseconds a poll of 14 runners, in a loop within the server.
---   psql -f choices.sql    on a scratch database that `raceday-fetcher migrate` made
+-- Compares ways to write a poll's rows, in microseconds per poll of 14 runners, in a loop within the server.
+--   psql -f choices.sql    in a scratch database migrated by `raceday-fetcher migrate`
 
 set search_path = raceday, public;
 set plan_cache_mode = force_generic_plan;
@@ -24,7 +24,7 @@ declare
 begin
     for k in 1..p_polls loop
         case p_way
-        when 'money flow: an array a column' then
+        when 'money flow: one array per column' then
             insert into money_flow_history (race_id, type, pool_type, is_consolidated, event_timestamp, polling_timestamp, seconds_to_start, time_to_start,
                 time_interval, interval_type, entrant_id, hold_percentage, bet_percentage, win_pool_amount, place_pool_amount, win_pool_percentage,
                 place_pool_percentage, incremental_amount, incremental_win_amount, incremental_place_amount, tote_win_percentage, tote_win_amount,
@@ -61,7 +61,7 @@ begin
         when 'entrants: update by key' then
             update entrants e set win_odds = u.n + k % 7 from unnest(v_ids, v_numerics) u (i, n) where e.entrant_id = u.i;
         end case;
-        -- A poll is a transaction, but its fsync is not what is compared.
+        -- Each poll is a transaction in production, but here fsync would hide the differences.
         if k % 50 = 0 then
             commit;
         end if;
@@ -70,14 +70,14 @@ begin
 end
 $$;
 
--- Three times each, in turn: what else runs on the machine hits all alike.
+-- Three times each, in turn, so that other load on the machine affects all alike.
 do $$
 declare
     v_way text;
 begin
     for i in 1..3 loop
         foreach v_way in array array[
-            'money flow: an array a column', 'money flow: one array of rows', 'odds, entrants, pools: three statements', 'odds, entrants, pools: one, with CTEs',
+            'money flow: one array per column', 'money flow: one array of rows', 'odds, entrants, pools: three statements', 'odds, entrants, pools: one, with CTEs',
             'entrants: upsert', 'entrants: update by key'
         ] loop
             call pg_temp.measure(v_way, 2000);

@@ -1,9 +1,9 @@
-//! Whether engine and reference wrote the same.
+//! Checks that engine and reference wrote the same rows.
 
 use anyhow::{Result, bail};
 use tokio_postgres::Client;
 
-/// All columns but those that tell when and in what order rows were written.
+/// All columns except those that record when, and in what order, rows were written.
 const MONEY_FLOW: &str = "entrant_id, race_id, hold_percentage, bet_percentage, type, time_to_start, seconds_to_start, time_interval, \
      interval_type, event_timestamp, polling_timestamp, win_pool_amount, place_pool_amount, win_pool_percentage, \
      place_pool_percentage, incremental_amount, incremental_win_amount, incremental_place_amount, tote_win_percentage, \
@@ -14,7 +14,7 @@ const ENTRANTS: &str = "entrant_id, race_id, name, runner_number, win_odds, plac
 const POOLS: &str = "race_id, win_pool_total, place_pool_total, quinella_pool_total, trifecta_pool_total, exacta_pool_total, \
      first4_pool_total, total_race_pool, data_quality_score, extracted_pools, last_updated";
 
-/// Compares both ways' tables, row by row, and prints how many rows are equal. Fails on any difference.
+/// Compares the tables row by row and prints the row counts. Fails on any difference.
 pub async fn check(client: &Client) -> Result<()> {
     for (table, columns) in
         [("money_flow_history", MONEY_FLOW), ("odds_history", ODDS), ("entrants", ENTRANTS), ("race_pools", POOLS)]
@@ -32,9 +32,9 @@ pub async fn check(client: &Client) -> Result<()> {
         }
         let count: i64 = client.query_one(&format!("select count(*) from raceday.{table}"), &[]).await?.get(0);
         if count == 0 {
-            bail!("nothing was written into {table}");
+            bail!("no row was written to {table}");
         }
-        println!("{table}: {count} rows, engine and reference equal");
+        println!("{table}: {count} rows, identical in engine and reference");
     }
     Ok(())
 }

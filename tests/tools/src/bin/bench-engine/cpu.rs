@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Ticks of /proc's times in a second: the same on every Linux.
+/// Clock ticks per second in /proc; the same on every Linux.
 const TICKS_PER_S: u64 = 100;
 
 /// CPU time of this program and of all processes of a server.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Cpu {
-    /// This program.
+    /// Used by this program.
     pub client: Duration,
-    /// Backends, workers and the postmaster.
+    /// Used by backends, workers and the postmaster.
     pub server: Duration,
 }
 
 impl Cpu {
-    /// Used so far. `postmaster` is the server's first process.
+    /// The CPU time used so far.
     pub fn used(postmaster: u32) -> Result<Self> {
         let mut server = of_process(postmaster)? + of_ended_children(postmaster)?;
         for pid in children(postmaster)? {
-            // One that ends meanwhile is counted among the ended.
+            // A process that ends meanwhile is counted with the ended ones.
             server += of_process(pid).unwrap_or_default();
         }
         Ok(Self { client: of_process(std::process::id())?, server })
     }
 
-    /// Used since an earlier reading.
+    /// The CPU time used since an earlier reading.
     pub fn since(self, earlier: Self) -> Self {
         let (client, server) = (self.client, self.server);
         Self { client: client.saturating_sub(earlier.client), server: server.saturating_sub(earlier.server) }
@@ -43,7 +43,7 @@ impl AddAssign for Cpu {
     }
 }
 
-/// Nanosecond counts of all of a process's threads.
+/// The scheduler's nanosecond counts, summed over a process's threads.
 fn of_process(pid: u32) -> Result<Duration> {
     let mut total = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -55,7 +55,7 @@ fn of_process(pid: u32) -> Result<Duration> {
 }
 
 fn of_ended_children(pid: u32) -> Result<Duration> {
-    let fields = stat(pid).context("the server is gone")?;
+    let fields = stat(pid).context("the server has ended")?;
     let ticks = |field: usize| fields.get(field).and_then(|word| word.parse::<u64>().ok()).unwrap_or_default();
     // cutime and cstime, counted from the state, which is field 3 of proc(5).
     Ok(Duration::from_millis((ticks(13) + ticks(14)) * 1000 / TICKS_PER_S))
@@ -67,13 +67,13 @@ fn children(parent: u32) -> Result<Vec<u32>> {
     Ok(processes.filter(|pid| stat(*pid).is_some_and(|fields| fields.get(1) == Some(&parent))).collect())
 }
 
-/// The words of /proc/PID/stat after the program's name, which may hold spaces.
+/// The words of /proc/PID/stat after the program's name, which may contain spaces.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 
-/// A process's own memory in bytes: what is resident without what it shares.
+/// A process's private memory in bytes: resident minus shared.
 pub fn private_bytes(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kilobytes = |name: &str| {

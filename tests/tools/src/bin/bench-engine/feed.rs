@@ -1,4 +1,4 @@
-//! The polls: races of one evening, each polled every 15 s from ten minutes before its start.
+//! The polls to process: the races of one day, each polled every 15 s from ten minutes before its start.
 
 use std::sync::Arc;
 
@@ -6,36 +6,34 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use nztab_sim::Simulator;
 
-/// What the simulator makes everything from.
+/// Determines the simulated day.
 const SEED: u64 = 42;
-/// Bench races start a minute apart from midnight UTC on: these leave an hour before the first, so that all polls are of one day.
+/// Bench races start one minute apart from midnight UTC. Starting with the race at 01:00 keeps all polls within one day.
 const FIRST_INDEX: u32 = 60;
-/// Between polls of a race.
+/// Time between two polls of a race.
 const EVERY_S: i64 = 15;
-/// First poll, before the start.
+/// Time of the first poll before the start.
 const FROM_S: i64 = 600;
-/// The source's answer is ready within half a second of its grid.
+/// The source publishes within half a second of its 15 s grid.
 const READY_MS: i64 = 600;
 
-/// One answer of the TAB.
+/// One response of the TAB.
 #[derive(Debug, Clone)]
+#[allow(missing_docs)]
 pub struct Poll {
-    /// The race.
     pub race_id: Arc<str>,
-    /// When it was fetched.
     pub fetched_at: DateTime<Utc>,
-    /// The body.
     pub text: Arc<str>,
 }
 
 impl Poll {
-    /// The same body, fetched later.
+    /// The same body fetched later.
     pub fn fetched_later(&self, by: TimeDelta) -> Self {
         Self { fetched_at: self.fetched_at + by, ..self.clone() }
     }
 }
 
-/// All polls, made before anything is measured.
+/// All polls, generated before anything is measured.
 pub struct Feed {
     /// By round, then by race.
     rounds: Vec<Vec<Poll>>,
@@ -43,7 +41,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Makes `rounds` polls of each of `races` races. Fails when two polls of a race after another say the same.
+    /// Generates `rounds` polls of each of `races` races. Fails when two consecutive polls of a race do not differ.
     pub fn make(races: u32, rounds: u32) -> Result<Self> {
         let simulator = Simulator::with(SEED);
         let mut by_round = vec![Vec::new(); rounds as usize];
@@ -62,7 +60,7 @@ impl Feed {
         Ok(feed)
     }
 
-    /// The next poll of every race. When the polls made are used up their texts come again, at later moments.
+    /// The next poll of every race. Once all are used, their bodies are repeated with later times.
     pub fn round(&mut self) -> Vec<Poll> {
         let made = self.rounds.len();
         let (turn, round) = (self.next / made, self.next % made);
@@ -71,7 +69,7 @@ impl Feed {
         self.rounds[round].iter().map(|poll| poll.fetched_later(later)).collect()
     }
 
-    /// Bytes of a poll: the mean.
+    /// The mean size of a poll in bytes.
     pub fn mean_bytes(&self) -> usize {
         let lengths = self.rounds.iter().flatten().map(|poll| poll.text.len());
         lengths.clone().sum::<usize>() / lengths.count().max(1)
@@ -81,7 +79,7 @@ impl Feed {
         for (before, after) in self.rounds.iter().zip(self.rounds.iter().skip(1)) {
             for (before, after) in before.iter().zip(after) {
                 if money(&before.text)? == money(&after.text)? {
-                    bail!("race {}: nothing changed between two polls at {}", before.race_id, after.fetched_at);
+                    bail!("race {}: the poll at {} repeats the one before", before.race_id, after.fetched_at);
                 }
             }
         }
@@ -89,7 +87,7 @@ impl Feed {
     }
 }
 
-/// What of an event changes as money comes in.
+/// The part of an event that changes with the money.
 fn money(text: &str) -> Result<serde_json::Value> {
     let mut event: serde_json::Value = serde_json::from_str(text)?;
     Ok(event["data"]["tote_pools"].take())

@@ -1,4 +1,4 @@
-//! Whether a full history makes a poll slower.
+//! Measures whether a full history makes a poll slower.
 
 use anyhow::Result;
 use futures_util::future;
@@ -9,14 +9,14 @@ use crate::database::{DAYS_BEFORE, Server};
 use crate::feed::Feed;
 use crate::measure::Measured;
 use crate::report::Aim;
-use crate::session::Way;
+use crate::session::Method;
 
-/// The database with the history, otherwise like the other one.
+/// The database with the history, otherwise identical.
 const FULL: &str = "raceday_full";
-const RACES_A_DAY: i64 = 100;
+const RACES_PER_DAY: i64 = 100;
 const RUNNERS: i64 = 14;
 
-/// One day of history, in the order in which polls write it.
+/// Inserts one day of history in the order in which polls write it.
 const FILL_DAY: &str = "
     insert into raceday.money_flow_history (entrant_id, race_id, hold_percentage, bet_percentage, type, time_to_start, seconds_to_start,
         time_interval, interval_type, event_timestamp, polling_timestamp, win_pool_amount, place_pool_amount, win_pool_percentage,
@@ -30,13 +30,13 @@ const FILL_DAY: &str = "
     cross join lateral (select $1::timestamptz + poll * (interval '23 hours' / $2::bigint) as at) t
     cross join generate_series(1, $4::bigint) as runner";
 
-/// Measures on an empty and on a full database, round about.
+/// Measures with an empty and a full database, alternately.
 pub async fn measure(server: &Server, feed: &mut Feed, rows: i64, rounds: u32) -> Result<Aim> {
     println!();
     server.create_database(FULL).await?;
     fill(server, rows).await?;
-    let empty = server.crew(DATABASE, Way::Engine, 1).await?;
-    let full = server.crew(FULL, Way::Engine, 1).await?;
+    let empty = server.connections(DATABASE, Method::Engine, 1).await?;
+    let full = server.connections(FULL, Method::Engine, 1).await?;
     let (mut in_empty, mut in_full) = (Measured::default(), Measured::default());
     for _ in 0..2 {
         let polls = feed.round();
@@ -53,18 +53,18 @@ pub async fn measure(server: &Server, feed: &mut Feed, rows: i64, rounds: u32) -
             in_empty.add(empty.block(&polls).await?);
         }
     }
-    println!("empty: p50 {:.2} ms; with {rows} history rows: p50 {:.2} ms", in_empty.p50_ms(), in_full.p50_ms());
+    println!("empty history: p50 {:.2} ms; {rows} rows of history: p50 {:.2} ms", in_empty.p50_ms(), in_full.p50_ms());
     Ok(Aim::at_most(
-        &format!("p50 with {rows} history rows : p50 empty"),
+        &format!("p50 with {rows} history rows : p50 with none"),
         in_full.p50_ms() / in_empty.p50_ms(),
         1.15,
         "",
     ))
 }
 
-/// Fills the days before the races', two at a time.
+/// Fills the days before the day of the races, two at a time.
 async fn fill(server: &Server, rows: i64) -> Result<()> {
-    let polls = rows / (DAYS_BEFORE * RACES_A_DAY * RUNNERS) + 1;
+    let polls = rows / (DAYS_BEFORE * RACES_PER_DAY * RUNNERS) + 1;
     let clients = (server.connect(FULL).await?, server.connect(FULL).await?);
     for day in (1..=DAYS_BEFORE).step_by(2) {
         future::try_join(fill_day(server, &clients.0, day, polls), fill_day(server, &clients.1, day + 1, polls))
@@ -77,6 +77,6 @@ async fn fill(server: &Server, rows: i64) -> Result<()> {
 
 async fn fill_day(server: &Server, client: &Client, days_before: i64, polls: i64) -> Result<()> {
     let day = server.day - chrono::TimeDelta::days(days_before);
-    client.execute(FILL_DAY, &[&day, &polls, &RACES_A_DAY, &RUNNERS]).await?;
+    client.execute(FILL_DAY, &[&day, &polls, &RACES_PER_DAY, &RUNNERS]).await?;
     Ok(())
 }

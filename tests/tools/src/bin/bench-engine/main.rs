@@ -1,6 +1,6 @@
-//! `cargo xtask bench engine`: what staging and processing a poll costs, beside the least it could and the same in plain SQL.
+//! `cargo xtask bench engine`: the cost of staging and processing a poll, compared with the least possible and with plain SQL.
 //!
-//! See README.md beside this file.
+//! README.md in this folder explains what is measured.
 
 mod compare;
 mod cpu;
@@ -26,29 +26,29 @@ use feed::Feed;
 use figures::Figures;
 use unchanged::Unchanged;
 
-/// The database that everything but the history is measured on.
+/// The database used for everything except the effect of a full history.
 const DATABASE: &str = "raceday";
 
-/// Measures staging and processing of polls.
+/// Measure the staging and processing of polls.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench engine")]
 struct Options {
     /// Also write the figures to this file, as a JSON array
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Races polled; each is handled once a round
+    /// Number of races; each is polled once per round
     #[arg(long, default_value_t = 100)]
     races: u32,
-    /// Rounds a figure
+    /// Rounds per figure
     #[arg(long, default_value_t = 6)]
     rounds: u32,
-    /// Calls on one connection over which a backend's memory may not grow; 0: not measured
+    /// Calls on one connection that must not make its backend's memory grow; 0 skips this
     #[arg(long, default_value_t = 10_000)]
     memory_calls: usize,
-    /// History rows to fill 30 days with, in a second database, for its effect on a poll (10000000 is the aim's); 0: not measured
+    /// History rows over 30 days in a second database, to measure their effect on a poll (the aim is for 10000000); 0 skips this
     #[arg(long, default_value_t = 0)]
     history: i64,
-    /// SQL to run on the database first, to measure a choice against the usual: only the three ways are measured then
+    /// SQL to run in the database first, to measure an alternative; only the three methods are measured then
     #[arg(long, value_name = "SQL")]
     variant: Option<String>,
 }

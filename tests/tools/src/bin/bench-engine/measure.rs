@@ -1,4 +1,4 @@
-//! Blocks of polls, timed.
+//! Processes blocks of polls and times them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::cpu::Cpu;
 use crate::feed::Poll;
 use crate::session::Session;
 
-/// What a figure is made of.
+/// The raw measurements of one figure.
 #[derive(Debug, Default)]
 pub struct Measured {
     latencies: Vec<Duration>,
@@ -19,19 +19,19 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Adds another block of the same figure.
+    /// Adds another block to the same figure.
     pub fn add(&mut self, block: Self) {
         self.latencies.extend(block.latencies);
         self.wall += block.wall;
         self.cpu += block.cpu;
     }
 
-    /// Races handled, or batches.
+    /// The number of races (or batches) processed.
     pub fn count(&self) -> usize {
         self.latencies.len()
     }
 
-    /// The latency in ms that this share of the races (0 to 1) does not exceed.
+    /// The latency in ms that a share of the races (0 to 1) does not exceed.
     pub fn percentile_ms(&self, share: f64) -> f64 {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -40,37 +40,37 @@ impl Measured {
         sorted.get(place).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
     }
 
-    /// Half of the races take no longer, ms.
+    /// The median latency in ms.
     pub fn p50_ms(&self) -> f64 {
         self.percentile_ms(0.5)
     }
 
-    /// CPU time a race, client and server together, ms.
+    /// CPU time per race of client and server together, in ms.
     pub fn cpu_ms_per_race(&self) -> f64 {
         (self.cpu.client + self.cpu.server).as_secs_f64() * 1e3 / self.count() as f64
     }
 
-    /// The client's part of it, ms.
+    /// The client's share of it, in ms.
     pub fn client_cpu_ms_per_race(&self) -> f64 {
         self.cpu.client.as_secs_f64() * 1e3 / self.count() as f64
     }
 
-    /// Races handled a second.
+    /// Races processed per second.
     pub fn races_per_s(&self) -> f64 {
         self.count() as f64 / self.wall.as_secs_f64()
     }
 }
 
-/// The connections of one way, to one server.
-pub struct Crew {
-    /// Each handles a part of the races.
+/// The connections of one method to one database.
+pub struct Connections {
+    /// Each processes its share of the races.
     pub sessions: Vec<Arc<Session>>,
-    /// The server's first process.
+    /// The process id of the postmaster.
     pub postmaster: u32,
 }
 
-impl Crew {
-    /// Handles every poll, the sessions side by side, each one after the other.
+impl Connections {
+    /// Processes every poll; the sessions run concurrently, each with its share of the polls in sequence.
     pub async fn block(&self, polls: &[Poll]) -> Result<Measured> {
         let shares: Vec<Vec<Poll>> = (0..self.sessions.len())
             .map(|nth| polls.iter().skip(nth).step_by(self.sessions.len()).cloned().collect())
@@ -79,7 +79,7 @@ impl Crew {
         let began = Instant::now();
         let mut tasks = Vec::new();
         for (session, share) in self.sessions.iter().cloned().zip(shares) {
-            tasks.push(tokio::spawn(async move { in_turn(&session, &share).await }));
+            tasks.push(tokio::spawn(async move { in_sequence(&session, &share).await }));
         }
         let mut latencies = Vec::with_capacity(polls.len());
         for task in tasks {
@@ -90,8 +90,8 @@ impl Crew {
         Ok(Measured { latencies, wall, cpu })
     }
 
-    /// Handles the polls in batches of one a session, all at once, in a task each as the fetcher's workers are; a latency is a
-    /// batch's.
+    /// Processes the polls in batches of one poll per session, one task per poll as in the fetcher. A latency is that of a
+    /// whole batch.
     pub async fn batches(&self, polls: &[Poll]) -> Result<Measured> {
         let began = Instant::now();
         let cpu_before = Cpu::used(self.postmaster)?;
@@ -110,7 +110,7 @@ impl Crew {
     }
 }
 
-async fn in_turn(session: &Session, polls: &[Poll]) -> Result<Vec<Duration>> {
+async fn in_sequence(session: &Session, polls: &[Poll]) -> Result<Vec<Duration>> {
     let mut latencies = Vec::with_capacity(polls.len());
     for poll in polls {
         let began = Instant::now();

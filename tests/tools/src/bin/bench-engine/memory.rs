@@ -1,4 +1,4 @@
-//! Whether a backend grows with its calls.
+//! Measures whether a backend's memory grows with the number of calls.
 
 use anyhow::Result;
 
@@ -7,26 +7,26 @@ use crate::cpu;
 use crate::database::Server;
 use crate::feed::Feed;
 use crate::report::Aim;
-use crate::session::Way;
+use crate::session::Method;
 
-/// Calls after which a backend has all its plans and caches.
+/// Calls after which a backend's plans and caches are complete.
 const WARM_UP: usize = 500;
 
-/// Makes `calls` calls on one connection and compares the backend's own memory after them with that after a warm-up.
+/// Compares a backend's private memory after a warm-up with that after `calls` more calls.
 pub async fn measure(server: &Server, feed: &mut Feed, calls: usize) -> Result<Aim> {
-    let crew = server.crew(DATABASE, Way::Engine, 1).await?;
-    let pid = crew.sessions[0].backend_pid;
+    let connections = server.connections(DATABASE, Method::Engine, 1).await?;
+    let pid = connections.sessions[0].backend_pid;
     let mut warm = 0;
     while warm < WARM_UP {
-        warm += crew.block(&feed.round()).await?.count();
+        warm += connections.block(&feed.round()).await?.count();
     }
     let before = cpu::private_bytes(pid)?;
     let mut done = 0;
     while done < calls {
-        done += crew.block(&feed.round()).await?.count();
+        done += connections.block(&feed.round()).await?.count();
     }
     let after = cpu::private_bytes(pid)?;
     let mb = |bytes: u64| bytes as f64 / 1_048_576.0;
-    println!("\nbackend's own memory: {:.1} MB, after {done} more calls {:.1} MB", mb(before), mb(after));
+    println!("\nbackend's private memory: {:.1} MB; after {done} more calls: {:.1} MB", mb(before), mb(after));
     Ok(Aim::at_most(&format!("backend memory growth over {done} calls"), mb(after) - mb(before), 5.0, " MB"))
 }

@@ -1,11 +1,12 @@
--- The reference: what raceday_process does, in plain SQL over jsonb, as one would write it who knows PostgreSQL and has no extension.
+-- The reference: what raceday_process does, in plain SQL over jsonb, as an experienced PostgreSQL developer would write it
+-- without an extension.
 --
--- It has what helps: the payload is cast to jsonb once and never read back from its table, one round trip a race, one statement for all
--- runners, arrays into rows by jsonb_to_recordset, current odds taken from entrants instead of searched in odds_history, no queue, no
--- redo of late payloads, no report of bad values.
+-- It takes every shortcut: the payload is cast to jsonb once and never read back from its table; one round trip per race; one
+-- statement for all runners; jsonb_to_recordset turns arrays into rows; current odds come from entrants instead of a search in
+-- odds_history; no queue, no redo of late payloads, no report of bad values.
 
 create schema reference;
-comment on schema reference is 'The same job as raceday_process in plain SQL, to measure it against';
+comment on schema reference is 'The work of raceday_process in plain SQL, to compare it with';
 
 create table reference.meetings (like raceday.meetings including all);
 create table reference.races (like raceday.races including all);
@@ -27,7 +28,7 @@ create trigger entrants_touch_updated_at before update on reference.entrants for
     when (new.updated_at is not distinct from old.updated_at) execute function raceday.touch_updated_at();
 create trigger race_results_touch_updated_at before update on reference.race_results for each row execute function raceday.touch_updated_at();
 
--- The same partitions as the engine's tables have.
+-- The same partitions as the engine's tables.
 do $$
 declare
     v record;
@@ -50,7 +51,7 @@ create type reference.odds as (
 
 create function reference.process(p_race_id text, p_fetched_at timestamptz, p_payload text) returns bigint
     language plpgsql volatile parallel unsafe
-    -- Left alone, the history's INSERT is planned anew every time: 5.0 ms of CPU a race instead of 3.7.
+    -- Otherwise the history's INSERT is planned at every call: 5.0 ms of CPU per race instead of 3.7.
     set plan_cache_mode = 'force_generic_plan'
     set search_path = ''
 as $$
@@ -60,7 +61,7 @@ declare
     v_race constant jsonb := v_data -> 'race';
     v_tracker constant jsonb := nullif(v_data -> 'money_tracker' -> 'entrants', 'null');
     v_results constant jsonb := nullif(v_data -> 'results', 'null');
-    -- Nanoseconds are cut, not rounded: microseconds are what PostgreSQL has.
+    -- Nanoseconds are truncated, not rounded: PostgreSQL has microseconds.
     v_generated constant timestamptz := substring(v_payload -> 'header' ->> 'generated_time' from '^.{19}(?:\.\d{1,6})?') || 'Z';
     v_event constant timestamptz := date_trunc('milliseconds', case
         when v_generated between p_fetched_at - interval '5 minutes' and p_fetched_at + interval '1 minute' then v_generated
@@ -134,7 +135,7 @@ begin
         where m.meeting_id = v_meeting_id and m.status <> s.status;
     end if;
 
-    -- In cents: arithmetic of bigint, exact and fast.
+    -- In cents: bigint arithmetic is exact and fast.
     select max(p.cents) filter (where p.product = 'win') as win, max(p.cents) filter (where p.product = 'place') as place,
         max(p.cents) filter (where p.product = 'quinella') as quinella, max(p.cents) filter (where p.product = 'trifecta') as trifecta,
         max(p.cents) filter (where p.product = 'exacta') as exacta,
@@ -175,7 +176,7 @@ begin
                excluded.total_race_pool, excluded.data_quality_score, excluded.extracted_pools);
     end if;
 
-    -- One statement for all runners: entrants, odds and money flow are told apart once. All its parts see the tables as they were before.
+    -- One statement for all runners. All its parts see the tables as they were before.
     with runner as materialized (
         select r.entrant_id, r.name, r.runner_number, nullif((r.odds).fixed_win, 0) as fixed_win,
             nullif((r.odds).fixed_place, 0) as fixed_place, nullif((r.odds).pool_win, 0) as pool_win,
@@ -231,7 +232,7 @@ begin
         ) o (type, odds, last_odds)
         where o.odds is not null and o.odds is distinct from o.last_odds
     ), money as (
-        -- Rounding half away from zero is (2 * numerator + denominator) / (2 * denominator), cut.
+        -- Rounding half away from zero: (2 * numerator + denominator) / (2 * denominator), truncated.
         select r.*, (2 * v_pools.win * r.hold_hundredths + 10000) / 20000 as win, (2 * v_pools.place * r.hold_hundredths + 10000) / 20000 as place,
             case when bool_and(r.is_scratched or coalesce(r.weight, 0) > 0) over () then r.weight end as share,
             2 * sum(r.weight) over () as shares
@@ -256,7 +257,7 @@ begin
         select h.win_pool_amount as win, h.place_pool_amount as place
         from reference.money_flow_history h
         where h.entrant_id = m.entrant_id
-          -- Prunes to two partitions; nobody bets on a race for longer than this with a money tracker.
+          -- Prunes to two partitions; a race has a money tracker for less than a day.
           and h.event_timestamp >= v_event - interval '1 day' and h.event_timestamp < v_event
           and h.time_interval <> v_interval
         order by h.event_timestamp desc
@@ -286,10 +287,10 @@ end
 $$;
 comment on function reference.process(text, timestamptz, text) is 'Stages and processes one payload; returns the money-flow rows written';
 
--- The floor: the payload's text, when it came and whose it is, and nothing else.
+-- The floor: the payload's text, race and time of fetching, nothing else.
 create table reference.floor (
     race_id text not null,
     fetched_at timestamptz not null,
     payload text compression lz4
 );
-comment on table reference.floor is 'The least that keeping a payload costs';
+comment on table reference.floor is 'The least possible cost of keeping a payload';

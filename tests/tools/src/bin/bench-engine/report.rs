@@ -1,4 +1,4 @@
-//! Tables and JSON.
+//! Prints tables and writes JSON.
 
 use std::path::Path;
 
@@ -6,24 +6,21 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::measure::Measured;
-use crate::session::Way;
+use crate::session::Method;
 
-/// A figure as `--json` writes it.
+/// One row of the figures, as `--json` writes it.
 #[derive(Debug, Serialize)]
+#[allow(missing_docs)]
 pub struct Figure {
     /// `floor`, `engine` or `reference`.
     pub name: String,
-    /// Connections at a time.
+    /// The number of concurrent connections.
     pub connections: usize,
-    /// Half of the races take no longer, ms.
     pub p50_ms: f64,
-    /// 95 of 100 take no longer, ms.
     pub p95_ms: f64,
-    /// None takes longer, ms.
     pub max_ms: f64,
-    /// Client and server together, ms.
+    /// CPU time of client and server together.
     pub cpu_ms_per_race: f64,
-    /// Races handled a second.
     pub races_per_s: f64,
     #[serde(skip)]
     client_cpu_ms_per_race: f64,
@@ -32,11 +29,11 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Of what was measured.
-    pub fn of(way: Way, connections: usize, measured: &Measured) -> Self {
+    /// Summarises measurements.
+    pub fn of(method: Method, connections: usize, measured: &Measured) -> Self {
         let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
         Self {
-            name: way.to_string(),
+            name: method.to_string(),
             connections,
             p50_ms: rounded(measured.p50_ms()),
             p95_ms: rounded(measured.percentile_ms(0.95)),
@@ -49,9 +46,9 @@ impl Figure {
     }
 }
 
-/// Prints the figures.
+/// Prints the figures as a Markdown table.
 pub fn print_figures(figures: &[Figure]) {
-    println!("\n| what | connections | p50 ms | p95 ms | max ms | CPU ms/race | of it client | races/s | races |");
+    println!("\n| what | connections | p50 ms | p95 ms | max ms | CPU ms/race | of which client | races/s | races |");
     println!("|---|---|---|---|---|---|---|---|---|");
     for figure in figures {
         println!(
@@ -75,36 +72,36 @@ pub fn write_json(path: &Path, figures: &[Figure]) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// One of the aims and what was measured.
+/// An aim and the measured value.
 #[derive(Debug)]
+#[allow(missing_docs)]
 pub struct Aim {
-    /// In words.
+    /// What is compared.
     pub what: String,
-    /// What it should be.
+    /// The bound.
     pub aim: String,
-    /// What it is.
+    /// The measured value.
     pub is: String,
-    /// Whether it is met.
     pub met: bool,
 }
 
 impl Aim {
-    /// A number that should not exceed `most`.
+    /// A value that should not exceed `most`.
     pub fn at_most(what: &str, value: f64, most: f64, unit: &str) -> Self {
         let what = what.to_owned();
         Self { what, aim: format!("<= {most}{unit}"), is: format!("{value:.3}{unit}"), met: value <= most }
     }
 
-    /// A number that should reach `least`.
+    /// A value that should reach `least`.
     pub fn at_least(what: &str, value: f64, least: f64, unit: &str) -> Self {
         let what = what.to_owned();
         Self { what, aim: format!(">= {least}{unit}"), is: format!("{value:.2}{unit}"), met: value >= least }
     }
 }
 
-/// Prints the aims; tells whether all are met.
+/// Prints the aims as a Markdown table. Returns whether all are met.
 pub fn print_aims(aims: &[Aim]) -> bool {
-    println!("\n| aim | should be | is | met |");
+    println!("\n| aim | target | measured | met |");
     println!("|---|---|---|---|");
     for aim in aims {
         println!("| {} | {} | {} | {} |", aim.what, aim.aim, aim.is, if aim.met { "yes" } else { "NO" });

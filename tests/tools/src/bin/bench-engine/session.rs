@@ -1,4 +1,4 @@
-//! A connection, and the three ways of handling a poll on it.
+//! A connection that processes polls with one of the three methods.
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::feed::Poll;
 
-/// As the fetcher sets its connections.
+/// The fetcher's own session settings.
 const SESSION: &str = "set statement_timeout = '9s'; set lock_timeout = '5s'; set synchronous_commit = on";
 
 const FLOOR: &str = "insert into reference.floor (race_id, fetched_at, payload) values ($1, $2, $3)";
 const INGEST: &str = "select * from raceday.raceday_ingest($1, $2, $3, $4, $5)";
 const REFERENCE: &str = "select reference.process($1, $2, $3)";
 
-/// What is measured.
+/// How a poll is processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Way {
-    /// The text inserted and committed.
+pub enum Method {
+    /// Inserts the text and commits: the least that storing a poll can cost.
     Floor,
-    /// Staged, processed and committed in one call, as the fetcher does it.
+    /// Stages, processes and commits in one call, as the fetcher does.
     Engine,
-    /// The same job in plain SQL.
+    /// Does the same in plain SQL.
     Reference,
 }
 
-impl Way {
-    /// All of them.
+impl Method {
+    #[allow(missing_docs)]
     pub const ALL: [Self; 3] = [Self::Floor, Self::Engine, Self::Reference];
 
-    /// The role that does it.
+    /// The role that it runs as.
     pub const fn role(self) -> &'static str {
         match self {
             Self::Engine => "raceday_fetcher",
@@ -39,7 +39,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Method {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.pad(match self {
             Self::Floor => "floor",
@@ -49,41 +49,41 @@ impl fmt::Display for Way {
     }
 }
 
-/// A connection with the prepared statement of one way.
+/// A connection with the prepared statement of one method.
 pub struct Session {
     client: Client,
-    way: Way,
+    method: Method,
     statement: Statement,
-    /// The backend's process.
+    /// The process id of the backend.
     pub backend_pid: u32,
 }
 
 impl Session {
-    /// Connects and prepares.
-    pub async fn open(url: &str, way: Way) -> Result<Self> {
+    /// Connects and prepares the statement.
+    pub async fn open(url: &str, method: Method) -> Result<Self> {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("cannot connect")?;
         tokio::spawn(connection);
         client.batch_execute(SESSION).await?;
-        let statement = client.prepare(match way {
-            Way::Floor => FLOOR,
-            Way::Engine => INGEST,
-            Way::Reference => REFERENCE,
+        let statement = client.prepare(match method {
+            Method::Floor => FLOOR,
+            Method::Engine => INGEST,
+            Method::Reference => REFERENCE,
         });
         let statement = statement.await?;
         let pid: i32 = client.query_one("select pg_backend_pid()", &[]).await?.get(0);
-        Ok(Self { client, way, statement, backend_pid: pid.try_into()? })
+        Ok(Self { client, method, statement, backend_pid: pid.try_into()? })
     }
 
-    /// Handles a poll; returns when it is committed.
+    /// Processes a poll; returns once it is committed.
     pub async fn handle(&self, poll: &Poll) -> Result<()> {
         let (race_id, text): (&str, &str) = (&poll.race_id, &poll.text);
         let plain: [&(dyn ToSql + Sync); 3] = [&race_id, &poll.fetched_at, &text];
-        match self.way {
-            Way::Engine => self.ingest(poll).await?,
-            Way::Floor => {
+        match self.method {
+            Method::Engine => self.ingest(poll).await?,
+            Method::Floor => {
                 self.client.execute(&self.statement, &plain).await?;
             }
-            Way::Reference => {
+            Method::Reference => {
                 let rows: i64 = self.client.query_one(&self.statement, &plain).await?.get(0);
                 ensure!(rows > 0, "the reference wrote no row of race {race_id}");
             }
@@ -96,11 +96,11 @@ impl Session {
         let parameters: [&(dyn ToSql + Sync); 5] = [&kind, &race_id, &poll.fetched_at, &text, &raw];
         let row = self.client.query_one(&self.statement, &parameters).await?;
         let (status, error): (&str, Option<&str>) = (row.try_get("status")?, row.try_get("error")?);
-        ensure!(status == "ok", "raceday_ingest says {status}: {}", error.unwrap_or_default());
+        ensure!(status == "ok", "raceday_ingest reports {status}: {}", error.unwrap_or_default());
         Ok(())
     }
 
-    /// Stages and processes within a transaction left open, and returns the names of the partitions it holds locks on.
+    /// Stages and processes in an open transaction and returns the names of the partitions it has locked.
     pub async fn locked_partitions(&self, poll: &Poll) -> Result<Vec<String>> {
         self.client.batch_execute("begin").await?;
         self.ingest(poll).await?;
@@ -111,7 +111,7 @@ impl Session {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Makes the server count what this session did so far.
+    /// Makes the server publish this session's statistics now.
     pub async fn flush_counts(&self) -> Result<()> {
         self.client.batch_execute("select pg_catalog.pg_stat_force_next_flush()").await?;
         self.client.batch_execute("select 1").await?;

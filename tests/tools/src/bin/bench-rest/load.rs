@@ -1,4 +1,4 @@
-//! Load: connections that each ask the same again and again.
+//! Generates load: connections that repeat one request.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long each request took, and how long all of it lasted.
+/// The latency of each request and the duration of the whole run.
 #[derive(Debug)]
 pub struct Sample {
     times: Vec<Duration>,
@@ -14,37 +14,37 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The time that this share of the requests did not exceed, in milliseconds.
+    /// The latency that a share of the requests (0 to 1) does not exceed, in milliseconds.
     pub fn quantile_ms(&self, share: f64) -> f64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into the times")]
         let at = ((self.times.len() as f64 * share).ceil() as usize).clamp(1, self.times.len());
         self.times[at - 1].as_secs_f64() * 1000.0
     }
 
-    /// Requests a second.
+    /// Requests per second.
     pub fn requests_per_s(&self) -> f64 {
         self.times.len() as f64 / self.lasted.as_secs_f64()
     }
 }
 
-/// Asks for a path on so many kept connections for so long. Fails on any answer but 200.
+/// Requests a path over `connections` keep-alive connections for `duration`. Fails on any status but 200.
 pub fn run(port: u16, path: &str, connections: u32, duration: Duration) -> Result<Sample> {
     let started = Instant::now();
     let results: Vec<Result<Vec<Duration>>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
-            (0..connections).map(|_| scope.spawn(|| ask_until(port, path, started + duration))).collect();
+            (0..connections).map(|_| scope.spawn(|| request_until(port, path, started + duration))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a connection panicked"))).collect()
     });
     let lasted = started.elapsed();
     let mut times: Vec<Duration> = results.into_iter().collect::<Result<Vec<_>>>()?.concat();
     times.sort_unstable();
     if times.is_empty() {
-        bail!("no answer at all");
+        bail!("no response from nginx on port {port}");
     }
     Ok(Sample { times, lasted })
 }
 
-fn ask_until(port: u16, path: &str, end: Instant) -> Result<Vec<Duration>> {
+fn request_until(port: u16, path: &str, end: Instant) -> Result<Vec<Duration>> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
     let (mut times, mut body) = (Vec::new(), Vec::new());
     while Instant::now() < end {
@@ -53,23 +53,23 @@ fn ask_until(port: u16, path: &str, end: Instant) -> Result<Vec<Duration>> {
         let mut writer = stream.try_clone()?;
         let mut reader = BufReader::with_capacity(1 << 18, stream);
         let mut kept = true;
-        // nginx closes a connection after so many requests, and says so.
+        // nginx closes a connection after a number of requests, and announces it.
         while kept && Instant::now() < end {
             let started = Instant::now();
             writer.write_all(request.as_bytes())?;
-            kept = read_answer(&mut reader, &mut body).with_context(|| path.to_owned())?;
+            kept = read_response(&mut reader, &mut body).with_context(|| path.to_owned())?;
             times.push(started.elapsed());
         }
     }
     Ok(times)
 }
 
-/// Reads an answer whole. Returns whether the connection stays open.
-fn read_answer(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Result<bool> {
+/// Reads a whole response. Returns whether the connection stays open.
+fn read_response(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Result<bool> {
     let (mut line, mut length, mut chunked, mut kept) = (String::new(), None, false, true);
     reader.read_line(&mut line)?;
     if !line.starts_with("HTTP/1.1 200 ") {
-        bail!("answered {}", line.trim());
+        bail!("the response is {}", line.trim());
     }
     loop {
         line.clear();
@@ -92,7 +92,7 @@ fn read_answer(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Result<bool> {
                 break;
             }
         },
-        None => bail!("an answer of unknown length"),
+        None => bail!("a response without a length"),
     }
     Ok(kept)
 }

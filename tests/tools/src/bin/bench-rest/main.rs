@@ -1,7 +1,7 @@
-//! `cargo xtask bench rest`: what each endpoint costs end to end through nginx, and in SQL.
+//! `cargo xtask bench rest`: the cost of each endpoint, end to end through nginx and in SQL.
 //!
-//! One race of 120 polls and 14 runners among 30 days of partitions; each endpoint is asked over and over on every
-//! connection, with the proxy's one-second cache off and on. SQL time is the server's own, one call at a time.
+//! The database holds one race of 120 polls and 14 runners among 30 days of partitions. Every connection repeats the same
+//! request, with nginx's one-second cache off and on. SQL time is measured by the server, one call at a time.
 
 mod load;
 
@@ -14,25 +14,25 @@ use raceday_tests::http::port_of;
 use raceday_tests::stack::Stack;
 use serde::Serialize;
 
-/// Measures the REST endpoints.
+/// Measure the REST endpoints.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench rest")]
 struct Options {
     /// Also write the figures to this file, as a JSON array
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Connections that ask at once
+    /// Concurrent connections
     #[arg(long, default_value_t = 10)]
     connections: u32,
     /// Measure only this endpoint; may be repeated
     #[arg(long, value_name = "ENDPOINT")]
     only: Vec<String>,
-    /// Seconds an endpoint
+    /// Seconds per endpoint
     #[arg(long, default_value_t = 5)]
     seconds: u64,
 }
 
-/// What was measured of an endpoint.
+/// The measurements of an endpoint.
 #[derive(Debug, Serialize)]
 struct Figure {
     endpoint: String,
@@ -44,7 +44,7 @@ struct Figure {
     sql_ms: f64,
 }
 
-/// An endpoint: its name, its path with query, and the calls in SQL that answer it.
+/// An endpoint: its name, its path with query, and the SQL calls behind it.
 struct Endpoint {
     name: &'static str,
     path: String,
@@ -128,7 +128,7 @@ fn endpoints(stack: &Stack) -> Vec<Endpoint> {
     ]
 }
 
-/// Mean time of the endpoint's calls in the server, one at a time on one warm connection, as the public role.
+/// The mean time of the endpoint's calls in the server, in ms: one at a time on one warm connection, as the public role.
 fn sql_ms(stack: &Stack, endpoint: &Endpoint) -> Result<f64> {
     let mut client = stack.connect();
     client.batch_execute("set role web_anon")?;

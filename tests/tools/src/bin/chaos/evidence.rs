@@ -1,4 +1,4 @@
-//! What the simulator, the fetchers' logs and the staging table say.
+//! Collects the evidence: the simulator's statistics, the fetchers' logs and the staging table.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use raceday_stack::{http_get, wait_until};
 use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::ledger::{Account, End, Given, Life, Staged, Word, settle};
+use crate::ledger::{Account, End, Life, Response, Staged, Word, settle};
 use crate::system::System;
 
-/// Longest until the simulator has noticed that the fetchers' connections are gone.
+/// Time limit for the simulator to notice that the fetchers' connections have ended.
 const NOTICE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Settles the account of a run whose fetchers have all ended.
+/// The account of a run whose fetchers have all ended.
 pub fn account(system: &System) -> Result<Account> {
     let mut lives = BTreeMap::new();
     for fetcher in &system.ended {
@@ -23,18 +23,18 @@ pub fn account(system: &System) -> Result<Account> {
             std::fs::read_to_string(&fetcher.log).with_context(|| format!("cannot read {}", fetcher.log.display()))?;
         lives.insert(fetcher.identity.clone(), Life { killed: fetcher.killed, words: words(&log) });
     }
-    Ok(settle(given(system)?, &lives, staged(system)?))
+    Ok(settle(responses(system)?, &lives, staged(system)?))
 }
 
 #[derive(Deserialize)]
 struct Stats {
     answers_forgotten: u64,
-    answers: Vec<StatsAnswer>,
+    answers: Vec<StatsResponse>,
     connections: BTreeMap<u64, StatsConnection>,
 }
 
 #[derive(Deserialize)]
-struct StatsAnswer {
+struct StatsResponse {
     race_id: String,
     xxh3: String,
     partner_id: Option<String>,
@@ -49,8 +49,8 @@ struct StatsConnection {
     ended: Option<String>,
 }
 
-/// Every answer of the simulator, once it has seen all connections end.
-fn given(system: &System) -> Result<Vec<Given>> {
+/// Every response of the simulator, once it has seen all connections end.
+fn responses(system: &System) -> Result<Vec<Response>> {
     let url = format!("{}/_sim/stats", system.simulator.url());
     let mut stats = None;
     wait_until("the simulator to see its connections end", NOTICE_WITHIN, || {
@@ -60,17 +60,17 @@ fn given(system: &System) -> Result<Vec<Given>> {
         Ok(over)
     })?;
     let stats = stats.context("the simulator has no stats")?;
-    ensure!(stats.answers_forgotten == 0, "the simulator has forgotten {} answers", stats.answers_forgotten);
-    stats.answers.into_iter().map(|answer| of_stats(answer, &stats.connections)).collect()
+    ensure!(stats.answers_forgotten == 0, "the simulator has forgotten {} responses", stats.answers_forgotten);
+    stats.answers.into_iter().map(|response| of_stats(response, &stats.connections)).collect()
 }
 
-fn of_stats(answer: StatsAnswer, connections: &BTreeMap<u64, StatsConnection>) -> Result<Given> {
-    let connection = connections.get(&answer.connection).context("an answer on a connection that never was")?;
-    Ok(Given {
-        body: (answer.race_id, answer.xxh3),
-        fetcher: answer.partner_id.unwrap_or_default(),
-        request_id: answer.request_id.unwrap_or_default(),
-        last_on_connection: answer.nth_of_connection == connection.requests,
+fn of_stats(response: StatsResponse, connections: &BTreeMap<u64, StatsConnection>) -> Result<Response> {
+    let connection = connections.get(&response.connection).context("a response on an unknown connection")?;
+    Ok(Response {
+        body: (response.race_id, response.xxh3),
+        fetcher: response.partner_id.unwrap_or_default(),
+        request_id: response.request_id.unwrap_or_default(),
+        last_on_connection: response.nth_of_connection == connection.requests,
         end: match connection.ended.as_deref() {
             Some("closed") => Some(End::Closed),
             Some("reset") => Some(End::Reset),
@@ -80,7 +80,7 @@ fn of_stats(answer: StatsAnswer, connections: &BTreeMap<u64, StatsConnection>) -
     })
 }
 
-/// Every row of staging that is of a race.
+/// Every staged row about a race.
 fn staged(system: &System) -> Result<Staged> {
     let mut client = system.postgres.connect("raceday")?;
     let sql = "select race_id, coalesce(convert_to(payload, 'UTF8'), payload_raw),
@@ -95,7 +95,7 @@ fn staged(system: &System) -> Result<Staged> {
     Ok(staged)
 }
 
-/// A line of a fetcher's log, as far as it is about a request.
+/// A line of a fetcher's log about a request.
 #[derive(Deserialize)]
 struct Line {
     message: String,
@@ -106,7 +106,7 @@ struct Line {
     fetched_at_us: Option<i64>,
 }
 
-/// The last word that a log has of each request.
+/// The last report in a log about each request.
 fn words(log: &str) -> BTreeMap<String, Word> {
     let mut words = BTreeMap::new();
     for line in log.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
@@ -114,7 +114,7 @@ fn words(log: &str) -> BTreeMap<String, Word> {
             ("answer.received", ..) => Word::Received,
             ("answer.kept", Some(hash), Some(at_us)) => Word::Kept { hash, at_us },
             ("answer.unchanged", ..) => Word::Unchanged,
-            ("request.failed" | "request.given_up", ..) => Word::NotWhole,
+            ("request.failed" | "request.given_up", ..) => Word::Incomplete,
             _ => continue,
         };
         words.insert(line.request_id, word);
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_word_of_each_request_counts_and_a_torn_line_is_none() {
+    fn the_last_report_on_each_request_counts_and_a_torn_line_does_not() {
         let log = r#"{"level":"DEBUG","message":"answer.received","request.id":"p-1","body.xxh3":"00"}
 {"message":"poll","race.id":"r"}
 not JSON
@@ -139,8 +139,8 @@ not JSON
         let expected = [
             ("p-1", Word::Kept { hash: "00".into(), at_us: 17 }),
             ("p-2", Word::Received),
-            ("p-3", Word::NotWhole),
-            ("p-4", Word::NotWhole),
+            ("p-3", Word::Incomplete),
+            ("p-4", Word::Incomplete),
         ];
         assert_eq!(words(log), expected.map(|(id, word)| (id.to_owned(), word)).into());
     }

@@ -1,4 +1,4 @@
-//! What is killed, and what watches: PostgreSQL, a fetcher, the simulator.
+//! The system under test: PostgreSQL and a fetcher, which are killed, and the simulator, which observes.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -15,24 +15,24 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longest until everything works again after the last kill.
+/// Time limit for full recovery after the last kill.
 const SETTLE_WITHIN: Duration = Duration::from_mins(1);
-/// How long it works undisturbed at the end.
+/// Time to work undisturbed at the end.
 const UNDISTURBED: Duration = Duration::from_secs(3);
 
-/// Who is killed.
+/// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
-    /// The postmaster, and with it every backend.
+    /// The postmaster and with it every backend.
     Postgres,
-    /// The fetcher.
+    #[allow(missing_docs)]
     Fetcher,
-    /// Both.
+    #[allow(missing_docs)]
     Both,
 }
 
 impl Victim {
-    /// One of them by chance.
+    /// A random choice.
     pub fn draw(random: &mut ChaCha8Rng) -> Self {
         match random.random_range(0..10) {
             0..4 => Self::Postgres,
@@ -55,11 +55,11 @@ impl fmt::Display for Victim {
 /// A fetcher that has ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// The `X-Partner-ID` by which the simulator knows it.
+    /// Its `X-Partner-ID`, by which the simulator identifies it.
     pub identity: String,
-    /// Its log.
+    /// Its log file.
     pub log: PathBuf,
-    /// Whether it was killed, else stopped in peace.
+    /// Whether it was killed; otherwise it was stopped.
     pub killed: bool,
 }
 
@@ -68,17 +68,17 @@ pub struct Ended {
 pub struct System {
     layout: Layout,
     fetcher: Fetcher,
-    /// The simulator.
+    #[allow(missing_docs)]
     pub simulator: Simulator,
-    /// The database server.
+    #[allow(missing_docs)]
     pub postgres: Postgres,
     folder: TempDir,
-    /// The fetchers that were, in their order; their place is their number.
+    /// The fetchers that have ended, in order; the index is the fetcher's number.
     pub ended: Vec<Ended>,
 }
 
 impl System {
-    /// Starts everything in a folder of its own and waits until the first payloads are in.
+    /// Starts everything in a temporary folder and waits until the first payloads are staged.
     pub fn start(rate: f64, seed: u64) -> Result<Self> {
         let layout = Layout::of_workspace();
         let folder = tempfile::Builder::new().prefix("raceday-chaos").tempdir()?;
@@ -101,29 +101,29 @@ impl System {
         Ok(system)
     }
 
-    /// Kills, waits, and starts what was killed again.
-    pub fn kill(&mut self, victim: Victim, away: Duration) -> Result<()> {
+    /// Kills the victim and starts it again; PostgreSQL stays down for a while first.
+    pub fn kill(&mut self, victim: Victim, down: Duration) -> Result<()> {
         if victim != Victim::Fetcher {
             self.postgres.kill()?;
         }
         if victim != Victim::Postgres {
             let status = self.fetcher.process().kill()?;
             if status.signal() != Some(Signal::KILL.as_raw()) {
-                bail!("the fetcher had ended by itself ({status}):\n{}", self.fetcher.process().log_tail(20));
+                bail!("the fetcher had already ended ({status}):\n{}", self.fetcher.process().log_tail(20));
             }
             self.note_end(true);
-            // Back before PostgreSQL is, if both are gone.
+            // If both were killed, the fetcher starts while PostgreSQL is still down.
             let number = self.ended.len();
             self.fetcher = start_fetcher(&self.layout, &self.postgres, &self.simulator, &self.folder, number)?;
         }
         if victim != Victim::Fetcher {
-            std::thread::sleep(away);
+            std::thread::sleep(down);
             self.postgres.start_again()?;
         }
         Ok(())
     }
 
-    /// Waits until the fetcher works again and nothing waits in its spool.
+    /// Waits until the fetcher processes polls again and its spool is empty.
     pub fn settle(&mut self) -> Result<()> {
         let url = format!("{}/metrics", self.fetcher.url());
         let mut quiet_since = None;
@@ -142,22 +142,22 @@ impl System {
         })
     }
 
-    /// Leaves the logs where they are, for a person to look at.
+    /// Keeps the folder with the logs for inspection. Returns its path.
     pub fn keep_folder(&mut self) -> &std::path::Path {
         self.folder.disable_cleanup(true);
         self.folder.path()
     }
 
-    /// Stops the fetcher as an operator does.
+    /// Stops the fetcher as an operator would. Fails when it leaves payloads in its spool.
     pub fn stop_fetcher(&mut self) -> Result<()> {
         let status = self.fetcher.process().stop()?;
         if !status.success() {
-            bail!("the fetcher did not stop in peace ({status}):\n{}", self.fetcher.process().log_tail(20));
+            bail!("the fetcher did not stop cleanly ({status}):\n{}", self.fetcher.process().log_tail(20));
         }
         self.note_end(false);
         let left = spooled(&self.folder.path().join("spool"))?;
         if left > 0 {
-            bail!("{left} payloads are left in the spool of a fetcher that was stopped in peace");
+            bail!("{left} payloads are left in the spool of a fetcher that stopped cleanly");
         }
         Ok(())
     }
@@ -168,12 +168,12 @@ impl System {
     }
 }
 
-/// The `X-Partner-ID` of a fetcher.
+/// A fetcher's `X-Partner-ID`.
 fn identity(number: usize) -> String {
     format!("chaos-{number}")
 }
 
-/// Puts the simulator's clock into the database.
+/// Sets the database's clock to the simulator's.
 fn set_clock(layout: &Layout, postgres: &Postgres, simulator: &Simulator, speed: f64) -> Result<()> {
     let (_, face) = http_get(&format!("{}/_sim/clock", simulator.url()))?;
     let face: Value = serde_json::from_str(&face)?;
@@ -184,7 +184,7 @@ fn set_clock(layout: &Layout, postgres: &Postgres, simulator: &Simulator, speed:
     Ok(())
 }
 
-/// Starts a fetcher under an identity of its own, with a log of its own.
+/// Starts a fetcher with its own identity and log.
 fn start_fetcher(
     layout: &Layout,
     postgres: &Postgres,
@@ -199,7 +199,7 @@ fn start_fetcher(
         ("NZTAB_FROM", "chaos@example.org".into()),
         ("NZTAB_PARTNER", "Raceday chaos".into()),
         ("NZTAB_PARTNER_ID", identity(number)),
-        // At debug it says of every request what became of it.
+        // At debug level it logs the outcome of every request.
         ("LOG_LEVEL", "info,raceday_fetcher=debug".into()),
         ("RACEDAY_SPOOL_DIR", spool),
     ]

@@ -1,4 +1,4 @@
-//! The derived tables against a rebuild of every race from what is staged.
+//! Compares the derived tables with a rebuild of every race from staging.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use postgres::Client;
 
 use crate::system::System;
 
-/// What `raceday_process` derives from payloads.
+/// The tables that `raceday_process` derives from payloads.
 const TABLES: [&str; 7] =
     ["races", "entrants", "race_pools", "race_results", "money_flow_history", "odds_history", "race_progress"];
-/// When and under which number a row was written is no part of what it says.
+/// Columns that depend on when a row was written, not on its content.
 const NOT_COMPARED: &str = "'id', 'created_at', 'updated_at', 'rows_created_at'";
 
-/// Rows that differ, by table.
+/// The number of differing rows by table.
 #[derive(Debug)]
 pub struct Difference {
     races: usize,
@@ -21,7 +21,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Rows that differ in all.
+    /// The total number of differing rows.
     pub fn rows(&self) -> i64 {
         self.tables.iter().map(|(_, _, differing)| differing).sum()
     }
@@ -37,7 +37,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Rebuilds every race that has payloads and compares its rows before and after.
+/// Rebuilds every race that has payloads and compares the rows before and after.
 pub fn compare_with_rebuild(system: &System) -> Result<Difference> {
     let mut client = system.postgres.connect("raceday")?;
     while pending(&mut client)? > 0 {
