@@ -1,5 +1,6 @@
--- A simulated clock for demos and tests: {real_from} = the server's time at which it starts, {simulated_from} = the simulated time then, {rate} = its rate.
--- Not part of `migrate`, which puts the real clock back. The caller replaces the three placeholders by literals.
+-- A simulated clock for demos and tests. The caller replaces three placeholders with literals: {real_from} is the server's time at
+-- which the simulation starts, {simulated_from} the simulated time at that moment, {rate} how fast simulated time runs.
+-- Not part of `migrate`, which restores the real clock.
 
 create or replace function raceday.now() returns timestamptz
     language sql stable parallel safe

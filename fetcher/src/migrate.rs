@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn functions_are_embedded_in_name_order() {
         let names: Vec<_> = sql_files("functions").into_iter().map(|(name, _)| name).collect();
-        assert!(names.contains(&"functions/2_schedule.sql".to_owned()), "{names:?}");
+        assert!(names.contains(&"functions/30_due_races.sql".to_owned()), "{names:?}");
         assert!(names.is_sorted());
     }
 

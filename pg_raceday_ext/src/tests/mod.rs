@@ -27,16 +27,19 @@ pub fn migrate() {
         include_str!("../../../sql/migrations/V5__staging_comments.sql"),
         include_str!("../../../sql/migrations/V6__entrants_touched.sql"),
         include_str!("../../../sql/migrations/V7__lists_put_off.sql"),
+        include_str!("../../../sql/migrations/V8__comments_in_plain_english.sql"),
     );
     // The test framework has made the extension, and runs in a database of its own name.
     run(&schema.replace("create extension pg_raceday_ext schema raceday;", ""));
-    run(include_str!("../../../sql/functions/0_extension.sql"));
-    run(include_str!("../../../sql/functions/1_clock.sql"));
-    run(include_str!("../../../sql/functions/2_schedule.sql"));
-    run(include_str!("../../../sql/functions/3_grants.sql"));
-    run(include_str!("../../../sql/functions/4_check.sql"));
-    run(include_str!("../../../sql/functions/4_monitoring.sql"));
-    run(include_str!("../../../sql/functions/5_status.sql"));
+    run(include_str!("../../../sql/functions/10_extension.sql"));
+    run(include_str!("../../../sql/functions/20_clock.sql"));
+    run(include_str!("../../../sql/functions/30_due_races.sql"));
+    run(include_str!("../../../sql/functions/31_race_polls.sql"));
+    run(include_str!("../../../sql/functions/32_list_polls.sql"));
+    run(include_str!("../../../sql/functions/40_check.sql"));
+    run(include_str!("../../../sql/functions/50_monitoring.sql"));
+    run(include_str!("../../../sql/functions/60_status.sql"));
+    run(include_str!("../../../sql/api/90_privileges.sql"));
 }
 
 /// Runs SQL.

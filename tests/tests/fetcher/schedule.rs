@@ -231,6 +231,34 @@ fn a_race_about_to_start_is_claimed_before_the_backlog_of_an_outage() {
 }
 
 #[test]
+fn a_race_is_live_from_5_minutes_before_its_start_to_15_after_whatever_its_cadence() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    session
+        .batch_execute(
+            "insert into raceday.poll_cadence (within_s, every_s) values (180, 10);
+             insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', current_date);
+             insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
+             select v.race_id, 'm', 'R', 1, raceday.now() + v.in_minutes * interval '1 minute', 'H'
+             from (values ('soon', 6), ('15 s', 4), ('10 s', 2), ('started', -14), ('waiting for the judge', -16)) v (race_id, in_minutes);
+             update raceday.race_polls set first_due_at = raceday.now() - interval '90 seconds'",
+        )
+        .unwrap();
+    let live = |session: &mut postgres::Client, sql: &str| -> Vec<String> {
+        session.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    let expected = ["10 s", "15 s", "started"];
+    assert_eq!(live(&mut session, "select race_id from raceday.due_races where is_live order by 1"), expected);
+    let status = live(&mut session, "select value from raceday.raceday_status() where item = 'live races'");
+    assert_eq!(status, ["3"]);
+    let row = session.query_one("select races, overdue_s from raceday.monitor_live_races", &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), 3);
+    assert!((90.0..120.0).contains(&row.get::<_, f64>(1)), "{row:?}");
+    let claimed = "select race_id from raceday.raceday_claim_races('one', 10) where is_live order by 1";
+    assert_eq!(live(&mut session, claimed), expected);
+}
+
+#[test]
 fn a_clock_that_is_set_back_does_not_stop_the_polling() {
     let postgres = database();
     let mut day = Day::begin(&postgres, 1, 5, 300);

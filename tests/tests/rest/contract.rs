@@ -284,6 +284,8 @@ fn health_reports_whether_live_races_are_polled() {
     assert_eq!(stack.json("/health")["workers"], "operational");
     stack.sql("update raceday.race_progress set processed_through = now() - interval '61 seconds'");
     assert_eq!(stack.json("/health")["workers"], "degraded");
+    stack.sql("update raceday.races set start_time = now() - interval '20 minutes' where race_id = 'he-1'");
+    assert_eq!(stack.json("/health")["workers"], "degraded", "a race that started long ago and is not finished");
     stack.sql("update raceday.races set status = 'Final', phase = 'finished' where race_id = 'he-1'");
     assert_eq!(stack.json("/health")["workers"], "operational", "degraded by a finished race");
 }

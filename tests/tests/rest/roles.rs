@@ -131,7 +131,7 @@ fn forbidden_statements_are_refused_to_the_login_itself() {
         "set session authorization postgres",
         "select * from partman.part_config",
         "select * from raceday.raceday_process('x')",
-        "select raceday.refuse(400, 'x')",
+        "select raceday.error_response(400, 'x')",
         "select * from pg_authid",
         "create table api.t (a int)",
         "create function api.f() returns int language sql return 1",
@@ -233,7 +233,7 @@ fn forbidden_requests_are_refused_over_http() {
         "/rest/pg_authid",
         "/rest/rpc/raceday_process?p_race_id=x",
         "/rest/rpc/pg_sleep?seconds=9",
-        "/rest/rpc/refuse",
+        "/rest/rpc/error_response",
         "/rest/rpc/set_config",
     ] {
         assert_eq!(stack.get(path).status, 404, "{path}");

@@ -1,4 +1,4 @@
--- GET and POST /api/user-alert-configs: the six colours of a user, the one thing that clients write.
+-- Alerts: GET and POST /api/user-alert-configs, a user's six indicator colours. Nothing else is written by clients.
 
 create or replace function raceday.default_alerts()
     returns table (display_order int, percentage_range_min numeric, percentage_range_max numeric, color text)
@@ -12,16 +12,16 @@ begin atomic
         (5, 25, 50, '#FECACA'),
         (6, 50, null, '#F3E8FF');
 end;
-comment on function raceday.default_alerts() is 'The six indicators of a user who has changed none';
+comment on function raceday.default_alerts() is 'The six default indicators';
 
 create or replace function raceday.valid_user_id(p_user_id text) returns boolean
     language sql immutable parallel safe
-    -- U+FFFD: not UTF-8. The length is what an index entry holds many times over.
+    -- U+FFFD marks what was not UTF-8. The length stays far below what an index entry can hold.
     return char_length(p_user_id) between 1 and 200 and strpos(p_user_id, U&'\FFFD') = 0;
-comment on function raceday.valid_user_id(text) is 'Whether alerts are kept under this name';
+comment on function raceday.valid_user_id(text) is 'Whether alerts can be stored under this user id';
 
--- One user at a time: of two first visits at once, the second finds what the first has made.
-create or replace function raceday.make_missing_alerts(p_user_id text) returns void
+-- Locks the user: of two concurrent first visits, the second finds what the first created.
+create or replace function raceday.create_missing_alerts(p_user_id text) returns void
     language plpgsql volatile parallel unsafe
     set search_path = pg_catalog, pg_temp
 as $$
@@ -34,7 +34,7 @@ begin
         select from raceday.user_alert_configs c where c.user_id = p_user_id and c.display_order = d.display_order);
 end
 $$;
-comment on function raceday.make_missing_alerts(text) is 'Makes the slots of a user that are not there, with their defaults, and keeps others from it until commit';
+comment on function raceday.create_missing_alerts(text) is 'Creates a user''s missing indicators with their defaults; locks the user''s alerts until commit';
 
 create or replace function raceday.alerts_body(p_user_id text) returns jsonb
     language sql stable parallel safe
@@ -62,7 +62,7 @@ as $$
     from raceday.user_alert_configs c
     where c.user_id = p_user_id
 $$;
-comment on function raceday.alerts_body(text) is 'The alerts of a user as the client reads them';
+comment on function raceday.alerts_body(text) is 'The alerts of a user as the client API returns them';
 
 create or replace function api.client_alert_configs(p_query text default null)
     returns json
@@ -70,20 +70,19 @@ create or replace function api.client_alert_configs(p_query text default null)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_user_id text := coalesce(raceday.asked(p_query, 'userId', 'user_id'), 'Default User');
+    v_user_id text := coalesce(raceday.request_parameter(p_query, 'userId', 'user_id'), 'Default User');
 begin
     if not raceday.valid_user_id(v_user_id) then
-        return raceday.refuse(400, 'userId must be text of at most 200 characters');
+        return raceday.error_response(400, 'userId must be text of at most 200 characters');
     end if;
     if (select count(*) from raceday.user_alert_configs c where c.user_id = v_user_id) < 6 then
-        perform raceday.make_missing_alerts(v_user_id);
+        perform raceday.create_missing_alerts(v_user_id);
     end if;
     return raceday.alerts_body(v_user_id);
 end
 $$;
-comment on function api.client_alert_configs(text) is 'GET /api/user-alert-configs: the alerts of a user; missing ones are made with their defaults';
+comment on function api.client_alert_configs(text) is 'GET /api/user-alert-configs: the alerts of a user; missing ones are created with their defaults';
 
--- The first of the spellings that is there and not null.
 create or replace function raceday.body_value(p_object jsonb, variadic p_names text[]) returns jsonb
     language sql immutable parallel safe
     set search_path = pg_catalog, pg_temp
@@ -94,7 +93,7 @@ as $$
     order by n.position
     limit 1
 $$;
-comment on function raceday.body_value(jsonb, text[]) is 'A key of a posted object under any of its spellings; null when it is absent or null';
+comment on function raceday.body_value(jsonb, text[]) is 'The value of a key of a posted object, under the first of its spellings that is present and not null; null if there is none';
 
 create or replace function raceday.read_indicator(p_indicator jsonb) returns jsonb
     language sql immutable parallel safe
@@ -109,10 +108,10 @@ create or replace function raceday.read_indicator(p_indicator jsonb) returns jso
         'enabled', raceday.body_value(p_indicator, 'enabled'),
         'display_order', raceday.body_value(p_indicator, 'display_order', 'displayOrder')
     );
-comment on function raceday.read_indicator(jsonb) is 'A posted indicator with one spelling of each key';
+comment on function raceday.read_indicator(jsonb) is 'A posted indicator, with one spelling for each key';
 
--- What a key may hold; null (absent) is judged by the caller. Bounds are for the number as it was sent; numbers are kept, and so compared
--- with each other, with two decimals.
+-- Returns null for an absent value, which the caller handles. Bounds apply to the number as it was sent; numbers are stored with two
+-- decimals, and are therefore compared with each other with two decimals.
 create or replace function raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) returns boolean
     language sql immutable parallel safe
     return jsonb_typeof(p_value) = 'number' and p_value::numeric between p_min and p_max;
@@ -140,7 +139,7 @@ create or replace function raceday.indicator_problems(p_indicator jsonb) returns
         case when jsonb_typeof(p_indicator -> 'enabled') not in ('boolean', 'null') then 'enabled must be true or false' end,
         case when jsonb_typeof(p_indicator -> 'is_default') not in ('boolean', 'null') then 'is_default must be true or false' end
     ], null);
-comment on function raceday.indicator_problems(jsonb) is 'What is wrong with a posted indicator';
+comment on function raceday.indicator_problems(jsonb) is 'The errors in a posted indicator';
 
 create or replace function raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) returns text[]
     language sql immutable parallel safe
@@ -154,7 +153,7 @@ as $$
         || array[
             case when exists (select from unnest(p_user_ids) u where not raceday.valid_user_id(u))
                 then 'user_id must be text of at most 200 characters' end,
-            case when cardinality(p_user_ids) > 1 then 'user_id must be one throughout' end,
+            case when cardinality(p_user_ids) > 1 then 'user_id must be the same throughout' end,
             case when jsonb_typeof(raceday.body_value(p_body, 'user_id', 'userId')) <> 'string' then 'user_id must be text' end,
             case when jsonb_typeof(raceday.body_value(p_body, 'audible_alerts_enabled', 'audibleAlertsEnabled')) <> 'boolean'
                 then 'audible_alerts_enabled must be true or false' end,
@@ -164,10 +163,10 @@ as $$
                 then 'indicator_id must differ between indicators' end
         ], null)
 $$;
-comment on function raceday.alerts_problems(jsonb, jsonb[], text[]) is 'What is wrong with posted alerts, as a whole and each indicator';
+comment on function raceday.alerts_problems(jsonb, jsonb[], text[]) is 'The errors in posted alerts: as a whole, and in each indicator';
 
--- Which row of the user each indicator changes: the one of its id; else the one in its place, or one that is left when another indicator
--- has that one by its id. A row that is pushed from its place takes one that is free.
+-- Each indicator changes one row of the user: the row with its id; failing that, the row in its place; or, if another indicator claims
+-- that row by id, a row that is left over. A row displaced from its place moves to a free one.
 create or replace function raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) returns void
     language plpgsql volatile parallel unsafe
     set search_path = pg_catalog, pg_temp
@@ -183,7 +182,7 @@ begin
         where c.user_id = p_user_id and c.indicator_id = v_indicator ->> 'indicator_id';
         v_ids[(v_indicator ->> 'display_order')::numeric::int] := v_id;
     end loop;
-    -- First the places that are asked for, then the rest.
+    -- First the requested places, then the rest.
     for v_order in
         select o from generate_series(1, 6) o
         order by not exists (select from unnest(p_indicators) i where (i ->> 'display_order')::numeric = o), o
@@ -213,7 +212,7 @@ begin
     where c.user_id = p_user_id and c.indicator_id = place.indicator_id;
 end
 $$;
-comment on function raceday.store_alerts(text, jsonb[], boolean) is 'Changes a user''s six alerts by valid indicators';
+comment on function raceday.store_alerts(text, jsonb[], boolean) is 'Updates a user''s six alerts from valid indicators';
 
 create or replace function raceday.parse_body(p_body text) returns jsonb
     language plpgsql immutable parallel safe
@@ -222,12 +221,12 @@ as $$
 begin
     return p_body::jsonb;
 exception
-    -- Not JSON, NUL or an unpaired surrogate in it, nested too deep: whatever it is, it is no body.
+    -- Not JSON, contains NUL or an unpaired surrogate, nested too deeply: for any such reason it is not a valid body.
     when others then
         return null;
 end
 $$;
-comment on function raceday.parse_body(text) is 'A posted body as JSON; null when it is none';
+comment on function raceday.parse_body(text) is 'A posted body as JSON; null if it is not JSON';
 
 create or replace function api.client_save_alert_configs(text)
     returns json
@@ -242,9 +241,9 @@ declare
     v_problems text[];
 begin
     if jsonb_typeof(v_body) is distinct from 'object' then
-        return raceday.refuse(400, 'The body must be a JSON object');
+        return raceday.error_response(400, 'The body must be a JSON object');
     elsif jsonb_typeof(v_body -> 'indicators') is distinct from 'array' or jsonb_array_length(v_body -> 'indicators') = 0 then
-        return raceday.refuse(400, 'indicators must be a list that is not empty');
+        return raceday.error_response(400, 'indicators must be a non-empty list');
     end if;
     select array_agg(raceday.read_indicator(i)) into v_indicators from jsonb_array_elements(v_body -> 'indicators') i;
     select coalesce(array_agg(distinct u), '{}') into v_user_ids
@@ -256,14 +255,14 @@ begin
     where u is not null;
     v_problems := raceday.alerts_problems(v_body, v_indicators, v_user_ids);
     if v_problems <> '{}' then
-        return raceday.refuse(400, 'Invalid alert configuration', json_build_object('details', v_problems));
+        return raceday.error_response(400, 'Invalid alert configuration', json_build_object('details', v_problems));
     end if;
 
     v_user_id := coalesce(v_user_ids[1], 'Default User');
-    perform raceday.make_missing_alerts(v_user_id);
+    perform raceday.create_missing_alerts(v_user_id);
     perform raceday.store_alerts(v_user_id, v_indicators,
         coalesce((raceday.body_value(v_body, 'audible_alerts_enabled', 'audibleAlertsEnabled'))::boolean, true));
     return jsonb_build_object('success', true) || raceday.alerts_body(v_user_id);
 end
 $$;
-comment on function api.client_save_alert_configs(text) is 'POST /api/user-alert-configs: checks and stores a user''s alerts; all of them or, at a mistake, none';
+comment on function api.client_save_alert_configs(text) is 'POST /api/user-alert-configs: validates and stores a user''s alerts, all or none';

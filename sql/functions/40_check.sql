@@ -1,4 +1,4 @@
--- raceday_check(race_id): is the race's history what its payloads and the rules say? No row: yes.
+-- raceday_check(race_id) verifies that a race's history follows from its payloads and the rules. No row means it does.
 
 create or replace function raceday.raceday_check(p_race_id text) returns table (violation text, detail text)
     language plpgsql volatile parallel unsafe security definer
@@ -16,7 +16,7 @@ begin
 
     create temporary table if not exists raceday_check_rows (like raceday.money_flow_history) on commit drop;
     truncate pg_temp.raceday_check_rows;
-    -- Every partition is looked into, not only those of v_from to v_to: a stray row is what is searched for.
+    -- Searches every partition, not only those from v_from to v_to, since it is looking for stray rows.
     insert into pg_temp.raceday_check_rows select * from raceday.money_flow_history h where h.race_id = p_race_id;
 
     return query
@@ -39,31 +39,31 @@ begin
             (array_agg(n.amount order by n.bucket desc))[1] - (array_agg(n.amount order by n.bucket))[1] as growth
         from numbered n group by n.name, n.entrant_id having count(*) > 1
     )
-    select 'increments', format('%s pool of entrant %s: increments add up to %s, the amount grew by %s cents',
+    select 'increments', format('%s pool of entrant %s: increments add up to %s cents, but the amount grew by %s cents',
         s.name, s.entrant_id, s.increments, s.growth)
     from summed s where s.increments <> s.growth;
 
     return query
-    select 'duplicate', format('entrant %s has %s rows of the poll of %s', r.entrant_id, count(*), r.polling_timestamp)
+    select 'duplicate', format('entrant %s has %s rows for the poll of %s', r.entrant_id, count(*), r.polling_timestamp)
     from pg_temp.raceday_check_rows r
     group by r.entrant_id, r.polling_timestamp, r.event_timestamp having count(*) > 1;
 
     return query
-    select 'tote_shares', format('tote shares of the poll of %s add up to %s', r.polling_timestamp, sum(r.tote_win_percentage))
+    select 'tote_shares', format('tote shares at the poll of %s add up to %s', r.polling_timestamp, sum(r.tote_win_percentage))
     from pg_temp.raceday_check_rows r
     where r.tote_win_percentage is not null
     group by r.polling_timestamp, r.event_timestamp
-    -- Each share is rounded to 0.01: a large field may miss 100 by half of that each.
+    -- Each share is rounded to 0.01, so the sum may miss 100 by half of that per runner.
     having abs(sum(r.tote_win_percentage) - 100) > greatest(0.1, 0.005 * count(*));
 
     return query
-    select 'stranger', format('entrant %s of the history is no entrant of the race', r.entrant_id)
+    select 'stranger', format('entrant %s has history but is not an entrant of the race', r.entrant_id)
     from (select distinct entrant_id from pg_temp.raceday_check_rows) r
     where not exists (select from raceday.entrants e where e.entrant_id = r.entrant_id and e.race_id = p_race_id);
 
     return query
     select 'current_row', format(
-        case when e.entrant_id is null then 'entrant %s has no current row' else 'no poll of the race gave the current row of entrant %s' end,
+        case when e.entrant_id is null then 'entrant %s has no row in entrants' else 'entrant %s has a row in entrants that comes from no poll of the race' end,
         entrant_id)
     from (select unnest(g.entrant_ids) as entrant_id from raceday.race_progress g where g.race_id = p_race_id) p
     full join (select n.entrant_id from raceday.entrants n where n.race_id = p_race_id) e using (entrant_id)
@@ -79,12 +79,12 @@ begin
                                   when r.seconds_to_start > 0 then '30s' else 'live' end;
 
     return query
-    select 'span', format('row %s of %s lies outside the span that race_progress tells, %s to %s', r.id, r.event_timestamp, v_from, v_to)
+    select 'span', format('row %s of %s is outside the span recorded in race_progress, %s to %s', r.id, r.event_timestamp, v_from, v_to)
     from pg_temp.raceday_check_rows r
     where (r.event_timestamp between v_from and v_to) is not true;
 
     return query
-    select 'partition', format('row %s of %s is in %s', h.id, h.event_timestamp, h.tableoid::pg_catalog.regclass)
+    select 'partition', format('row %s of %s is in partition %s', h.id, h.event_timestamp, h.tableoid::pg_catalog.regclass)
     from raceday.money_flow_history h
     where h.race_id = p_race_id
       and h.tableoid::pg_catalog.regclass::text !~ (to_char(h.event_timestamp at time zone 'UTC', 'YYYYMMDD') || '$');
@@ -94,7 +94,7 @@ begin
     from raceday.pending_payloads q where q.race_id = p_race_id;
 
     return query
-    select 'unqueued', format('payload %s fetched at %s is marked pending, but no call will find it', s.payload_id, s.fetched_at)
+    select 'unqueued', format('payload %s fetched at %s is pending but not queued, so no call will process it', s.payload_id, s.fetched_at)
     from raceday.staged_payloads s
     where s.race_id = p_race_id and s.status = 'pending'
       and not exists (
@@ -102,7 +102,7 @@ begin
           where q.race_id = s.race_id and q.fetched_at = s.fetched_at and q.payload_id = s.payload_id
       );
 
-    -- The rest compares with the payloads themselves, while staging holds all of them.
+    -- The remaining checks compare with the payloads themselves, provided that all of them are still staged.
     if not exists (
         select from raceday.staged_payloads s
         where s.race_id = p_race_id and s.kind = 'event' and s.fetched_at <= v_first_fetched
@@ -116,12 +116,12 @@ begin
     insert into pg_temp.raceday_check_replay select * from raceday.raceday_replay(p_race_id);
 
     return query
-    select 'holds', format('holds of the poll of %s add up to %s', r.polling_timestamp, r.hold_sum)
+    select 'holds', format('holds at the poll of %s add up to %s', r.polling_timestamp, r.hold_sum)
     from (select distinct polling_timestamp, hold_sum from pg_temp.raceday_check_replay) r
     where r.hold_sum not between 95 and 105;
 
     return query
-    select 'missing', format('no row for entrant %s at the poll of %s as its payload gives it', m.entrant_id, m.polling_timestamp)
+    select 'missing', format('entrant %s has no row at the poll of %s with the values of its payload', m.entrant_id, m.polling_timestamp)
     from (
         select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
             p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
@@ -133,7 +133,7 @@ begin
     ) m;
 
     return query
-    select 'surplus', format('row of entrant %s at the poll of %s is not what its payload gives', m.entrant_id, m.polling_timestamp)
+    select 'surplus', format('entrant %s has a row at the poll of %s that differs from its payload', m.entrant_id, m.polling_timestamp)
     from (
         select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
             r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
@@ -145,5 +145,4 @@ begin
     ) m;
 end
 $$;
-comment on function raceday.raceday_check(text) is 'Violations of what must hold for a race''s rows, none on good data; for DBAs, reads all partitions';
-alter function raceday.raceday_check(text) owner to raceday_owner;
+comment on function raceday.raceday_check(text) is 'Violations of the rules for a race''s rows, none on good data; for DBAs, reads every partition';

@@ -1,4 +1,13 @@
--- GET /api/meetings and /api/meetings/:id
+-- Meetings: GET /api/meetings and /api/meetings/:id, and the view that native REST serves.
+--
+-- The views in these files are for clients that use PostgREST's own filters, orders, columns and embedding
+-- (races?select=*,meetings(*)). They select plain columns of the tables, so that PostgREST sees the foreign keys through them. They run
+-- as raceday_owner; web_anon may read them and nothing behind them.
+
+create or replace view api.meetings as
+select meeting_id, meeting_name, country, race_type, category, date, status, state, track_condition, weather, tote_status, created_at, updated_at
+from raceday.meetings;
+comment on view api.meetings is 'Meetings: a day of racing at one track; date is the New Zealand day';
 
 create or replace function raceday.meeting_body(p_meeting raceday.meetings) returns json
     language sql stable parallel safe
@@ -10,7 +19,7 @@ create or replace function raceday.meeting_body(p_meeting raceday.meetings) retu
         'date', p_meeting.date,
         'status', p_meeting.status,
         'category', p_meeting.category,
-        -- A list may say it of the races only.
+        -- A meetings list may give it for the races only.
         'track_condition', coalesce(p_meeting.track_condition, (
             select r.track_condition from raceday.races r
             where r.meeting_id = p_meeting.meeting_id and r.track_condition is not null
@@ -22,7 +31,7 @@ create or replace function raceday.meeting_body(p_meeting raceday.meetings) retu
         'created_at', raceday.utc_text(p_meeting.created_at),
         'updated_at', raceday.utc_text(p_meeting.updated_at)
     );
-comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the client reads it';
+comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the client API returns it';
 
 create or replace function api.client_meetings(p_query text default null)
     returns json
@@ -30,13 +39,13 @@ create or replace function api.client_meetings(p_query text default null)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_query text := raceday.asked_query(p_query);
+    v_query text := raceday.request_query(p_query);
     v_date text := raceday.query_value(v_query, 'date');
     v_race_type text := lower(raceday.query_value(v_query, 'raceType', 'race_type'));
     v_body json;
 begin
     if v_race_type not in ('thoroughbred', 'harness') then
-        return raceday.refuse(400, 'raceType must be thoroughbred or harness');
+        return raceday.error_response(400, 'raceType must be thoroughbred or harness');
     end if;
     if v_date is null then
         select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
@@ -47,12 +56,12 @@ begin
         from raceday.meetings m
         where m.date = v_date::date and (v_race_type is null or m.race_type = v_race_type);
     else
-        return raceday.refuse(400, 'date must be a day as YYYY-MM-DD');
+        return raceday.error_response(400, 'date must be a day as YYYY-MM-DD');
     end if;
-    return raceday.cacheable(coalesce(v_body, '[]'));
+    return raceday.cacheable_response(coalesce(v_body, '[]'));
 end
 $$;
-comment on function api.client_meetings(text) is 'GET /api/meetings: meetings, by date and raceType';
+comment on function api.client_meetings(text) is 'GET /api/meetings: meetings, filtered by date and raceType';
 
 create or replace function api.client_meeting(p_id text default null)
     returns json
@@ -62,7 +71,7 @@ as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());
 begin
-    return raceday.found((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting not found');
+    return raceday.row_or_404((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting');
 end
 $$;
 comment on function api.client_meeting(text) is 'GET /api/meetings/:id: one meeting';

@@ -1,16 +1,29 @@
--- GET /api/money-flow-timeline
+-- Money flow and odds: GET /api/money-flow-timeline, and the views of both histories.
+
+create or replace view api.money_flow as
+select id, race_id, entrant_id, type, time_interval, time_to_start, seconds_to_start, interval_type, hold_percentage, bet_percentage,
+    win_pool_amount, place_pool_amount, win_pool_percentage, place_pool_percentage, incremental_amount, incremental_win_amount,
+    incremental_place_amount, tote_win_percentage, tote_win_amount, fixed_win_odds, fixed_place_odds, pool_win_odds, pool_place_odds,
+    pool_type, is_consolidated, event_timestamp, polling_timestamp, created_at
+from raceday.money_flow_history;
+comment on view api.money_flow is 'Money flow: one row per runner per poll, amounts in cents. Filter by race_id or entrant_id, and by event_timestamp so that few partitions are read';
+
+create or replace view api.odds as
+select id, race_id, entrant_id, type, odds, event_timestamp, polling_timestamp, created_at
+from raceday.odds_history;
+comment on view api.odds is 'Odds of runners, one row per change. Filter by race_id or entrant_id, and by event_timestamp so that few partitions are read';
 
 create or replace function raceday.timeline_entrant_ids(p_query text) returns text[]
     language sql immutable parallel safe
     return array_remove(string_to_array(array_to_string(raceday.query_values(p_query, '{entrants}'), ','), ','), '');
-comment on function raceday.timeline_entrant_ids(text) is 'The entrants asked for, in a list, in several parameters or both';
+comment on function raceday.timeline_entrant_ids(text) is 'The requested entrants: a comma-separated list, repeated parameters, or both';
 
 create or replace function raceday.timeline_pool_type(p_query text) returns text
     language sql immutable parallel safe
     return coalesce(raceday.query_value(p_query, 'poolType', 'pool_type'), 'win');
-comment on function raceday.timeline_pool_type(text) is 'The pool asked for, as it was written';
+comment on function raceday.timeline_pool_type(text) is 'The requested pool, as the client wrote it';
 
-create or replace function raceday.timeline_refusal(p_query text) returns json
+create or replace function raceday.timeline_error(p_query text) returns json
     language sql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
@@ -23,7 +36,7 @@ as $$
             'received', raceday.timeline_pool_type(p_query))
     end
 $$;
-comment on function raceday.timeline_refusal(text) is 'Why a request is refused; null when it is not';
+comment on function raceday.timeline_error(text) is 'Why a request is invalid; null if it is valid';
 
 create or replace function raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals int[]) returns json
     language sql immutable parallel safe
@@ -31,9 +44,9 @@ create or replace function raceday.timeline_coverage(p_entrant_ids text[], p_cov
 as $$
     with critical as (
         select minutes from unnest('{60,55,50,45,40,35,30,25,20,15,10,5,4,3,2,1,0}'::int[]) minutes
-    ), asked as (
+    ), requested as (
         select a.entrant_id, min(a.position) as position from unnest(p_entrant_ids) with ordinality a (entrant_id, position)
-        -- Nothing is missing from a page that is empty: it is the end of the paging, or the race has no history.
+        -- An empty page is missing nothing: it is the end of the paging, or the race has no history.
         where p_covered_ids is not null
         group by a.entrant_id
     ), covered as (
@@ -42,7 +55,7 @@ as $$
         group by d.entrant_id
     ), entrant as (
         select a.entrant_id, a.position, coalesce(c.documents, 0) as documents, coalesce(c.intervals, '{}') as intervals, i.present, i.missing, i.gaps
-        from asked a
+        from requested a
         left join covered c on c.entrant_id = a.entrant_id
         cross join lateral (
             select
@@ -78,7 +91,7 @@ as $$
     from entrant e
 $$;
 comment on function raceday.timeline_coverage(text[], text[], int[]) is
-    'Which of the critical intervals a page covers for each entrant asked for; the page is given as its entrants and, in step, their intervals';
+    'Which of the critical intervals a page covers for each requested entrant; p_covered_ids and p_intervals are the page''s rows, as parallel arrays';
 
 create or replace function api.client_money_flow_timeline(p_query text default null)
     returns api."application/json"
@@ -86,14 +99,14 @@ create or replace function api.client_money_flow_timeline(p_query text default n
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_query text := raceday.asked_query(p_query);
+    v_query text := raceday.request_query(p_query);
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
     v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
     v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
     v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));
-    -- Compared in whole milliseconds, which is what clients send back.
+    -- Clients send created_at back in whole milliseconds, so it is compared in whole milliseconds.
     v_created_from timestamptz := coalesce(v_created_after + interval '1 millisecond', '-infinity');
     v_page record;
 begin
@@ -120,7 +133,7 @@ begin
     )::text, '{');
 end
 $$;
-comment on function api.client_money_flow_timeline(text) is 'GET /api/money-flow-timeline: money flow of entrants, paged in insertion order';
+comment on function api.client_money_flow_timeline(text) is 'GET /api/money-flow-timeline: the money flow of entrants, paged in insertion order';
 
 create or replace function api.client_money_flow_timeline_version(p_query text default null)
     returns json
@@ -128,11 +141,11 @@ create or replace function api.client_money_flow_timeline_version(p_query text d
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_query text := raceday.asked_query(p_query);
+    v_query text := raceday.request_query(p_query);
 begin
-    return raceday.version_answer(
-        v_query, raceday.timeline_refusal(v_query), raceday.race_version(raceday.query_value(v_query, 'raceId', 'race_id')));
+    return raceday.version_response(
+        v_query, raceday.timeline_error(v_query), raceday.race_version(raceday.query_value(v_query, 'raceId', 'race_id')));
 end
 $$;
 comment on function api.client_money_flow_timeline_version(text) is
-    'The version of what client_money_flow_timeline answers: nginx asks for it before the body';
+    'The version of what client_money_flow_timeline returns: nginx asks for it before the body';

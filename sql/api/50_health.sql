@@ -7,20 +7,19 @@ as $$
     select not exists (
         select
         from raceday.races r
+        join raceday.due_races d on d.race_id = r.race_id
         join raceday.race_polls p on p.race_id = r.race_id
-        cross join raceday.poll_settings settings
-        cross join (select raceday.now() as now) t
-        where r.phase in ('upcoming', 'in_progress')
-          and r.start_time between t.now - settings.stop_after and t.now + interval '5 minutes'
+        left join raceday.race_progress progress on progress.race_id = r.race_id
+        -- For the index: health checks are frequent, and most of the day's races are far from their start.
+        where r.phase in ('upcoming', 'in_progress') and r.start_time <= raceday.now() + raceday.live_lead()
+          -- However long after its start, a race that is not finished counts: clients are waiting for its result.
+          and (d.is_live or d.seconds_to_start < 0)
           -- A race that was never polled counts from when it became known.
-          and coalesce(
-              (select progress.processed_through from raceday.race_progress progress where progress.race_id = r.race_id),
-              p.first_due_at
-          ) < t.now - interval '60 seconds'
+          and coalesce(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
     )
 $$;
 comment on function raceday.live_races_polled() is
-    'Whether every live race (from 5 minutes before its start until it is finished) has had a payload in the last 60 seconds';
+    'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds';
 
 create or replace function api.client_health(p_query text default null)
     returns json
@@ -36,4 +35,4 @@ begin
     );
 end
 $$;
-comment on function api.client_health(text) is 'GET /health: whether the database answers and live races are polled';
+comment on function api.client_health(text) is 'GET /health: whether the database responds and live races are polled';

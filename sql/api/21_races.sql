@@ -1,4 +1,10 @@
--- GET /api/races, /api/races/:id, /api/races/navigation, /api/races/upcoming, /api/races/next-scheduled
+-- Races: GET /api/races, /api/races/:id, /api/races/navigation, /api/races/upcoming, /api/races/next-scheduled, and the view.
+
+create or replace view api.races as
+select race_id, meeting_id, name, race_number, start_time, status, phase, actual_start, distance, track_condition, weather, type,
+    last_status_change, finalized_at, abandoned_at, created_at, updated_at
+from raceday.races;
+comment on view api.races is 'Races; embeds meetings and entrants. status is as the TAB gives it; phase is upcoming, in_progress, finished or abandoned';
 
 create or replace function raceday.race_body(p_race raceday.races) returns json
     language sql stable parallel safe
@@ -18,9 +24,9 @@ create or replace function raceday.race_body(p_race raceday.races) returns json
         'created_at', raceday.utc_text(p_race.created_at),
         'updated_at', raceday.utc_text(p_race.updated_at)
     );
-comment on function raceday.race_body(raceday.races) is 'A race as the client reads it';
+comment on function raceday.race_body(raceday.races) is 'A race as the client API returns it';
 
-create or replace function raceday.nav_body(p_race raceday.races) returns json
+create or replace function raceday.navigation_body(p_race raceday.races) returns json
     language sql stable parallel safe
     return json_build_object(
         'race_id', p_race.race_id,
@@ -28,7 +34,7 @@ create or replace function raceday.nav_body(p_race raceday.races) returns json
         'start_time', raceday.utc_text(p_race.start_time),
         'meeting_name', (select m.meeting_name from raceday.meetings m where m.meeting_id = p_race.meeting_id)
     );
-comment on function raceday.nav_body(raceday.races) is 'A race as a step of navigation';
+comment on function raceday.navigation_body(raceday.races) is 'A race as a navigation target';
 
 create or replace function api.client_races(p_query text default null)
     returns json
@@ -36,16 +42,16 @@ create or replace function api.client_races(p_query text default null)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_meeting_id text := raceday.asked(p_query, 'meetingId', 'meeting_id');
+    v_meeting_id text := raceday.request_parameter(p_query, 'meetingId', 'meeting_id');
     v_body json;
 begin
     if v_meeting_id is null then
-        return raceday.refuse(400, 'meetingId is required');
+        return raceday.error_response(400, 'meetingId is required');
     end if;
     select json_agg(raceday.race_body(r) order by r.race_number, r.race_id) into v_body
     from raceday.races r
     where r.meeting_id = v_meeting_id;
-    return raceday.cacheable(coalesce(v_body, '[]'));
+    return raceday.cacheable_response(coalesce(v_body, '[]'));
 end
 $$;
 comment on function api.client_races(text) is 'GET /api/races: the races of a meeting';
@@ -58,7 +64,7 @@ as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());
 begin
-    return raceday.found((select raceday.race_body(r) from raceday.races r where r.race_id = v_id), 'Race not found');
+    return raceday.row_or_404((select raceday.race_body(r) from raceday.races r where r.race_id = v_id), 'Race');
 end
 $$;
 comment on function api.client_race(text) is 'GET /api/races/:id: one race';
@@ -69,33 +75,33 @@ create or replace function api.client_race_navigation(p_query text default null)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_race_id text := raceday.asked(p_query, 'raceId', 'race_id');
+    v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
     v_start_time timestamptz;
 begin
     if v_race_id is null then
-        return raceday.refuse(400, 'raceId is required');
+        return raceday.error_response(400, 'raceId is required');
     end if;
     select r.start_time into v_start_time from raceday.races r where r.race_id = v_race_id;
     if not found then
-        return raceday.refuse(404, 'Race not found');
+        return raceday.error_response(404, 'Race not found');
     end if;
-    return raceday.cacheable(json_build_object(
+    return raceday.cacheable_response(json_build_object(
         'previousRace', (
-            select raceday.nav_body(r) from raceday.races r
+            select raceday.navigation_body(r) from raceday.races r
             where (r.start_time, r.race_id) < (v_start_time, v_race_id)
             order by r.start_time desc, r.race_id desc limit 1),
         'nextRace', (
-            select raceday.nav_body(r) from raceday.races r
+            select raceday.navigation_body(r) from raceday.races r
             where (r.start_time, r.race_id) > (v_start_time, v_race_id)
             order by r.start_time, r.race_id limit 1),
         'nextScheduledRace', (
-            select raceday.nav_body(r) from raceday.races r
+            select raceday.navigation_body(r) from raceday.races r
             where r.phase in ('upcoming', 'in_progress') and r.start_time > raceday.now()
             order by r.start_time, r.race_id limit 1)
     ));
 end
 $$;
-comment on function api.client_race_navigation(text) is 'GET /api/races/navigation: the races before and after a race, and the next to start';
+comment on function api.client_race_navigation(text) is 'GET /api/races/navigation: the races before and after a race, and the next race to start';
 
 create or replace function api.client_upcoming_races(p_query text default null)
     returns json
@@ -103,7 +109,7 @@ create or replace function api.client_upcoming_races(p_query text default null)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_query text := raceday.asked_query(p_query);
+    v_query text := raceday.request_query(p_query);
     v_window_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'windowMinutes', 'window_minutes'), 120, 0, 480);
     v_lookback_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'lookbackMinutes', 'lookback_minutes'), 5, 0, 120);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 50, 1, 100);
@@ -122,7 +128,7 @@ begin
         order by race.start_time, race.race_id
         limit v_limit
     ) r;
-    return raceday.cacheable(json_build_object(
+    return raceday.cacheable_response(json_build_object(
         'races', coalesce(v_races, '[]'),
         'total', v_total,
         'timestamp', raceday.utc_text(v_now),
@@ -134,7 +140,7 @@ begin
     ));
 end
 $$;
-comment on function api.client_upcoming_races(text) is 'GET /api/races/upcoming: races about to start or just started, nearest first';
+comment on function api.client_upcoming_races(text) is 'GET /api/races/upcoming: races about to start or just started, in order of start time';
 
 create or replace function api.client_next_scheduled_race(p_query text default null)
     returns json
@@ -151,10 +157,10 @@ begin
     order by r.start_time, r.race_id
     limit 1;
     if not found then
-        return raceday.cacheable('null');
+        return raceday.cacheable_response('null');
     end if;
     select m.meeting_name into v_meeting_name from raceday.meetings m where m.meeting_id = v_race.meeting_id;
-    return raceday.cacheable((
+    return raceday.cacheable_response((
         rtrim(raceday.race_body(v_race)::text, '}') || ', "meeting_name" : ' || coalesce(to_json(v_meeting_name)::text, 'null') || '}'
     )::json);
 end

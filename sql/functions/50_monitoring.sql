@@ -1,10 +1,10 @@
 -- What monitoring reads: the state of the database as a few rows of numbers. The exporter's queries, the dashboard and the runbooks
--- all look through these views, so that an alert and the person it wakes see the same thing.
+-- all use these views, so that an alert and the person it wakes see the same figures.
 
 do $$
 begin
     create role raceday_monitor login;
-    -- Only by whoever made it: two databases migrating at once must not alter the same role.
+    -- Only where it was just created: two databases migrating at once must not alter the same role.
     alter role raceday_monitor set search_path = '';
     alter role raceday_monitor set statement_timeout = '5s';
     comment on role raceday_monitor is 'Monitoring logs in as this role: server statistics and the views raceday.monitor_*, no payload';
@@ -13,9 +13,6 @@ exception
     when duplicate_object or unique_violation then null;
 end
 $$;
-
-grant usage on schema partman to raceday_owner;
-grant select on partman.part_config to raceday_owner;
 
 create or replace view raceday.monitor_partitions as
 select
@@ -30,7 +27,7 @@ join pg_catalog.pg_class c on c.oid = i.inhrelid
 cross join lateral (
     select pg_catalog.regexp_match(pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.+)''\) TO \(''(.+)''\)') as bounds
 ) b;
-comment on view raceday.monitor_partitions is 'Every daily partition with its bounds and its size on disk, indexes and TOAST included';
+comment on view raceday.monitor_partitions is 'Every daily partition with its bounds and its size on disk, including indexes and TOAST';
 
 create or replace view raceday.monitor_maintenance as
 select
@@ -50,7 +47,7 @@ cross join lateral (
     from raceday.monitor_partitions q
     where q.parent_table = p.parent_table
 ) m;
-comment on view raceday.monitor_maintenance is 'Each partitioned table: days made ahead, size, and when pg_partman last looked after it (null: never)';
+comment on view raceday.monitor_maintenance is 'Each partitioned table: days created ahead, size, and when pg_partman last maintained it (null: never)';
 
 create or replace view raceday.monitor_payloads as
 select
@@ -66,7 +63,7 @@ from (
 cross join (
     select count(*) as pending, min(fetched_at) as oldest_pending_at from raceday.pending_payloads
 ) q;
-comment on view raceday.monitor_payloads is 'Payloads of the last hour, how many of them failed, and what waits to be processed';
+comment on view raceday.monitor_payloads is 'Payloads of the last hour, how many of them failed, and how many are still pending';
 
 create or replace view raceday.monitor_races as
 select
@@ -76,7 +73,15 @@ select
 from (select distinct every_s from raceday.poll_cadence) c
 left join raceday.due_races d on d.cadence_s = c.every_s
 group by c.every_s;
-comment on view raceday.monitor_races is 'Races still polled, by the seconds between their polls, and how late the latest of them is';
+comment on view raceday.monitor_races is 'Races still polled, by the seconds between their polls, and how overdue the most overdue of them is';
+
+create or replace view raceday.monitor_live_races as
+select
+    count(*) as races,
+    coalesce(greatest(max(extract(epoch from raceday.now() - d.due_at)), 0), 0)::double precision as overdue_s
+from raceday.due_races d
+where d.is_live;
+comment on view raceday.monitor_live_races is 'Live races, and how overdue the most overdue poll of one is';
 
 create or replace view raceday.monitor_lists as
 select
@@ -85,7 +90,7 @@ select
 from raceday.poll_settings s
 left join raceday.list_polls l on l.list_date = (raceday.now() at time zone 'Pacific/Auckland')::date
 group by s.meetings_every;
-comment on view raceday.monitor_lists is 'Today''s meetings list: how late it is, and how often it failed since it last succeeded';
+comment on view raceday.monitor_lists is 'Today''s meetings list: how overdue it is, and how often it has failed since it last succeeded';
 
 create or replace view raceday.monitor_sessions as
 select
@@ -96,12 +101,13 @@ select
 from pg_catalog.pg_stat_activity a
 where a.datname = current_database()
   and a.backend_type = 'client backend'
-  -- A backup runs long, and may.
+  -- A backup is expected to run long.
   and a.application_name <> 'pg_dump'
 group by a.usename;
-comment on view raceday.monitor_sessions is 'Sessions of this database by role, with their longest running query and transaction';
+comment on view raceday.monitor_sessions is 'Sessions of this database by role, with their longest-running query and transaction';
 
--- The server's memory cannot be had over SQL otherwise. In a container its own limit counts, elsewhere the machine's.
+-- SQL offers no other way to read the server's memory. In a container, the container's limit counts; elsewhere, the machine's.
+-- Stays owned by the superuser: reading the server's files is a superuser's right, and it reads fixed files only.
 create or replace function raceday.monitor_memory(out used_bytes bigint, out limit_bytes bigint)
     language plpgsql stable parallel restricted security definer
     set search_path = pg_catalog, pg_temp
@@ -112,7 +118,7 @@ declare
 begin
     if v_limit ~ '^\d+$' then
         limit_bytes := v_limit::bigint;
-        -- Page cache that can be given back is not used memory.
+        -- Reclaimable page cache does not count as used.
         used_bytes := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.current'), E'\n')::bigint
             - (pg_catalog.regexp_match(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.stat'), '\minactive_file (\d+)'))[1]::bigint;
     else
@@ -122,20 +128,4 @@ begin
     end if;
 end
 $$;
-comment on function raceday.monitor_memory() is 'Memory in use where the server runs, without page cache, and its limit; null where the system does not tell';
-
--- monitor_memory stays the superuser's: reading the server's files is a superuser's right, and it reads three fixed ones.
-alter view raceday.monitor_partitions owner to raceday_owner;
-alter view raceday.monitor_maintenance owner to raceday_owner;
-alter view raceday.monitor_payloads owner to raceday_owner;
-alter view raceday.monitor_races owner to raceday_owner;
-alter view raceday.monitor_lists owner to raceday_owner;
-alter view raceday.monitor_sessions owner to raceday_owner;
-revoke all on function raceday.monitor_memory() from public;
-
-grant usage on schema raceday to raceday_monitor;
-grant select on raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_lists,
-    raceday.monitor_sessions to raceday_monitor;
--- A view reads tables as its owner but calls functions as its reader; those of the schedule read the cadence.
-grant select on raceday.poll_cadence to raceday_monitor;
-grant execute on function raceday.monitor_memory(), raceday.now(), raceday.poll_every_s(double precision) to raceday_monitor;
+comment on function raceday.monitor_memory() is 'Memory in use where the server runs, without page cache, and its limit; null where the system does not report it';

@@ -1,4 +1,4 @@
--- The state of fetching at a glance, for a person.
+-- The state of fetching: at a glance for a person, and as one number for the fetcher's metrics.
 
 create or replace function raceday.raceday_status() returns table (item text, value text)
     language sql stable parallel restricted security definer
@@ -20,7 +20,7 @@ as $$
     cross join lateral (values
         ('clock', to_char(t.now at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') || case when raceday.clock_is_simulated() then ' (simulated)' else '' end),
         ('races polled', (select count(*)::text from d where d.cadence_s is not null)),
-        ('races in their last 5 minutes', (select count(*)::text from d where d.seconds_to_start between 0 and 300)),
+        ('live races', (select count(*)::text from d where d.is_live)),
         ('races due now', (select count(*)::text from d where d.due_at <= t.now and (d.lease_until is null or d.lease_until <= t.now))),
         ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
         ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
@@ -35,26 +35,20 @@ as $$
         ))
     ) v (item, value)
 $$;
-comment on function raceday.raceday_status() is 'What raceday-fetcher status prints';
+comment on function raceday.raceday_status() is 'The lines that raceday-fetcher status prints';
 
-alter function raceday.raceday_status() owner to raceday_owner;
-grant execute on function raceday.raceday_status() to raceday_fetcher;
-
--- A list that was polled says nothing of a race, so only processed payloads count.
+-- Only a race's own processed payloads count: a meetings list that arrived says nothing about the race.
 create or replace function raceday.raceday_oldest_live_payload_age_s() returns double precision
     language sql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(max(extract(epoch from raceday.now() - greatest(
-        p.processed_through, d.start_time - interval '5 minutes', q.first_due_at
+        p.processed_through, d.start_time - raceday.live_lead(), q.first_due_at
     ))), 0)::double precision
     from raceday.due_races d
     join raceday.race_polls q on q.race_id = d.race_id
     left join raceday.race_progress p on p.race_id = d.race_id
-    -- Long after its start a race waits for the judge, and its payloads may well stay the same.
-    where d.seconds_to_start between -900 and 300
+    where d.is_live
 $$;
 comment on function raceday.raceday_oldest_live_payload_age_s() is
-    'Seconds since the newest payload of the race near its start whose newest is oldest; 0 when no race is near its start';
-alter function raceday.raceday_oldest_live_payload_age_s() owner to raceday_owner;
-grant execute on function raceday.raceday_oldest_live_payload_age_s() to raceday_fetcher;
+    'Seconds since the latest payload of the live race that has waited longest for one; 0 if no race is live';

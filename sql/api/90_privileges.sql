@@ -1,0 +1,89 @@
+-- Who owns Raceday's views and functions, and who may use them. The tables' owners and rights are set by the migrations.
+--
+-- Everything is owned by raceday_owner, which nobody logs in as: a SECURITY DEFINER function may write tables that its callers may not
+-- touch, without being a superuser. A dump does not record the owner of an extension's functions, and an update may add functions:
+-- therefore every `migrate` sets all of it again, and each role ends up with exactly the rights below.
+
+do $$
+declare
+    v_object record;
+begin
+    for v_object in
+        select c.oid::regclass as name, c.relowner <> 'raceday_owner'::regrole as is_foreign
+        from pg_catalog.pg_class c
+        where c.relnamespace in ('raceday'::regnamespace, 'api'::regnamespace) and c.relkind = 'v'
+          and not exists (
+              select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    loop
+        if v_object.is_foreign then
+            execute format('alter view %s owner to raceday_owner', v_object.name);
+        end if;
+        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor', v_object.name);
+    end loop;
+
+    for v_object in
+        select p.oid::regprocedure as name, p.proowner <> 'raceday_owner'::regrole as is_foreign
+        from pg_catalog.pg_proc p
+        left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+        left join pg_catalog.pg_extension e on e.oid = d.refobjid
+        where p.pronamespace in ('raceday'::regnamespace, 'api'::regnamespace)
+          and (d.objid is null or e.extname = 'pg_raceday_ext')
+          -- It reads three fixed files of the server, which only a superuser may do.
+          and p.oid <> 'raceday.monitor_memory()'::regprocedure
+    loop
+        if v_object.is_foreign then
+            execute format('alter function %s owner to raceday_owner', v_object.name);
+        end if;
+        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor', v_object.name);
+    end loop;
+
+    for v_object in
+        select t.oid::regtype as name from pg_catalog.pg_type t
+        where t.typnamespace = 'api'::regnamespace and t.typtype = 'd' and t.typowner <> 'raceday_owner'::regrole
+    loop
+        execute format('alter domain %s owner to raceday_owner', v_object.name);
+    end loop;
+end
+$$;
+revoke all on function raceday.monitor_memory() from public;
+
+-- The views raceday.monitor_* show pg_partman's settings.
+grant usage on schema partman to raceday_owner;
+grant select on partman.part_config to raceday_owner;
+
+-- REST: reads the views and calls the functions of schema api, and nothing else. Only their owner may call the helper functions.
+grant usage on schema api to web_anon;
+do $$
+declare
+    v_object record;
+begin
+    for v_object in
+        select c.oid::regclass as name from pg_catalog.pg_class c where c.relnamespace = 'api'::regnamespace and c.relkind = 'v'
+    loop
+        execute format('grant select on %s to web_anon', v_object.name);
+    end loop;
+end
+$$;
+grant execute on all functions in schema api to web_anon;
+
+-- The fetcher: stages, claims and processes. The extension's other functions are for DBAs.
+grant execute on function
+    raceday.now(), raceday.clock_rate(), raceday.clock_is_simulated(),
+    raceday.raceday_ingest(text, text, timestamptz, text, bytea), raceday.raceday_stage(text, text, timestamptz, text, bytea),
+    raceday.raceday_process(text), raceday.raceday_process_pending(int),
+    raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_release_leases(text),
+    raceday.raceday_next_due(), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
+    raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
+    raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s()
+    to raceday_fetcher;
+
+-- Monitoring. A view reads tables as its owner but calls functions as its reader, so the reader also needs what those functions read.
+grant usage on schema raceday to raceday_monitor;
+grant select on
+    raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races,
+    raceday.monitor_lists, raceday.monitor_sessions
+    to raceday_monitor;
+grant select on raceday.poll_cadence to raceday_monitor;
+grant execute on function
+    raceday.monitor_memory(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead()
+    to raceday_monitor;

@@ -1,0 +1,142 @@
+-- Claiming races and finishing their polls. Fetchers call raceday_claim_races repeatedly; any number of them share the races.
+
+-- A lease measures a worker's life, so it runs by the server's clock even where raceday.now() runs faster: see
+-- docs/decisions/lease-clock.md.
+create or replace function raceday.lease_end(p_now timestamptz) returns timestamptz
+    language sql stable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select p_now + s.lease * raceday.clock_rate() from raceday.poll_settings s
+$$;
+comment on function raceday.lease_end(timestamptz) is 'When a lease that begins now ends';
+
+-- The result columns of an existing function cannot be replaced.
+drop function if exists raceday.raceday_claim_races(text, int);
+create function raceday.raceday_claim_races(p_worker text, p_max int)
+    returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int,
+                   missed int, lease_until timestamptz, polled_by text, is_live boolean)
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := raceday.now();
+begin
+    return query
+    with claimable as materialized (
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live
+        from raceday.due_races d
+        where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
+        -- Distance from the start in either direction: races about to start go before a backlog of old unfinished ones.
+        order by abs(d.seconds_to_start), d.race_id
+    ), locked as materialized (
+        select p.race_id
+        from raceday.race_polls p
+        join claimable c on c.race_id = p.race_id
+        where (p.lease_until is null or p.lease_until <= v_now)
+          -- Another worker may have claimed it since the first look.
+          and p.slot_at is not distinct from c.slot_at
+        order by abs(c.seconds_to_start), c.race_id
+        limit p_max
+        for update of p skip locked
+    ), claimed as (
+        update raceday.race_polls p
+        set -- A whole cadence late or more: the slots in between are missed, and counting starts again from now. A first poll also
+            -- starts from now: a day's races become known together, and would otherwise be due together forever.
+            slot_at = case when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
+            claimed_at = v_now,
+            claimed_by = p_worker,
+            lease_until = raceday.lease_end(v_now)
+        from locked l
+        join claimable c on c.race_id = l.race_id
+        where p.race_id = l.race_id
+        returning p.race_id, p.lease_until
+    )
+    select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
+        case when c.slot_at is null then 0
+            else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end,
+        claimed.lease_until, c.claimed_by, c.is_live
+    from claimed
+    join claimable c on c.race_id = claimed.race_id
+    order by abs(c.seconds_to_start), c.race_id;
+end
+$$;
+comment on function raceday.raceday_claim_races(text, int) is
+    'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
+
+create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
+$$;
+comment on function raceday.raceday_poll_done(text, text) is 'Ends a worker''s lease on a race: its slot has been polled';
+
+create or replace function raceday.raceday_release_leases(p_worker text) returns int
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    with races as (
+        -- Ended now rather than set to null: the slot was not polled, so it is due for the next worker.
+        update raceday.race_polls set lease_until = raceday.now()
+        where claimed_by = p_worker and lease_until > raceday.now()
+        returning 1
+    ), lists as (
+        update raceday.list_polls set lease_until = null where claimed_by = p_worker and lease_until is not null
+    )
+    select count(*)::int from races
+$$;
+comment on function raceday.raceday_release_leases(text) is 'Releases what a stopping worker has not polled; returns the number of races';
+
+create or replace function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
+    language sql stable parallel safe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    with recursive plan as (
+        select d.race_id, d.start_time, greatest(d.next_slot_at, raceday.now()) as slot_at
+        from raceday.due_races d
+        where d.next_slot_at <= raceday.now() + p_ahead
+        union all
+        select p.race_id, p.start_time, n.slot_at
+        from plan p
+        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
+        where n.slot_at <= raceday.now() + p_ahead
+    )
+    select p.race_id, p.slot_at, n.every_s
+    from plan p
+    cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
+    order by p.slot_at, p.race_id
+$$;
+comment on function raceday.raceday_poll_plan(interval) is
+    'Every poll ahead, as far as is known now: the schedule that a fetcher follows while the database is unavailable';
+
+create or replace function raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamptz[]) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    with noted as (
+        select n.race_id, max(n.slot_at) as slot_at
+        from unnest(p_race_ids, p_slots) n (race_id, slot_at)
+        group by n.race_id
+    ), locked as (
+        select p.race_id, n.slot_at
+        from raceday.race_polls p
+        join noted n on n.race_id = p.race_id
+        order by p.race_id
+        for update of p
+    )
+    update raceday.race_polls p
+    set slot_at = greatest(p.slot_at, l.slot_at),
+        lease_until = case when p.claimed_by = p_worker then null else p.lease_until end
+    from locked l
+    where p.race_id = l.race_id
+$$;
+comment on function raceday.raceday_polls_noted(text, text[], timestamptz[]) is
+    'Records slots that a fetcher polled while the database was unavailable, so that they do not count as missed';
+
+create or replace function raceday.raceday_next_due() returns timestamptz
+    language sql stable parallel safe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    select min(greatest(d.due_at, coalesce(d.lease_until, d.due_at))) from raceday.due_races d
+$$;
+comment on function raceday.raceday_next_due() is 'When the next race can be claimed; null if no race is polled';

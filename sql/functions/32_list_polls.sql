@@ -1,0 +1,60 @@
+-- Claiming the meetings lists and finishing their polls, and what fetchers poll at all.
+
+-- Today's list; tomorrow's from two hours before midnight in New Zealand, in time for the first races of the day; and yesterday's
+-- until four hours after midnight, while Australia's last races of the evening are still running.
+create or replace function raceday.raceday_claim_meetings(p_worker text) returns setof date
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := raceday.now();
+begin
+    insert into raceday.list_polls (list_date)
+    select distinct (at at time zone 'Pacific/Auckland')::date
+    from (values (v_now - interval '4 hours'), (v_now), (v_now + interval '2 hours')) v (at)
+    on conflict do nothing;
+
+    return query
+    with due as (
+        select l.list_date
+        from raceday.list_polls l
+        cross join raceday.poll_settings settings
+        where l.list_date >= ((v_now - interval '4 hours') at time zone 'Pacific/Auckland')::date
+          and l.list_date <= ((v_now + interval '2 hours') at time zone 'Pacific/Auckland')::date
+          -- A slot in the future dates from before the clock was set back.
+          and (l.slot_at is null or l.slot_at + settings.meetings_every <= v_now or l.slot_at > v_now + interval '5 seconds')
+          and (l.lease_until is null or l.lease_until <= v_now)
+        order by l.list_date
+        for update of l skip locked
+    )
+    update raceday.list_polls l
+    set lease_until = raceday.lease_end(v_now), claimed_by = p_worker
+    from due
+    where l.list_date = due.list_date
+    returning l.list_date;
+end
+$$;
+comment on function raceday.raceday_claim_meetings(text) is 'Leases the meetings lists that are due to a worker; returns their New Zealand dates';
+
+create or replace function raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    update raceday.list_polls
+    set slot_at = case when p_ok then raceday.now() else slot_at end,
+        failures = case when p_ok then 0 else failures + 1 end,
+        -- Retried soon, but ever less often: a client that keeps asking while it is being refused stays refused.
+        lease_until = case when p_ok then null
+            else raceday.now() + least(interval '1 second' * 2 ^ least(failures, 5), interval '30 seconds') * raceday.clock_rate() end
+    where list_date = p_date and claimed_by = p_worker
+$$;
+comment on function raceday.raceday_meetings_done(date, text, boolean) is
+    'Ends a worker''s lease on a meetings list; after a failure the list is due again in 1, 2, 4, ... 30 s';
+
+create or replace function raceday.raceday_poll_scope() returns table (countries text[], categories text[], lease interval, meetings_every interval)
+    language sql stable parallel safe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    select countries, categories, lease, meetings_every from raceday.poll_settings
+$$;
+comment on function raceday.raceday_poll_scope() is 'The settings of polling that a fetcher needs';

@@ -1,0 +1,2416 @@
+-- The schema that sql/migrations, sql/functions and sql/api create, as pg_dump writes it. For reading, not for restoring: owners, the
+-- daily partitions and the extension's functions are left out.
+-- Generated. After a change of the SQL: UPDATE_SCHEMA=1 cargo test --package raceday-tests the_committed_schema
+
+CREATE SCHEMA api;
+
+COMMENT ON SCHEMA api IS 'Everything served over REST: views and functions, no tables';
+
+CREATE SCHEMA raceday;
+
+COMMENT ON SCHEMA raceday IS 'Raceday''s data and functions';
+
+CREATE DOMAIN api."application/json" AS text;
+
+COMMENT ON DOMAIN api."application/json" IS 'The body of a large response, sent as it is';
+
+CREATE FUNCTION api.client_alert_configs(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_user_id text := coalesce(raceday.request_parameter(p_query, 'userId', 'user_id'), 'Default User');
+begin
+    if not raceday.valid_user_id(v_user_id) then
+        return raceday.error_response(400, 'userId must be text of at most 200 characters');
+    end if;
+    if (select count(*) from raceday.user_alert_configs c where c.user_id = v_user_id) < 6 then
+        perform raceday.create_missing_alerts(v_user_id);
+    end if;
+    return raceday.alerts_body(v_user_id);
+end
+$$;
+
+COMMENT ON FUNCTION api.client_alert_configs(p_query text) IS 'GET /api/user-alert-configs: the alerts of a user; missing ones are created with their defaults';
+
+CREATE FUNCTION api.client_entrants(p_query text DEFAULT NULL::text) RETURNS api."application/json"
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
+    v_entrant_ids text[];
+    v_bodies text[];
+    v_first timestamptz;
+    v_last timestamptz;
+begin
+    select array_agg(e.entrant_id), array_agg(raceday.entrant_body(e)::text) into v_entrant_ids, v_bodies
+    from (select * from raceday.entrants where race_id = v_race_id order by runner_number, entrant_id) e;
+    if v_entrant_ids is null then
+        return '[]';
+    end if;
+    select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
+    from raceday.race_progress p where p.race_id = v_race_id;
+    return raceday.raceday_entrants_json(v_race_id, v_entrant_ids, v_bodies, v_first, v_last);
+end
+$$;
+
+COMMENT ON FUNCTION api.client_entrants(p_query text) IS 'GET /api/entrants: the runners of a race with the history of their odds and money';
+
+CREATE FUNCTION api.client_entrants_version(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+begin
+    return raceday.version_response(
+        v_query, case when v_race_id is null then json_build_object('error', 'raceId is required') end,
+        raceday.race_version(v_race_id));
+end
+$$;
+
+COMMENT ON FUNCTION api.client_entrants_version(p_query text) IS 'The version of what client_entrants returns: nginx asks for it before the body';
+
+CREATE FUNCTION api.client_health(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return json_build_object(
+        'status', 'healthy',
+        'timestamp', raceday.utc_text(raceday.now()),
+        'database', 'connected',
+        'workers', case when raceday.live_races_polled() then 'operational' else 'degraded' end
+    );
+end
+$$;
+
+COMMENT ON FUNCTION api.client_health(p_query text) IS 'GET /health: whether the database responds and live races are polled';
+
+CREATE FUNCTION api.client_meeting(p_id text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_id text := coalesce(p_id, raceday.path_id());
+begin
+    return raceday.row_or_404((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_meeting(p_id text) IS 'GET /api/meetings/:id: one meeting';
+
+CREATE FUNCTION api.client_meetings(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_date text := raceday.query_value(v_query, 'date');
+    v_race_type text := lower(raceday.query_value(v_query, 'raceType', 'race_type'));
+    v_body json;
+begin
+    if v_race_type not in ('thoroughbred', 'harness') then
+        return raceday.error_response(400, 'raceType must be thoroughbred or harness');
+    end if;
+    if v_date is null then
+        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        from raceday.meetings m
+        where v_race_type is null or m.race_type = v_race_type;
+    elsif v_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(v_date, 'date') then
+        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        from raceday.meetings m
+        where m.date = v_date::date and (v_race_type is null or m.race_type = v_race_type);
+    else
+        return raceday.error_response(400, 'date must be a day as YYYY-MM-DD');
+    end if;
+    return raceday.cacheable_response(coalesce(v_body, '[]'));
+end
+$_$;
+
+COMMENT ON FUNCTION api.client_meetings(p_query text) IS 'GET /api/meetings: meetings, filtered by date and raceType';
+
+CREATE FUNCTION api.client_money_flow_timeline(p_query text DEFAULT NULL::text) RETURNS api."application/json"
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
+    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
+    v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
+    v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
+    v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));
+    -- Clients send created_at back in whole milliseconds, so it is compared in whole milliseconds.
+    v_created_from timestamptz := coalesce(v_created_after + interval '1 millisecond', '-infinity');
+    v_page record;
+begin
+    select page.* into v_page
+    from raceday.race_progress p
+    cross join raceday.raceday_timeline_page(
+        v_race_id, v_entrant_ids, p.first_event_timestamp, p.last_event_timestamp, v_after_id, v_created_from, v_limit) page
+    where p.race_id = v_race_id;
+    return '{"documents":' || coalesce(v_page.documents, '[]')
+        || case when v_page.documents is null then ',"message":"No timeline data available"' else '' end
+        || ',' || ltrim(json_build_object(
+        'success', true,
+        'total', coalesce(cardinality(v_page.covered_ids), 0),
+        'race_id', v_race_id,
+        'entrant_ids', v_entrant_ids,
+        'pool_type', lower(raceday.timeline_pool_type(v_query)),
+        'bucketed_data', v_page.next_cursor is not null,
+        'interval_coverage', raceday.timeline_coverage(v_entrant_ids, v_page.covered_ids, v_page.intervals),
+        'next_cursor', v_page.next_cursor,
+        'next_created_at', raceday.utc_text(v_page.next_created_at),
+        'limit', v_limit,
+        'created_after', raceday.utc_text(v_created_after),
+        'query_optimizations', '[]'::json
+    )::text, '{');
+end
+$_$;
+
+COMMENT ON FUNCTION api.client_money_flow_timeline(p_query text) IS 'GET /api/money-flow-timeline: the money flow of entrants, paged in insertion order';
+
+CREATE FUNCTION api.client_money_flow_timeline_version(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_query text := raceday.request_query(p_query);
+begin
+    return raceday.version_response(
+        v_query, raceday.timeline_error(v_query), raceday.race_version(raceday.query_value(v_query, 'raceId', 'race_id')));
+end
+$$;
+
+COMMENT ON FUNCTION api.client_money_flow_timeline_version(p_query text) IS 'The version of what client_money_flow_timeline returns: nginx asks for it before the body';
+
+CREATE FUNCTION api.client_next_scheduled_race(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_race raceday.races;
+    v_meeting_name text;
+begin
+    select r.* into v_race
+    from raceday.races r
+    where r.phase in ('upcoming', 'in_progress') and r.start_time > raceday.now()
+    order by r.start_time, r.race_id
+    limit 1;
+    if not found then
+        return raceday.cacheable_response('null');
+    end if;
+    select m.meeting_name into v_meeting_name from raceday.meetings m where m.meeting_id = v_race.meeting_id;
+    return raceday.cacheable_response((
+        rtrim(raceday.race_body(v_race)::text, '}') || ', "meeting_name" : ' || coalesce(to_json(v_meeting_name)::text, 'null') || '}'
+    )::json);
+end
+$$;
+
+COMMENT ON FUNCTION api.client_next_scheduled_race(p_query text) IS 'GET /api/races/next-scheduled: the next race to start, or null';
+
+CREATE FUNCTION api.client_race(p_id text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_id text := coalesce(p_id, raceday.path_id());
+begin
+    return raceday.row_or_404((select raceday.race_body(r) from raceday.races r where r.race_id = v_id), 'Race');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_race(p_id text) IS 'GET /api/races/:id: one race';
+
+CREATE FUNCTION api.client_race_navigation(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
+    v_start_time timestamptz;
+begin
+    if v_race_id is null then
+        return raceday.error_response(400, 'raceId is required');
+    end if;
+    select r.start_time into v_start_time from raceday.races r where r.race_id = v_race_id;
+    if not found then
+        return raceday.error_response(404, 'Race not found');
+    end if;
+    return raceday.cacheable_response(json_build_object(
+        'previousRace', (
+            select raceday.navigation_body(r) from raceday.races r
+            where (r.start_time, r.race_id) < (v_start_time, v_race_id)
+            order by r.start_time desc, r.race_id desc limit 1),
+        'nextRace', (
+            select raceday.navigation_body(r) from raceday.races r
+            where (r.start_time, r.race_id) > (v_start_time, v_race_id)
+            order by r.start_time, r.race_id limit 1),
+        'nextScheduledRace', (
+            select raceday.navigation_body(r) from raceday.races r
+            where r.phase in ('upcoming', 'in_progress') and r.start_time > raceday.now()
+            order by r.start_time, r.race_id limit 1)
+    ));
+end
+$$;
+
+COMMENT ON FUNCTION api.client_race_navigation(p_query text) IS 'GET /api/races/navigation: the races before and after a race, and the next race to start';
+
+CREATE FUNCTION api.client_race_pools(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
+begin
+    return raceday.row_of_race_or_404(
+        v_race_id, (select raceday.pools_body(p) from raceday.race_pools p where p.race_id = v_race_id), 'Race pools');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_race_pools(p_query text) IS 'GET /api/race-pools: the tote pools of a race, in cents';
+
+CREATE FUNCTION api.client_race_results(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
+begin
+    return raceday.row_of_race_or_404(
+        v_race_id, (select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id), 'Race results');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_race_results(p_query text) IS 'GET /api/race-results: placings, dividends and final fixed odds of a race';
+
+CREATE FUNCTION api.client_races(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_meeting_id text := raceday.request_parameter(p_query, 'meetingId', 'meeting_id');
+    v_body json;
+begin
+    if v_meeting_id is null then
+        return raceday.error_response(400, 'meetingId is required');
+    end if;
+    select json_agg(raceday.race_body(r) order by r.race_number, r.race_id) into v_body
+    from raceday.races r
+    where r.meeting_id = v_meeting_id;
+    return raceday.cacheable_response(coalesce(v_body, '[]'));
+end
+$$;
+
+COMMENT ON FUNCTION api.client_races(p_query text) IS 'GET /api/races: the races of a meeting';
+
+CREATE FUNCTION api.client_save_alert_configs(text) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_body jsonb := raceday.parse_body($1);
+    v_indicators jsonb[];
+    v_user_ids text[];
+    v_user_id text;
+    v_problems text[];
+begin
+    if jsonb_typeof(v_body) is distinct from 'object' then
+        return raceday.error_response(400, 'The body must be a JSON object');
+    elsif jsonb_typeof(v_body -> 'indicators') is distinct from 'array' or jsonb_array_length(v_body -> 'indicators') = 0 then
+        return raceday.error_response(400, 'indicators must be a non-empty list');
+    end if;
+    select array_agg(raceday.read_indicator(i)) into v_indicators from jsonb_array_elements(v_body -> 'indicators') i;
+    select coalesce(array_agg(distinct u), '{}') into v_user_ids
+    from (
+        select raceday.body_value(v_body, 'user_id', 'userId') #>> '{}' as u
+        union all
+        select i ->> 'user_id' from unnest(v_indicators) i
+    ) given
+    where u is not null;
+    v_problems := raceday.alerts_problems(v_body, v_indicators, v_user_ids);
+    if v_problems <> '{}' then
+        return raceday.error_response(400, 'Invalid alert configuration', json_build_object('details', v_problems));
+    end if;
+
+    v_user_id := coalesce(v_user_ids[1], 'Default User');
+    perform raceday.create_missing_alerts(v_user_id);
+    perform raceday.store_alerts(v_user_id, v_indicators,
+        coalesce((raceday.body_value(v_body, 'audible_alerts_enabled', 'audibleAlertsEnabled'))::boolean, true));
+    return jsonb_build_object('success', true) || raceday.alerts_body(v_user_id);
+end
+$_$;
+
+COMMENT ON FUNCTION api.client_save_alert_configs(text) IS 'POST /api/user-alert-configs: validates and stores a user''s alerts, all or none';
+
+CREATE FUNCTION api.client_upcoming_races(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_window_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'windowMinutes', 'window_minutes'), 120, 0, 480);
+    v_lookback_minutes int := raceday.bounded_int(raceday.query_value(v_query, 'lookbackMinutes', 'lookback_minutes'), 5, 0, 120);
+    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 50, 1, 100);
+    v_now timestamptz := raceday.now();
+    v_lower timestamptz := v_now - make_interval(mins => v_lookback_minutes);
+    v_upper timestamptz := v_now + make_interval(mins => v_window_minutes);
+    v_races json;
+    v_total int;
+begin
+    select json_agg(raceday.race_body(r.race) order by (r.race).start_time, (r.race).race_id), count(*)
+    into v_races, v_total
+    from (
+        select race
+        from raceday.races race
+        where race.phase in ('upcoming', 'in_progress') and race.start_time > v_lower and race.start_time <= v_upper
+        order by race.start_time, race.race_id
+        limit v_limit
+    ) r;
+    return raceday.cacheable_response(json_build_object(
+        'races', coalesce(v_races, '[]'),
+        'total', v_total,
+        'timestamp', raceday.utc_text(v_now),
+        'window', json_build_object(
+            'lower_bound', raceday.utc_text(v_lower),
+            'upper_bound', raceday.utc_text(v_upper),
+            'window_minutes', v_window_minutes,
+            'lookback_minutes', v_lookback_minutes)
+    ));
+end
+$$;
+
+COMMENT ON FUNCTION api.client_upcoming_races(p_query text) IS 'GET /api/races/upcoming: races about to start or just started, in order of start time';
+
+CREATE FUNCTION raceday.alerts_body(p_user_id text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select jsonb_build_object(
+        'user_id', p_user_id,
+        'indicators', jsonb_agg(jsonb_build_object(
+            'indicator_id', c.indicator_id,
+            'user_id', c.user_id,
+            'indicator_type', c.indicator_type,
+            'percentage_range_min', c.percentage_range_min,
+            'percentage_range_max', c.percentage_range_max,
+            'color', c.color,
+            'is_default', c.is_default,
+            'enabled', c.enabled,
+            'display_order', c.display_order,
+            'audible_alerts_enabled', c.audible_alerts_enabled,
+            'created_at', raceday.utc_text(c.created_at),
+            'updated_at', raceday.utc_text(c.updated_at)
+        ) order by c.display_order),
+        'toggle_all', bool_and(c.enabled),
+        'audible_alerts_enabled', bool_and(c.audible_alerts_enabled)
+    )
+    from raceday.user_alert_configs c
+    where c.user_id = p_user_id
+$$;
+
+COMMENT ON FUNCTION raceday.alerts_body(p_user_id text) IS 'The alerts of a user as the client API returns them';
+
+CREATE FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select array_remove(
+        coalesce((
+            select array_agg(format('indicators[%s]: %s', i.position - 1, problem) order by i.position)
+            from unnest(p_indicators) with ordinality i (indicator, position)
+            cross join unnest(raceday.indicator_problems(i.indicator)) problem), '{}')
+        || array[
+            case when exists (select from unnest(p_user_ids) u where not raceday.valid_user_id(u))
+                then 'user_id must be text of at most 200 characters' end,
+            case when cardinality(p_user_ids) > 1 then 'user_id must be the same throughout' end,
+            case when jsonb_typeof(raceday.body_value(p_body, 'user_id', 'userId')) <> 'string' then 'user_id must be text' end,
+            case when jsonb_typeof(raceday.body_value(p_body, 'audible_alerts_enabled', 'audibleAlertsEnabled')) <> 'boolean'
+                then 'audible_alerts_enabled must be true or false' end,
+            case when (select count(*) <> count(distinct i -> 'display_order') from unnest(p_indicators) i)
+                then 'display_order must differ between indicators' end,
+            case when (select count(i ->> 'indicator_id') <> count(distinct i ->> 'indicator_id') from unnest(p_indicators) i)
+                then 'indicator_id must differ between indicators' end
+        ], null)
+$$;
+
+COMMENT ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) IS 'The errors in posted alerts: as a whole, and in each indicator';
+
+CREATE FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p_object -> n.name
+    from unnest(p_names) with ordinality n (name, position)
+    where jsonb_typeof(p_object -> n.name) <> 'null'
+    order by n.position
+    limit 1
+$$;
+
+COMMENT ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) IS 'The value of a key of a posted object, under the first of its spellings that is present and not null; null if there is none';
+
+CREATE FUNCTION raceday.bounded_int(p_text text, p_default integer, p_min integer, p_max integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((p_text ~ '^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$'::text) AND pg_input_is_valid(p_text, 'numeric'::text)) THEN (LEAST(GREATEST(floor((p_text)::numeric), (p_min)::numeric), (p_max)::numeric))::integer ELSE p_default END;
+
+COMMENT ON FUNCTION raceday.bounded_int(p_text text, p_default integer, p_min integer, p_max integer) IS 'A number rounded down and clamped to bounds; the default for anything that is not a number';
+
+CREATE FUNCTION raceday.cacheable_response(p_body json) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform raceday.set_cache_headers(to_hex(hashtextextended(p_body::text, 0)));
+    return p_body;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.cacheable_response(p_body json) IS 'Sets ETag and Cache-Control; returns the body';
+
+CREATE FUNCTION raceday.cents(p_dollars numeric) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_dollars * (100)::numeric))::bigint;
+
+COMMENT ON FUNCTION raceday.cents(p_dollars numeric) IS 'Dollars as integer cents';
+
+CREATE FUNCTION raceday.clock_is_simulated() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN false;
+
+COMMENT ON FUNCTION raceday.clock_is_simulated() IS 'Whether raceday.now() is simulated; if so, the fetcher refuses any TAB that is not on this machine';
+
+CREATE FUNCTION raceday.clock_rate() RETURNS double precision
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (1.0)::double precision;
+
+COMMENT ON FUNCTION raceday.clock_rate() IS 'Seconds of raceday.now() per second of the server''s clock; 1 unless simulated';
+
+CREATE FUNCTION raceday.create_missing_alerts(p_user_id text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('user_alert_configs ' || p_user_id, 0));
+    insert into raceday.user_alert_configs (user_id, display_order, percentage_range_min, percentage_range_max, color, is_default)
+    select p_user_id, d.display_order, d.percentage_range_min, d.percentage_range_max, d.color, true
+    from raceday.default_alerts() d
+    where not exists (
+        select from raceday.user_alert_configs c where c.user_id = p_user_id and c.display_order = d.display_order);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.create_missing_alerts(p_user_id text) IS 'Creates a user''s missing indicators with their defaults; locks the user''s alerts until commit';
+
+CREATE FUNCTION raceday.decode_url_text(p_text text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_text text := replace(p_text, '+', ' ');
+    v_bytes bytea;
+begin
+    if strpos(v_text, '%') = 0 then
+        return v_text;
+    end if;
+    select string_agg(
+        case when m.chunk[1] ~ '^(%[0-9A-Fa-f]{2})+$'
+            then decode(replace(m.chunk[1], '%', ''), 'hex')
+            else convert_to(m.chunk[1], 'UTF8') end,
+        ''::bytea order by m.position)
+    into v_bytes
+    from regexp_matches(v_text, '(?:%[0-9A-Fa-f]{2})+|[^%]+|%', 'g') with ordinality m (chunk, position);
+    begin
+        return convert_from(v_bytes, 'UTF8');
+    exception
+        when character_not_in_repertoire or untranslatable_character then
+            -- Not text. The leading U+FFFD makes it a value that no id equals and that validation can recognise.
+            return U&'\FFFD' || encode(v_bytes, 'escape');
+    end;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.decode_url_text(p_text text) IS 'Percent-decoded text; if the bytes are not valid UTF-8, U+FFFD followed by the bytes in escape format';
+
+CREATE FUNCTION raceday.default_alerts() RETURNS TABLE(display_order integer, percentage_range_min numeric, percentage_range_max numeric, color text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ VALUES (1,(5)::numeric,(10)::numeric,'#E5E7EB'::text), (2,10,15,'#BFDBFE'::text), (3,15,20,'#FEF3C7'::text), (4,20,25,'#BBF7D0'::text), (5,25,50,'#FECACA'::text), (6,50,NULL::numeric,'#F3E8FF'::text);
+END;
+
+COMMENT ON FUNCTION raceday.default_alerts() IS 'The six default indicators';
+
+CREATE TABLE raceday.entrants (
+    entrant_id text NOT NULL,
+    race_id text NOT NULL,
+    name text,
+    runner_number integer,
+    win_odds numeric(10,2),
+    place_odds numeric(10,2),
+    pool_win_odds numeric(10,2),
+    pool_place_odds numeric(10,2),
+    hold_percentage numeric(5,2),
+    bet_percentage numeric(5,2),
+    is_scratched boolean DEFAULT false NOT NULL,
+    is_late_scratched boolean DEFAULT false NOT NULL,
+    scratched_at timestamp with time zone,
+    barrier integer,
+    jockey text,
+    trainer_name text,
+    silk_colours text,
+    silk_url_64 text,
+    silk_url_128 text,
+    runner_change text,
+    favourite boolean DEFAULT false NOT NULL,
+    mover boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE raceday.entrants IS 'A runner of a race, in its current state';
+
+COMMENT ON COLUMN raceday.entrants.win_odds IS 'Fixed odds to win';
+
+COMMENT ON COLUMN raceday.entrants.pool_win_odds IS 'Tote odds to win';
+
+COMMENT ON COLUMN raceday.entrants.hold_percentage IS 'The runner''s share of all money held, in per cent: the sum of its money-tracker rows';
+
+CREATE FUNCTION raceday.entrant_body(p_entrant raceday.entrants) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover);
+
+COMMENT ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) IS 'A runner as the client API returns it, without its history';
+
+CREATE FUNCTION raceday.error_response(p_status integer, p_error text, p_more json DEFAULT NULL::json) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform set_config('response.status', p_status::text, true);
+    if p_more is null then
+        return json_build_object('error', p_error);
+    end if;
+    return (jsonb_build_object('error', p_error) || p_more::jsonb)::json;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.error_response(p_status integer, p_error text, p_more json) IS 'Sets an error status; returns the body {"error": ..., ...}';
+
+CREATE FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((jsonb_typeof(p_value) = 'number'::text) AND (((p_value)::numeric >= p_min) AND ((p_value)::numeric <= p_max)));
+
+COMMENT ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) IS 'Whether a posted value is a number within bounds';
+
+CREATE FUNCTION raceday.indicator_problems(p_indicator jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_remove(ARRAY[CASE WHEN ((p_indicator -> 'type'::text) IS DISTINCT FROM '"percentage_range"'::jsonb) THEN 'indicator_type must be percentage_range'::text ELSE NULL::text END, CASE WHEN (raceday.number_within((p_indicator -> 'min'::text), (0)::numeric, (100)::numeric) IS NOT TRUE) THEN 'percentage_range_min must be a number from 0 to 100'::text ELSE NULL::text END, CASE WHEN ((jsonb_typeof((p_indicator -> 'max'::text)) <> 'null'::text) AND ((NOT raceday.number_within((p_indicator -> 'max'::text), (0)::numeric, (100)::numeric)) OR (raceday.number_within((p_indicator -> 'min'::text), (0)::numeric, (100)::numeric) AND (round(((p_indicator -> 'min'::text))::numeric, 2) >= round(((p_indicator -> 'max'::text))::numeric, 2))))) THEN 'percentage_range_max must be null or a number above percentage_range_min up to 100'::text ELSE NULL::text END, CASE WHEN ((jsonb_typeof((p_indicator -> 'color'::text)) IS DISTINCT FROM 'string'::text) OR ((p_indicator ->> 'color'::text) !~ '^#[0-9A-Fa-f]{6}$'::text)) THEN 'color must be #RRGGBB'::text ELSE NULL::text END, CASE WHEN ((raceday.number_within((p_indicator -> 'display_order'::text), (1)::numeric, (6)::numeric) IS NOT TRUE) OR (((p_indicator -> 'display_order'::text))::numeric <> trunc(((p_indicator -> 'display_order'::text))::numeric))) THEN 'display_order must be a whole number from 1 to 6'::text ELSE NULL::text END, CASE WHEN (jsonb_typeof((p_indicator -> 'indicator_id'::text)) <> ALL (ARRAY['string'::text, 'null'::text])) THEN 'indicator_id must be text'::text ELSE NULL::text END, CASE WHEN (jsonb_typeof((p_indicator -> 'user_id'::text)) <> ALL (ARRAY['string'::text, 'null'::text])) THEN 'user_id must be text'::text ELSE NULL::text END, CASE WHEN (jsonb_typeof((p_indicator -> 'enabled'::text)) <> ALL (ARRAY['boolean'::text, 'null'::text])) THEN 'enabled must be true or false'::text ELSE NULL::text END, CASE WHEN (jsonb_typeof((p_indicator -> 'is_default'::text)) <> ALL (ARRAY['boolean'::text, 'null'::text])) THEN 'is_default must be true or false'::text ELSE NULL::text END], NULL::text);
+
+COMMENT ON FUNCTION raceday.indicator_problems(p_indicator jsonb) IS 'The errors in a posted indicator';
+
+CREATE FUNCTION raceday.lease_end(p_now timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p_now + s.lease * raceday.clock_rate() from raceday.poll_settings s
+$$;
+
+COMMENT ON FUNCTION raceday.lease_end(p_now timestamp with time zone) IS 'When a lease that begins now ends';
+
+CREATE FUNCTION raceday.live_lead() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '00:05:00'::interval;
+
+COMMENT ON FUNCTION raceday.live_lead() IS 'How long before its start a race becomes live';
+
+CREATE FUNCTION raceday.live_races_polled() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select not exists (
+        select
+        from raceday.races r
+        join raceday.due_races d on d.race_id = r.race_id
+        join raceday.race_polls p on p.race_id = r.race_id
+        left join raceday.race_progress progress on progress.race_id = r.race_id
+        -- For the index: health checks are frequent, and most of the day's races are far from their start.
+        where r.phase in ('upcoming', 'in_progress') and r.start_time <= raceday.now() + raceday.live_lead()
+          -- However long after its start, a race that is not finished counts: clients are waiting for its result.
+          and (d.is_live or d.seconds_to_start < 0)
+          -- A race that was never polled counts from when it became known.
+          and coalesce(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
+    )
+$$;
+
+COMMENT ON FUNCTION raceday.live_races_polled() IS 'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds';
+
+CREATE FUNCTION raceday.utc_text(p_at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN to_char((p_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
+
+COMMENT ON FUNCTION raceday.utc_text(p_at timestamp with time zone) IS 'An instant as 2025-10-05T12:00:00.000Z: always with milliseconds, always the same width';
+
+CREATE TABLE raceday.meetings (
+    meeting_id text NOT NULL,
+    meeting_name text,
+    country text,
+    race_type text NOT NULL,
+    category text GENERATED ALWAYS AS (
+CASE race_type
+    WHEN 'thoroughbred'::text THEN 'T'::text
+    ELSE 'H'::text
+END) STORED,
+    date date NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    state text,
+    track_condition text,
+    weather text,
+    tote_status text,
+    listed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT meetings_race_type_check CHECK ((race_type = ANY (ARRAY['thoroughbred'::text, 'harness'::text]))),
+    CONSTRAINT meetings_status_check CHECK ((status = ANY (ARRAY['active'::text, 'completed'::text, 'cancelled'::text])))
+);
+
+COMMENT ON TABLE raceday.meetings IS 'A day of racing at one track';
+
+COMMENT ON COLUMN raceday.meetings.date IS 'New Zealand day';
+
+COMMENT ON COLUMN raceday.meetings.listed_at IS 'fetched_at of the latest meetings list that names the meeting; null while it is known from races only';
+
+CREATE TABLE raceday.races (
+    race_id text NOT NULL,
+    meeting_id text,
+    name text,
+    race_number integer,
+    start_time timestamp with time zone NOT NULL,
+    status text DEFAULT 'Open'::text NOT NULL,
+    phase text DEFAULT 'upcoming'::text NOT NULL,
+    actual_start timestamp with time zone,
+    distance integer,
+    track_condition text,
+    weather text,
+    type text NOT NULL,
+    protest boolean DEFAULT false NOT NULL,
+    last_status_change timestamp with time zone,
+    finalized_at timestamp with time zone,
+    abandoned_at timestamp with time zone,
+    polled_at timestamp with time zone,
+    listed_at timestamp with time zone,
+    listed_start_time timestamp with time zone,
+    listed_status text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT races_phase_check CHECK ((phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text, 'finished'::text, 'abandoned'::text]))),
+    CONSTRAINT races_type_check CHECK ((type = ANY (ARRAY['T'::text, 'H'::text])))
+);
+
+COMMENT ON TABLE raceday.races IS 'A race as of its latest poll; before its first poll, as of the latest meetings list';
+
+COMMENT ON COLUMN raceday.races.start_time IS 'Advertised start';
+
+COMMENT ON COLUMN raceday.races.status IS 'As the TAB gives it, capitalised: Open, Closed, Interim, Final, Abandoned';
+
+COMMENT ON COLUMN raceday.races.last_status_change IS 'event_timestamp of the poll that brought the current status';
+
+COMMENT ON COLUMN raceday.races.polled_at IS 'fetched_at of the first poll; from then on, polls own the row and meetings lists only set listed_*';
+
+COMMENT ON COLUMN raceday.races.listed_at IS 'fetched_at of the latest meetings list that changed listed_start_time or listed_status';
+
+CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('meeting_id', (p_meeting).meeting_id, 'meeting_name', (p_meeting).meeting_name, 'country', (p_meeting).country, 'race_type', (p_meeting).race_type, 'date', (p_meeting).date, 'status', (p_meeting).status, 'category', (p_meeting).category, 'track_condition', COALESCE((p_meeting).track_condition, (SELECT r.track_condition FROM raceday.races r WHERE ((r.meeting_id = (meeting_body.p_meeting).meeting_id) AND (r.track_condition IS NOT NULL)) ORDER BY r.race_number LIMIT 1)), 'weather', COALESCE((p_meeting).weather, (SELECT r.weather FROM raceday.races r WHERE ((r.meeting_id = (meeting_body.p_meeting).meeting_id) AND (r.weather IS NOT NULL)) ORDER BY r.race_number LIMIT 1)), 'created_at', raceday.utc_text((p_meeting).created_at), 'updated_at', raceday.utc_text((p_meeting).updated_at));
+
+COMMENT ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings) IS 'A meeting as the client API returns it';
+
+CREATE FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_limit text := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.max', true), E'\n');
+    v_machine text;
+begin
+    if v_limit ~ '^\d+$' then
+        limit_bytes := v_limit::bigint;
+        -- Reclaimable page cache does not count as used.
+        used_bytes := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.current'), E'\n')::bigint
+            - (pg_catalog.regexp_match(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.stat'), '\minactive_file (\d+)'))[1]::bigint;
+    else
+        v_machine := pg_catalog.pg_read_file('/proc/meminfo', true);
+        limit_bytes := (pg_catalog.regexp_match(v_machine, 'MemTotal: +(\d+)'))[1]::bigint * 1024;
+        used_bytes := limit_bytes - (pg_catalog.regexp_match(v_machine, 'MemAvailable: +(\d+)'))[1]::bigint * 1024;
+    end if;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) IS 'Memory in use where the server runs, without page cache, and its limit; null where the system does not report it';
+
+CREATE FUNCTION raceday.navigation_body(p_race raceday.races) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('race_id', (p_race).race_id, 'name', (p_race).name, 'start_time', raceday.utc_text((p_race).start_time), 'meeting_name', (SELECT m.meeting_name FROM raceday.meetings m WHERE (m.meeting_id = (navigation_body.p_race).meeting_id)));
+
+COMMENT ON FUNCTION raceday.navigation_body(p_race raceday.races) IS 'A race as a navigation target';
+
+CREATE TABLE raceday.poll_cadence (
+    within_s integer NOT NULL,
+    every_s integer NOT NULL,
+    CONSTRAINT poll_cadence_every_s_check CHECK ((every_s > 0))
+);
+
+COMMENT ON TABLE raceday.poll_cadence IS 'Seconds between polls, by seconds to the start; a race further away than the widest row is not polled';
+
+COMMENT ON COLUMN raceday.poll_cadence.within_s IS 'The row applies from this many seconds before the start; the smallest also applies after the start';
+
+CREATE FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) RETURNS TABLE(slot_at timestamp with time zone, first_slot_at timestamp with time zone, every_s integer)
+    LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT min(GREATEST((next_poll.p_slot_at + make_interval(secs => (c.every_s)::double precision)), (next_poll.p_start_time - make_interval(secs => (c.within_s)::double precision)))) AS min,
+     (next_poll.p_start_time - make_interval(secs => (max(c.within_s))::double precision)),
+     min(c.every_s) FILTER (WHERE ((next_poll.p_start_time - make_interval(secs => (c.within_s)::double precision)) <= next_poll.p_at)) AS min
+    FROM raceday.poll_cadence c;
+END;
+
+COMMENT ON FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) IS 'When a race is due after a slot, when it is first due, and the cadence in force at p_at (null: not polled yet)';
+
+CREATE FUNCTION raceday.now() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN statement_timestamp();
+
+COMMENT ON FUNCTION raceday.now() IS 'Raceday''s current time: the server''s clock, or a demo''s simulated one';
+
+CREATE FUNCTION raceday.parse_body(p_body text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return p_body::jsonb;
+exception
+    -- Not JSON, contains NUL or an unpaired surrogate, nested too deeply: for any such reason it is not a valid body.
+    when others then
+        return null;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.parse_body(p_body text) IS 'A posted body as JSON; null if it is not JSON';
+
+CREATE FUNCTION raceday.parse_instant(p_text text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+    -- A plus sign that was not percent-encoded arrives as a space.
+    v_text text := regexp_replace(p_text, ' (\d\d:?\d\d)$', '+\1');
+begin
+    if v_text ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$'
+        and pg_input_is_valid(v_text, 'timestamptz') then
+        return date_trunc('milliseconds', v_text::timestamptz);
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.parse_instant(p_text text) IS 'An ISO instant truncated to milliseconds, in UTC unless it has an offset; null for anything else';
+
+CREATE FUNCTION raceday.request_header(p_name text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NULLIF(current_setting('request.headers'::text, true), ''::text))::json ->> p_name);
+
+COMMENT ON FUNCTION raceday.request_header(p_name text) IS 'A header of the current REST request, by its lower-case name; null outside a request';
+
+CREATE FUNCTION raceday.path_id() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN raceday.decode_url_text(replace(raceday.request_header('x-raceday-id'::text), '+'::text, '%2B'::text));
+
+COMMENT ON FUNCTION raceday.path_id() IS 'The id at the end of the current REST request''s path';
+
+CREATE FUNCTION raceday.poll_every_s(p_seconds_to_start double precision) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT n.every_s
+    FROM raceday.next_poll(NULL::timestamp with time zone, to_timestamp(poll_every_s.p_seconds_to_start), to_timestamp((0)::double precision)) n(slot_at, first_slot_at, every_s);
+END;
+
+COMMENT ON FUNCTION raceday.poll_every_s(p_seconds_to_start double precision) IS 'Seconds between polls this many seconds before the start; null: not polled yet';
+
+CREATE TABLE raceday.race_pools (
+    race_id text NOT NULL,
+    win_pool_total numeric(12,2),
+    place_pool_total numeric(12,2),
+    quinella_pool_total numeric(12,2),
+    trifecta_pool_total numeric(12,2),
+    exacta_pool_total numeric(12,2),
+    first4_pool_total numeric(12,2),
+    total_race_pool numeric(12,2),
+    currency text DEFAULT '$'::text NOT NULL,
+    data_quality_score integer NOT NULL,
+    extracted_pools integer NOT NULL,
+    last_updated timestamp with time zone NOT NULL,
+    CONSTRAINT race_pools_data_quality_score_check CHECK (((data_quality_score >= 0) AND (data_quality_score <= 100)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE raceday.race_pools IS 'Tote pools of a race in dollars, one column per product';
+
+COMMENT ON COLUMN raceday.race_pools.last_updated IS 'event_timestamp of the poll that last changed the pools';
+
+CREATE FUNCTION raceday.pools_body(p_pools raceday.race_pools) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('race_id', (p_pools).race_id, 'win_pool_total', raceday.cents((p_pools).win_pool_total), 'place_pool_total', raceday.cents((p_pools).place_pool_total), 'quinella_pool_total', raceday.cents((p_pools).quinella_pool_total), 'trifecta_pool_total', raceday.cents((p_pools).trifecta_pool_total), 'exacta_pool_total', raceday.cents((p_pools).exacta_pool_total), 'first4_pool_total', raceday.cents((p_pools).first4_pool_total), 'total_race_pool', raceday.cents((p_pools).total_race_pool), 'currency', (p_pools).currency, 'data_quality_score', (p_pools).data_quality_score, 'extracted_pools', (p_pools).extracted_pools, 'last_updated', raceday.utc_text((p_pools).last_updated));
+
+COMMENT ON FUNCTION raceday.pools_body(p_pools raceday.race_pools) IS 'The pools of a race as the client API returns them, in cents';
+
+CREATE FUNCTION raceday.query_values(p_query text, p_names text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select array_agg(v.value order by pair.position)
+    from string_to_table(p_query, '&') with ordinality pair (text, position)
+    cross join lateral (select strpos(pair.text, '=') as at) equals
+    cross join lateral (select raceday.decode_url_text(substr(pair.text, equals.at + 1)) as value) v
+    where equals.at > 1
+      and raceday.decode_url_text(left(pair.text, equals.at - 1)) = any (p_names)
+      and v.value <> ''
+$$;
+
+COMMENT ON FUNCTION raceday.query_values(p_query text, p_names text[]) IS 'Values of a parameter under any of its spellings, in order, without empty ones; null if there is none';
+
+CREATE FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (raceday.query_values(p_query, p_names))[1];
+
+COMMENT ON FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) IS 'The first non-empty value of a parameter; null if there is none';
+
+CREATE FUNCTION raceday.queue_staged_payload() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    -- Asked here and not in a WHEN clause: that would be parsed anew at every insert.
+    if new.status = 'pending' then
+        insert into raceday.pending_payloads (race_id, fetched_at, payload_id)
+        values (new.race_id, new.fetched_at, new.payload_id);
+    end if;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.queue_staged_payload() IS 'Trigger: queues a payload staged as pending, whoever staged it and however';
+
+CREATE FUNCTION raceday.race_body(p_race raceday.races) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('race_id', (p_race).race_id, 'name', (p_race).name, 'race_number', (p_race).race_number, 'start_time', raceday.utc_text((p_race).start_time), 'status', (p_race).status, 'meeting_id', (p_race).meeting_id, 'phase', (p_race).phase, 'actual_start', raceday.utc_text((p_race).actual_start), 'distance', (p_race).distance, 'track_condition', (p_race).track_condition, 'weather', (p_race).weather, 'type', (p_race).type, 'created_at', raceday.utc_text((p_race).created_at), 'updated_at', raceday.utc_text((p_race).updated_at));
+
+COMMENT ON FUNCTION raceday.race_body(p_race raceday.races) IS 'A race as the client API returns it';
+
+CREATE FUNCTION raceday.race_version(p_race_id text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select concat_ws(' ',
+        (select row(p.processed_through, p.payload_hash, p.rows_created_at, p.first_event_timestamp, p.last_event_timestamp)::text
+            from raceday.race_progress p where p.race_id = p_race_id),
+        (select row(count(*), max(e.updated_at))::text from raceday.entrants e where e.race_id = p_race_id))
+$$;
+
+COMMENT ON FUNCTION raceday.race_version(p_race_id text) IS 'A text that changes whenever a race''s runners or history change';
+
+CREATE FUNCTION raceday.raceday_check(p_race_id text) RETURNS TABLE(violation text, detail text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+declare
+    v_from timestamptz;
+    v_to timestamptz;
+    v_first_fetched timestamptz;
+begin
+    select g.first_event_timestamp, g.last_event_timestamp, g.first_fetched_at
+    into v_from, v_to, v_first_fetched
+    from raceday.race_progress g where g.race_id = p_race_id;
+
+    create temporary table if not exists raceday_check_rows (like raceday.money_flow_history) on commit drop;
+    truncate pg_temp.raceday_check_rows;
+    -- Searches every partition, not only those from v_from to v_to, since it is looking for stray rows.
+    insert into pg_temp.raceday_check_rows select * from raceday.money_flow_history h where h.race_id = p_race_id;
+
+    return query
+    with last_of_bucket as (
+        select r.entrant_id, r.polling_timestamp, r.id, pool.name, pool.amount, pool.increment,
+            r.time_interval is distinct from lead(r.time_interval) over w as is_last
+        from pg_temp.raceday_check_rows r
+        cross join lateral (values
+            ('win', r.win_pool_amount, r.incremental_win_amount),
+            ('place', r.place_pool_amount, r.incremental_place_amount)
+        ) pool (name, amount, increment)
+        where pool.amount is not null
+        window w as (partition by pool.name, r.entrant_id order by r.polling_timestamp, r.id)
+    ), numbered as (
+        select b.*, row_number() over (partition by b.name, b.entrant_id order by b.polling_timestamp, b.id) as bucket
+        from last_of_bucket b where b.is_last
+    ), summed as (
+        select n.name, n.entrant_id,
+            sum(n.increment) filter (where n.bucket > 1) as increments,
+            (array_agg(n.amount order by n.bucket desc))[1] - (array_agg(n.amount order by n.bucket))[1] as growth
+        from numbered n group by n.name, n.entrant_id having count(*) > 1
+    )
+    select 'increments', format('%s pool of entrant %s: increments add up to %s cents, but the amount grew by %s cents',
+        s.name, s.entrant_id, s.increments, s.growth)
+    from summed s where s.increments <> s.growth;
+
+    return query
+    select 'duplicate', format('entrant %s has %s rows for the poll of %s', r.entrant_id, count(*), r.polling_timestamp)
+    from pg_temp.raceday_check_rows r
+    group by r.entrant_id, r.polling_timestamp, r.event_timestamp having count(*) > 1;
+
+    return query
+    select 'tote_shares', format('tote shares at the poll of %s add up to %s', r.polling_timestamp, sum(r.tote_win_percentage))
+    from pg_temp.raceday_check_rows r
+    where r.tote_win_percentage is not null
+    group by r.polling_timestamp, r.event_timestamp
+    -- Each share is rounded to 0.01, so the sum may miss 100 by half of that per runner.
+    having abs(sum(r.tote_win_percentage) - 100) > greatest(0.1, 0.005 * count(*));
+
+    return query
+    select 'stranger', format('entrant %s has history but is not an entrant of the race', r.entrant_id)
+    from (select distinct entrant_id from pg_temp.raceday_check_rows) r
+    where not exists (select from raceday.entrants e where e.entrant_id = r.entrant_id and e.race_id = p_race_id);
+
+    return query
+    select 'current_row', format(
+        case when e.entrant_id is null then 'entrant %s has no row in entrants' else 'entrant %s has a row in entrants that comes from no poll of the race' end,
+        entrant_id)
+    from (select unnest(g.entrant_ids) as entrant_id from raceday.race_progress g where g.race_id = p_race_id) p
+    full join (select n.entrant_id from raceday.entrants n where n.race_id = p_race_id) e using (entrant_id)
+    where p.entrant_id is null or e.entrant_id is null;
+
+    return query
+    select 'columns', format('row %s of entrant %s at the poll of %s contradicts itself', r.id, r.entrant_id, r.polling_timestamp)
+    from pg_temp.raceday_check_rows r
+    where r.incremental_amount is distinct from r.incremental_win_amount
+       or r.time_interval <> raceday.raceday_time_interval(r.seconds_to_start)
+       or r.time_to_start <> round(r.seconds_to_start / 60.0)
+       or r.interval_type <> case when r.seconds_to_start > 1800 then '5m' when r.seconds_to_start > 300 then '2m'
+                                  when r.seconds_to_start > 0 then '30s' else 'live' end;
+
+    return query
+    select 'span', format('row %s of %s is outside the span recorded in race_progress, %s to %s', r.id, r.event_timestamp, v_from, v_to)
+    from pg_temp.raceday_check_rows r
+    where (r.event_timestamp between v_from and v_to) is not true;
+
+    return query
+    select 'partition', format('row %s of %s is in partition %s', h.id, h.event_timestamp, h.tableoid::pg_catalog.regclass)
+    from raceday.money_flow_history h
+    where h.race_id = p_race_id
+      and h.tableoid::pg_catalog.regclass::text !~ (to_char(h.event_timestamp at time zone 'UTC', 'YYYYMMDD') || '$');
+
+    return query
+    select 'pending', format('payload %s fetched at %s is not processed yet', q.payload_id, q.fetched_at)
+    from raceday.pending_payloads q where q.race_id = p_race_id;
+
+    return query
+    select 'unqueued', format('payload %s fetched at %s is pending but not queued, so no call will process it', s.payload_id, s.fetched_at)
+    from raceday.staged_payloads s
+    where s.race_id = p_race_id and s.status = 'pending'
+      and not exists (
+          select from raceday.pending_payloads q
+          where q.race_id = s.race_id and q.fetched_at = s.fetched_at and q.payload_id = s.payload_id
+      );
+
+    -- The remaining checks compare with the payloads themselves, provided that all of them are still staged.
+    if not exists (
+        select from raceday.staged_payloads s
+        where s.race_id = p_race_id and s.kind = 'event' and s.fetched_at <= v_first_fetched
+    ) then
+        return;
+    end if;
+
+    create temporary table if not exists raceday_check_replay on commit drop as
+        select * from raceday.raceday_replay(p_race_id) limit 0;
+    truncate pg_temp.raceday_check_replay;
+    insert into pg_temp.raceday_check_replay select * from raceday.raceday_replay(p_race_id);
+
+    return query
+    select 'holds', format('holds at the poll of %s add up to %s', r.polling_timestamp, r.hold_sum)
+    from (select distinct polling_timestamp, hold_sum from pg_temp.raceday_check_replay) r
+    where r.hold_sum not between 95 and 105;
+
+    return query
+    select 'missing', format('entrant %s has no row at the poll of %s with the values of its payload', m.entrant_id, m.polling_timestamp)
+    from (
+        select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+        from pg_temp.raceday_check_replay p
+        except all
+        select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+        from pg_temp.raceday_check_rows r
+    ) m;
+
+    return query
+    select 'surplus', format('entrant %s has a row at the poll of %s that differs from its payload', m.entrant_id, m.polling_timestamp)
+    from (
+        select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+        from pg_temp.raceday_check_rows r
+        except all
+        select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+        from pg_temp.raceday_check_replay p
+    ) m;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.raceday_check(p_race_id text) IS 'Violations of the rules for a race''s rows, none on good data; for DBAs, reads every partition';
+
+CREATE FUNCTION raceday.raceday_claim_meetings(p_worker text) RETURNS SETOF date
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now timestamptz := raceday.now();
+begin
+    insert into raceday.list_polls (list_date)
+    select distinct (at at time zone 'Pacific/Auckland')::date
+    from (values (v_now - interval '4 hours'), (v_now), (v_now + interval '2 hours')) v (at)
+    on conflict do nothing;
+
+    return query
+    with due as (
+        select l.list_date
+        from raceday.list_polls l
+        cross join raceday.poll_settings settings
+        where l.list_date >= ((v_now - interval '4 hours') at time zone 'Pacific/Auckland')::date
+          and l.list_date <= ((v_now + interval '2 hours') at time zone 'Pacific/Auckland')::date
+          -- A slot in the future dates from before the clock was set back.
+          and (l.slot_at is null or l.slot_at + settings.meetings_every <= v_now or l.slot_at > v_now + interval '5 seconds')
+          and (l.lease_until is null or l.lease_until <= v_now)
+        order by l.list_date
+        for update of l skip locked
+    )
+    update raceday.list_polls l
+    set lease_until = raceday.lease_end(v_now), claimed_by = p_worker
+    from due
+    where l.list_date = due.list_date
+    returning l.list_date;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_claim_meetings(p_worker text) IS 'Leases the meetings lists that are due to a worker; returns their New Zealand dates';
+
+CREATE FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) RETURNS TABLE(race_id text, due_at timestamp with time zone, start_time timestamp with time zone, status text, seconds_to_start double precision, cadence_s integer, missed integer, lease_until timestamp with time zone, polled_by text, is_live boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now timestamptz := raceday.now();
+begin
+    return query
+    with claimable as materialized (
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live
+        from raceday.due_races d
+        where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
+        -- Distance from the start in either direction: races about to start go before a backlog of old unfinished ones.
+        order by abs(d.seconds_to_start), d.race_id
+    ), locked as materialized (
+        select p.race_id
+        from raceday.race_polls p
+        join claimable c on c.race_id = p.race_id
+        where (p.lease_until is null or p.lease_until <= v_now)
+          -- Another worker may have claimed it since the first look.
+          and p.slot_at is not distinct from c.slot_at
+        order by abs(c.seconds_to_start), c.race_id
+        limit p_max
+        for update of p skip locked
+    ), claimed as (
+        update raceday.race_polls p
+        set -- A whole cadence late or more: the slots in between are missed, and counting starts again from now. A first poll also
+            -- starts from now: a day's races become known together, and would otherwise be due together forever.
+            slot_at = case when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
+            claimed_at = v_now,
+            claimed_by = p_worker,
+            lease_until = raceday.lease_end(v_now)
+        from locked l
+        join claimable c on c.race_id = l.race_id
+        where p.race_id = l.race_id
+        returning p.race_id, p.lease_until
+    )
+    select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
+        case when c.slot_at is null then 0
+            else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end,
+        claimed.lease_until, c.claimed_by, c.is_live
+    from claimed
+    join claimable c on c.race_id = claimed.race_id
+    order by abs(c.seconds_to_start), c.race_id;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) IS 'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
+
+CREATE FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    update raceday.list_polls
+    set slot_at = case when p_ok then raceday.now() else slot_at end,
+        failures = case when p_ok then 0 else failures + 1 end,
+        -- Retried soon, but ever less often: a client that keeps asking while it is being refused stays refused.
+        lease_until = case when p_ok then null
+            else raceday.now() + least(interval '1 second' * 2 ^ least(failures, 5), interval '30 seconds') * raceday.clock_rate() end
+    where list_date = p_date and claimed_by = p_worker
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) IS 'Ends a worker''s lease on a meetings list; after a failure the list is due again in 1, 2, 4, ... 30 s';
+
+CREATE FUNCTION raceday.raceday_next_due() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select min(greatest(d.due_at, coalesce(d.lease_until, d.due_at))) from raceday.due_races d
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_next_due() IS 'When the next race can be claimed; null if no race is polled';
+
+CREATE FUNCTION raceday.raceday_oldest_live_payload_age_s() RETURNS double precision
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select coalesce(max(extract(epoch from raceday.now() - greatest(
+        p.processed_through, d.start_time - raceday.live_lead(), q.first_due_at
+    ))), 0)::double precision
+    from raceday.due_races d
+    join raceday.race_polls q on q.race_id = d.race_id
+    left join raceday.race_progress p on p.race_id = d.race_id
+    where d.is_live
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_oldest_live_payload_age_s() IS 'Seconds since the latest payload of the live race that has waited longest for one; 0 if no race is live';
+
+CREATE FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) IS 'Ends a worker''s lease on a race: its slot has been polled';
+
+CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with recursive plan as (
+        select d.race_id, d.start_time, greatest(d.next_slot_at, raceday.now()) as slot_at
+        from raceday.due_races d
+        where d.next_slot_at <= raceday.now() + p_ahead
+        union all
+        select p.race_id, p.start_time, n.slot_at
+        from plan p
+        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
+        where n.slot_at <= raceday.now() + p_ahead
+    )
+    select p.race_id, p.slot_at, n.every_s
+    from plan p
+    cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
+    order by p.slot_at, p.race_id
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) IS 'Every poll ahead, as far as is known now: the schedule that a fetcher follows while the database is unavailable';
+
+CREATE FUNCTION raceday.raceday_poll_scope() RETURNS TABLE(countries text[], categories text[], lease interval, meetings_every interval)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select countries, categories, lease, meetings_every from raceday.poll_settings
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_poll_scope() IS 'The settings of polling that a fetcher needs';
+
+CREATE FUNCTION raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamp with time zone[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with noted as (
+        select n.race_id, max(n.slot_at) as slot_at
+        from unnest(p_race_ids, p_slots) n (race_id, slot_at)
+        group by n.race_id
+    ), locked as (
+        select p.race_id, n.slot_at
+        from raceday.race_polls p
+        join noted n on n.race_id = p.race_id
+        order by p.race_id
+        for update of p
+    )
+    update raceday.race_polls p
+    set slot_at = greatest(p.slot_at, l.slot_at),
+        lease_until = case when p.claimed_by = p_worker then null else p.lease_until end
+    from locked l
+    where p.race_id = l.race_id
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamp with time zone[]) IS 'Records slots that a fetcher polled while the database was unavailable, so that they do not count as missed';
+
+CREATE FUNCTION raceday.raceday_release_leases(p_worker text) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with races as (
+        -- Ended now rather than set to null: the slot was not polled, so it is due for the next worker.
+        update raceday.race_polls set lease_until = raceday.now()
+        where claimed_by = p_worker and lease_until > raceday.now()
+        returning 1
+    ), lists as (
+        update raceday.list_polls set lease_until = null where claimed_by = p_worker and lease_until is not null
+    )
+    select count(*)::int from races
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_release_leases(p_worker text) IS 'Releases what a stopping worker has not polled; returns the number of races';
+
+CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+    with t as materialized (
+        select raceday.now() as now
+    ), d as materialized (
+        select * from raceday.due_races
+    ), s as materialized (
+        select p.status, count(*) as payloads, max(p.fetched_at) as newest
+        from raceday.staged_payloads p
+        where p.fetched_at > (select t.now from t) - interval '1 hour'
+        group by p.status
+    )
+    select v.item, v.value
+    from t
+    cross join lateral (values
+        ('clock', to_char(t.now at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') || case when raceday.clock_is_simulated() then ' (simulated)' else '' end),
+        ('races polled', (select count(*)::text from d where d.cadence_s is not null)),
+        ('live races', (select count(*)::text from d where d.is_live)),
+        ('races due now', (select count(*)::text from d where d.due_at <= t.now and (d.lease_until is null or d.lease_until <= t.now))),
+        ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
+        ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
+        ('next poll', (select coalesce(round(extract(epoch from min(greatest(d.due_at, d.lease_until)) - t.now), 1) || ' s', 'none') from d)),
+        ('payloads of the last hour', (select coalesce(string_agg(s.payloads || ' ' || s.status, ', ' order by s.status), 'none') from s)),
+        ('newest payload', (select coalesce(round(extract(epoch from t.now - max(s.newest)), 1) || ' s old', 'none') from s)),
+        ('payloads pending', (select count(*)::text from raceday.pending_payloads)),
+        ('oldest pending', (select coalesce(round(extract(epoch from t.now - min(q.fetched_at)), 1) || ' s old', 'none') from raceday.pending_payloads q)),
+        ('partitions for tomorrow', (
+            select string_agg(split_part(m.parent_table, '.', 2) || case when m.has_tomorrow then ' yes' else ' MISSING' end, ', ' order by m.parent_table)
+            from raceday.monitor_maintenance m
+        ))
+    ) v (item, value)
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_status() IS 'The lines that raceday-fetcher status prints';
+
+CREATE FUNCTION raceday.read_indicator(p_indicator jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_build_object('indicator_id', raceday.body_value(p_indicator, VARIADIC ARRAY['indicator_id'::text, 'indicatorId'::text, '$id'::text]), 'user_id', raceday.body_value(p_indicator, VARIADIC ARRAY['user_id'::text, 'userId'::text]), 'type', raceday.body_value(p_indicator, VARIADIC ARRAY['indicator_type'::text, 'indicatorType'::text]), 'min', raceday.body_value(p_indicator, VARIADIC ARRAY['percentage_range_min'::text, 'percentageRangeMin'::text]), 'max', raceday.body_value(p_indicator, VARIADIC ARRAY['percentage_range_max'::text, 'percentageRangeMax'::text]), 'color', raceday.body_value(p_indicator, VARIADIC ARRAY['color'::text]), 'is_default', raceday.body_value(p_indicator, VARIADIC ARRAY['is_default'::text, 'isDefault'::text]), 'enabled', raceday.body_value(p_indicator, VARIADIC ARRAY['enabled'::text]), 'display_order', raceday.body_value(p_indicator, VARIADIC ARRAY['display_order'::text, 'displayOrder'::text]));
+
+COMMENT ON FUNCTION raceday.read_indicator(p_indicator jsonb) IS 'A posted indicator, with one spelling for each key';
+
+CREATE FUNCTION raceday.request_query(p_query text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN COALESCE(p_query, raceday.request_header('x-raceday-query'::text));
+
+COMMENT ON FUNCTION raceday.request_query(p_query text) IS 'The given query or, if null, that of the current REST request';
+
+CREATE FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[]) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (raceday.query_values(raceday.request_query(p_query), p_names))[1];
+
+COMMENT ON FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[]) IS 'query_value of request_query, for functions with a single parameter';
+
+CREATE TABLE raceday.race_results (
+    race_id text NOT NULL,
+    results_available boolean NOT NULL,
+    results_data jsonb NOT NULL,
+    dividends_data jsonb NOT NULL,
+    fixed_odds_data jsonb NOT NULL,
+    result_status text,
+    photo_finish boolean DEFAULT false NOT NULL,
+    stewards_inquiry boolean DEFAULT false NOT NULL,
+    protest_lodged boolean DEFAULT false NOT NULL,
+    result_time timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT race_results_result_status_check CHECK ((result_status = ANY (ARRAY['interim'::text, 'final'::text, 'protest'::text])))
+);
+
+COMMENT ON TABLE raceday.race_results IS 'Placings and dividends, once known';
+
+COMMENT ON COLUMN raceday.race_results.result_time IS 'event_timestamp of the first poll with results';
+
+CREATE FUNCTION raceday.results_body(p_results raceday.race_results) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('race_id', (p_results).race_id, 'results_available', (p_results).results_available, 'results_data', (p_results).results_data, 'dividends_data', (p_results).dividends_data, 'fixed_odds_data', (p_results).fixed_odds_data, 'result_status', (p_results).result_status, 'photo_finish', (p_results).photo_finish, 'stewards_inquiry', (p_results).stewards_inquiry, 'protest_lodged', (p_results).protest_lodged, 'result_time', raceday.utc_text((p_results).result_time), 'created_at', raceday.utc_text((p_results).created_at), 'updated_at', raceday.utc_text((p_results).updated_at));
+
+COMMENT ON FUNCTION raceday.results_body(p_results raceday.race_results) IS 'The results of a race as the client API returns them';
+
+CREATE FUNCTION raceday.row_of_race_or_404(p_race_id text, p_body json, p_name text) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if p_race_id is null then
+        return raceday.error_response(400, 'raceId is required');
+    end if;
+    return raceday.row_or_404(p_body, p_name);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.row_of_race_or_404(p_race_id text, p_body json, p_name text) IS 'row_or_404 for a row found by the parameter raceId; 400 if the parameter is missing';
+
+CREATE FUNCTION raceday.row_or_404(p_body json, p_name text) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if p_body is null then
+        return raceday.error_response(404, p_name || ' not found');
+    end if;
+    return raceday.cacheable_response(p_body);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.row_or_404(p_body json, p_name text) IS 'The body of a row, cacheable; 404 if there is no row';
+
+CREATE FUNCTION raceday.schedule_race() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into raceday.race_polls (race_id) values (new.race_id) on conflict do nothing;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.schedule_race() IS 'Trigger: a new race becomes due';
+
+CREATE FUNCTION raceday.set_cache_headers(p_etag text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform set_config('response.headers', format(
+        '[{"ETag": "\"%s\""}, {"Cache-Control": "public, max-age=1, stale-while-revalidate=2, stale-if-error=10"}]', p_etag), true);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.set_cache_headers(p_etag text) IS 'Sets the response headers ETag and Cache-Control';
+
+CREATE FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_ids text[] := array_fill(null::text, array[6]);
+    v_indicator jsonb;
+    v_order int;
+    v_id text;
+begin
+    foreach v_indicator in array p_indicators loop
+        select c.indicator_id into v_id from raceday.user_alert_configs c
+        where c.user_id = p_user_id and c.indicator_id = v_indicator ->> 'indicator_id';
+        v_ids[(v_indicator ->> 'display_order')::numeric::int] := v_id;
+    end loop;
+    -- First the requested places, then the rest.
+    for v_order in
+        select o from generate_series(1, 6) o
+        order by not exists (select from unnest(p_indicators) i where (i ->> 'display_order')::numeric = o), o
+    loop
+        if v_ids[v_order] is null then
+            v_ids[v_order] := (
+                select c.indicator_id from raceday.user_alert_configs c
+                where c.user_id = p_user_id and c.indicator_id <> all (array_remove(v_ids, null))
+                order by c.display_order <> v_order, c.display_order limit 1);
+        end if;
+    end loop;
+
+    update raceday.user_alert_configs c
+    set display_order = place.display_order,
+        percentage_range_min = case when i.given is null then c.percentage_range_min else (i.given -> 'min')::numeric end,
+        percentage_range_max = case when i.given is null then c.percentage_range_max else (i.given ->> 'max')::numeric end,
+        color = coalesce(upper(i.given ->> 'color'), c.color),
+        enabled = coalesce((i.given ->> 'enabled')::boolean, c.enabled),
+        is_default = case when i.given is null then c.is_default else coalesce((i.given ->> 'is_default')::boolean, (
+            d.percentage_range_min, d.percentage_range_max, d.color) is not distinct from (
+            (i.given -> 'min')::numeric, (i.given ->> 'max')::numeric, upper(i.given ->> 'color'))) end,
+        audible_alerts_enabled = p_audible,
+        last_updated = clock_timestamp()
+    from unnest(v_ids) with ordinality place (indicator_id, display_order)
+    join raceday.default_alerts() d on d.display_order = place.display_order
+    left join unnest(p_indicators) i (given) on (i.given ->> 'display_order')::numeric = place.display_order
+    where c.user_id = p_user_id and c.indicator_id = place.indicator_id;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) IS 'Updates a user''s six alerts from valid indicators';
+
+CREATE FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals integer[]) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with critical as (
+        select minutes from unnest('{60,55,50,45,40,35,30,25,20,15,10,5,4,3,2,1,0}'::int[]) minutes
+    ), requested as (
+        select a.entrant_id, min(a.position) as position from unnest(p_entrant_ids) with ordinality a (entrant_id, position)
+        -- An empty page is missing nothing: it is the end of the paging, or the race has no history.
+        where p_covered_ids is not null
+        group by a.entrant_id
+    ), covered as (
+        select d.entrant_id, count(*) as documents, array_agg(distinct d.minutes order by d.minutes desc) as intervals
+        from unnest(p_covered_ids, p_intervals) d (entrant_id, minutes)
+        group by d.entrant_id
+    ), entrant as (
+        select a.entrant_id, a.position, coalesce(c.documents, 0) as documents, coalesce(c.intervals, '{}') as intervals, i.present, i.missing, i.gaps
+        from requested a
+        left join covered c on c.entrant_id = a.entrant_id
+        cross join lateral (
+            select
+                coalesce(array_agg(minutes order by minutes desc) filter (where minutes = any (c.intervals)), '{}') as present,
+                coalesce(array_agg(minutes order by minutes desc) filter (where minutes = any (c.intervals) is not true), '{}') as missing,
+                array_agg(minutes order by minutes desc) filter (where minutes <= 5 and minutes = any (c.intervals) is not true) as gaps
+            from critical
+        ) i
+    )
+    select json_build_object(
+        'summary', json_build_object(
+            'total_documents', coalesce(cardinality(p_covered_ids), 0),
+            'entrants_covered', (select count(*) from covered),
+            'intervals_covered', (
+                select coalesce(json_agg(i.minutes order by i.minutes desc), '[]')
+                from (select distinct unnest(intervals) as minutes from covered) i),
+            'critical_period_gaps', coalesce(json_agg(
+                json_build_object('entrant_id', right(e.entrant_id, 8), 'missing_intervals', e.gaps) order by e.position
+            ) filter (where e.gaps is not null), '[]'),
+            'coverage_report', case
+                when p_covered_ids is null then 'No documents'
+                when count(e.gaps) = 0 then 'The last five minutes are covered'
+                else format('%s of %s entrants miss intervals of the last five minutes', count(e.gaps), count(*))
+            end),
+        'entrants', coalesce(json_agg(json_build_object(
+            'entrant_id', e.entrant_id,
+            'document_count', e.documents,
+            'intervals_covered', e.intervals,
+            'critical_period_coverage', e.present,
+            'missing_critical_intervals', e.missing
+        ) order by e.position), '[]')
+    )
+    from entrant e
+$$;
+
+COMMENT ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals integer[]) IS 'Which of the critical intervals a page covers for each requested entrant; p_covered_ids and p_intervals are the page''s rows, as parallel arrays';
+
+CREATE FUNCTION raceday.timeline_entrant_ids(p_query text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_remove(string_to_array(array_to_string(raceday.query_values(p_query, '{entrants}'::text[]), ','::text), ','::text), ''::text);
+
+COMMENT ON FUNCTION raceday.timeline_entrant_ids(p_query text) IS 'The requested entrants: a comma-separated list, repeated parameters, or both';
+
+CREATE FUNCTION raceday.timeline_error(p_query text) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select case
+        when raceday.query_value(p_query, 'raceId', 'race_id') is null then json_build_object('error', 'raceId is required')
+        when coalesce(raceday.timeline_entrant_ids(p_query), '{}') = '{}' then json_build_object('error', 'entrants is required')
+        when lower(raceday.timeline_pool_type(p_query)) not in ('win', 'place', 'odds') then json_build_object(
+            'error', 'Invalid poolType parameter',
+            'message', 'poolType must be one of: win, place, odds',
+            'received', raceday.timeline_pool_type(p_query))
+    end
+$$;
+
+COMMENT ON FUNCTION raceday.timeline_error(p_query text) IS 'Why a request is invalid; null if it is valid';
+
+CREATE FUNCTION raceday.timeline_pool_type(p_query text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE(raceday.query_value(p_query, VARIADIC ARRAY['poolType'::text, 'pool_type'::text]), 'win'::text);
+
+COMMENT ON FUNCTION raceday.timeline_pool_type(p_query text) IS 'The requested pool, as the client wrote it';
+
+CREATE FUNCTION raceday.touch_updated_at() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.updated_at := pg_catalog.clock_timestamp();
+    return new;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.touch_updated_at() IS 'Trigger: sets updated_at to the time of the change';
+
+CREATE FUNCTION raceday.valid_user_id(p_user_id text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((char_length(p_user_id) >= 1) AND (char_length(p_user_id) <= 200)) AND (strpos(p_user_id, '�'::text) = 0));
+
+COMMENT ON FUNCTION raceday.valid_user_id(p_user_id text) IS 'Whether alerts can be stored under this user id';
+
+CREATE FUNCTION raceday.version_response(p_query text, p_error json, p_state text) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_etag text := to_hex(hashtextextended(concat_ws(' ', p_query, p_state), 0));
+begin
+    perform raceday.set_cache_headers(v_etag);
+    if p_error is not null then
+        perform set_config('response.status', case when raceday.request_header('x-raceday-explain') is null then '403' else '400' end, true);
+        return p_error;
+    end if;
+    if raceday.request_header('x-raceday-if-none-match') = v_etag then
+        perform set_config('response.status', '401', true);
+    end if;
+    return 'null';
+end
+$$;
+
+COMMENT ON FUNCTION raceday.version_response(p_query text, p_error json, p_state text) IS 'Responds with the version of a large body, which is derived from its query and the state it shows; p_error, if any, is why the request is invalid';
+
+CREATE VIEW api.entrants AS
+ SELECT entrant_id,
+    race_id,
+    name,
+    runner_number,
+    win_odds,
+    place_odds,
+    pool_win_odds,
+    pool_place_odds,
+    hold_percentage,
+    bet_percentage,
+    is_scratched,
+    is_late_scratched,
+    scratched_at,
+    barrier,
+    jockey,
+    trainer_name,
+    silk_colours,
+    silk_url_64,
+    silk_url_128,
+    favourite,
+    mover,
+    created_at,
+    updated_at
+   FROM raceday.entrants;
+
+COMMENT ON VIEW api.entrants IS 'Runners in their current state; embeds races. win_odds and place_odds are fixed odds; pool_win_odds and pool_place_odds are tote odds';
+
+CREATE VIEW api.meetings AS
+ SELECT meeting_id,
+    meeting_name,
+    country,
+    race_type,
+    category,
+    date,
+    status,
+    state,
+    track_condition,
+    weather,
+    tote_status,
+    created_at,
+    updated_at
+   FROM raceday.meetings;
+
+COMMENT ON VIEW api.meetings IS 'Meetings: a day of racing at one track; date is the New Zealand day';
+
+CREATE TABLE raceday.money_flow_history (
+    id bigint NOT NULL,
+    entrant_id text NOT NULL,
+    race_id text NOT NULL,
+    hold_percentage numeric(5,2),
+    bet_percentage numeric(5,2),
+    type text NOT NULL,
+    time_to_start integer NOT NULL,
+    seconds_to_start integer NOT NULL,
+    time_interval integer NOT NULL,
+    interval_type text NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    polling_timestamp timestamp with time zone NOT NULL,
+    win_pool_amount bigint,
+    place_pool_amount bigint,
+    win_pool_percentage numeric(5,2),
+    place_pool_percentage numeric(5,2),
+    incremental_amount bigint,
+    incremental_win_amount bigint,
+    incremental_place_amount bigint,
+    tote_win_percentage numeric(5,2),
+    tote_win_amount bigint,
+    fixed_win_odds numeric(10,2),
+    fixed_place_odds numeric(10,2),
+    pool_win_odds numeric(10,2),
+    pool_place_odds numeric(10,2),
+    pool_type text NOT NULL,
+    is_consolidated boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+PARTITION BY RANGE (event_timestamp);
+
+COMMENT ON TABLE raceday.money_flow_history IS 'Money flow: one row per runner per poll; amounts in integer cents';
+
+COMMENT ON COLUMN raceday.money_flow_history.time_interval IS 'Bucket in minutes to the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, -1, -2, ...';
+
+COMMENT ON COLUMN raceday.money_flow_history.incremental_win_amount IS 'Cents gained since the previous bucket';
+
+COMMENT ON COLUMN raceday.money_flow_history.tote_win_amount IS 'Cents of the win pool on the runner, exact, derived from tote odds';
+
+CREATE VIEW api.money_flow AS
+ SELECT id,
+    race_id,
+    entrant_id,
+    type,
+    time_interval,
+    time_to_start,
+    seconds_to_start,
+    interval_type,
+    hold_percentage,
+    bet_percentage,
+    win_pool_amount,
+    place_pool_amount,
+    win_pool_percentage,
+    place_pool_percentage,
+    incremental_amount,
+    incremental_win_amount,
+    incremental_place_amount,
+    tote_win_percentage,
+    tote_win_amount,
+    fixed_win_odds,
+    fixed_place_odds,
+    pool_win_odds,
+    pool_place_odds,
+    pool_type,
+    is_consolidated,
+    event_timestamp,
+    polling_timestamp,
+    created_at
+   FROM raceday.money_flow_history;
+
+COMMENT ON VIEW api.money_flow IS 'Money flow: one row per runner per poll, amounts in cents. Filter by race_id or entrant_id, and by event_timestamp so that few partitions are read';
+
+CREATE TABLE raceday.odds_history (
+    id bigint NOT NULL,
+    entrant_id text NOT NULL,
+    race_id text NOT NULL,
+    odds numeric(10,2) NOT NULL,
+    type text NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    polling_timestamp timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT odds_history_type_check CHECK ((type = ANY (ARRAY['fixed_win'::text, 'fixed_place'::text, 'pool_win'::text, 'pool_place'::text])))
+)
+PARTITION BY RANGE (event_timestamp);
+
+COMMENT ON TABLE raceday.odds_history IS 'Odds of a runner, one row per change';
+
+CREATE VIEW api.odds AS
+ SELECT id,
+    race_id,
+    entrant_id,
+    type,
+    odds,
+    event_timestamp,
+    polling_timestamp,
+    created_at
+   FROM raceday.odds_history;
+
+COMMENT ON VIEW api.odds IS 'Odds of runners, one row per change. Filter by race_id or entrant_id, and by event_timestamp so that few partitions are read';
+
+CREATE VIEW api.race_pools AS
+ SELECT race_id,
+    win_pool_total,
+    place_pool_total,
+    quinella_pool_total,
+    trifecta_pool_total,
+    exacta_pool_total,
+    first4_pool_total,
+    total_race_pool,
+    currency,
+    data_quality_score,
+    extracted_pools,
+    last_updated
+   FROM raceday.race_pools;
+
+COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in dollars; embeds races';
+
+CREATE VIEW api.race_results AS
+ SELECT race_id,
+    results_available,
+    results_data,
+    dividends_data,
+    fixed_odds_data,
+    result_status,
+    photo_finish,
+    stewards_inquiry,
+    protest_lodged,
+    result_time,
+    created_at,
+    updated_at
+   FROM raceday.race_results;
+
+COMMENT ON VIEW api.race_results IS 'Placings and dividends, once known; embeds races';
+
+CREATE VIEW api.races AS
+ SELECT race_id,
+    meeting_id,
+    name,
+    race_number,
+    start_time,
+    status,
+    phase,
+    actual_start,
+    distance,
+    track_condition,
+    weather,
+    type,
+    last_status_change,
+    finalized_at,
+    abandoned_at,
+    created_at,
+    updated_at
+   FROM raceday.races;
+
+COMMENT ON VIEW api.races IS 'Races; embeds meetings and entrants. status is as the TAB gives it; phase is upcoming, in_progress, finished or abandoned';
+
+CREATE TABLE raceday.poll_settings (
+    only_row boolean DEFAULT true NOT NULL,
+    lease interval DEFAULT '00:00:08'::interval NOT NULL,
+    stop_after interval DEFAULT '1 day'::interval NOT NULL,
+    meetings_every interval DEFAULT '00:05:00'::interval NOT NULL,
+    countries text[] DEFAULT '{NZ,AUS}'::text[] NOT NULL,
+    categories text[] DEFAULT '{T,H}'::text[] NOT NULL,
+    CONSTRAINT poll_settings_categories_check CHECK ((categories <@ ARRAY['T'::text, 'H'::text])),
+    CONSTRAINT poll_settings_lease_check CHECK ((lease > '00:00:00'::interval)),
+    CONSTRAINT poll_settings_only_row_check CHECK (only_row)
+);
+
+COMMENT ON TABLE raceday.poll_settings IS 'Settings of polling: a single row';
+
+COMMENT ON COLUMN raceday.poll_settings.lease IS 'How long a claimed race belongs to its worker; after that, another worker may claim it';
+
+COMMENT ON COLUMN raceday.poll_settings.stop_after IS 'How long after its start a race is polled at most, finished or not';
+
+COMMENT ON COLUMN raceday.poll_settings.meetings_every IS 'How often the day''s meetings list is fetched';
+
+COMMENT ON COLUMN raceday.poll_settings.countries IS 'Countries whose meetings are polled';
+
+COMMENT ON COLUMN raceday.poll_settings.categories IS 'Categories of racing that are polled: T thoroughbred, H harness';
+
+CREATE TABLE raceday.race_polls (
+    race_id text NOT NULL,
+    first_due_at timestamp with time zone DEFAULT raceday.now() NOT NULL,
+    slot_at timestamp with time zone,
+    claimed_at timestamp with time zone,
+    claimed_by text,
+    lease_until timestamp with time zone
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE raceday.race_polls IS 'The polling of each race: its last slot and the current lease';
+
+COMMENT ON COLUMN raceday.race_polls.slot_at IS 'When the last claimed poll was due; the next is counted from here, so that lateness does not accumulate';
+
+CREATE VIEW raceday.due_races AS
+ SELECT r.race_id,
+        CASE
+            WHEN (n.every_s IS NULL) THEN n.slot_at
+            ELSE LEAST(n.slot_at, p.lease_until)
+        END AS due_at,
+    s.start_time,
+    r.status,
+    (EXTRACT(epoch FROM (s.start_time - t.now)))::double precision AS seconds_to_start,
+    n.every_s AS cadence_s,
+    p.slot_at,
+    p.claimed_by,
+    p.lease_until,
+    n.slot_at AS next_slot_at,
+    ((t.now >= (s.start_time - raceday.live_lead())) AND (t.now <= (s.start_time + '00:15:00'::interval))) AS is_live
+   FROM ((((((raceday.races r
+     JOIN raceday.race_polls p ON ((p.race_id = r.race_id)))
+     CROSS JOIN raceday.poll_settings settings)
+     CROSS JOIN LATERAL ( SELECT raceday.now() AS now) t)
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN ((r.listed_at > p.claimed_at) OR (r.polled_at IS NULL)) THEN COALESCE(r.listed_start_time, r.start_time)
+                    ELSE r.start_time
+                END AS start_time) s)
+     CROSS JOIN LATERAL raceday.next_poll(p.slot_at, s.start_time, t.now) following(slot_at, first_slot_at, every_s))
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (p.slot_at IS NULL) THEN GREATEST(LEAST(p.first_due_at, t.now), following.first_slot_at)
+                    WHEN (p.slot_at > (t.now + '00:00:05'::interval)) THEN GREATEST(t.now, following.first_slot_at)
+                    ELSE following.slot_at
+                END AS slot_at,
+            following.every_s) n)
+  WHERE ((r.phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text])) AND (r.start_time > ((t.now - settings.stop_after) - '1 day'::interval)) AND (s.start_time > (t.now - settings.stop_after)));
+
+COMMENT ON VIEW raceday.due_races IS 'Races still polled, when each is due next, and whether it is live; claimable where due_at <= raceday.now() and no lease is running';
+
+CREATE TABLE raceday.list_polls (
+    list_date date NOT NULL,
+    slot_at timestamp with time zone,
+    lease_until timestamp with time zone,
+    claimed_by text,
+    processed_through timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE raceday.list_polls IS 'The polling of each New Zealand day''s meetings list';
+
+COMMENT ON COLUMN raceday.list_polls.lease_until IS 'Until when its worker is fetching it; after a failure, when it is retried';
+
+COMMENT ON COLUMN raceday.list_polls.processed_through IS 'fetched_at of the latest list processed; an older one only adds what is missing';
+
+COMMENT ON COLUMN raceday.list_polls.failures IS 'How often the list has failed since it last succeeded';
+
+ALTER TABLE raceday.money_flow_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME raceday.money_flow_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE VIEW raceday.monitor_lists AS
+ SELECT (COALESCE(GREATEST(EXTRACT(epoch FROM ((raceday.now() - max(l.slot_at)) - s.meetings_every)), (0)::numeric), (0)::numeric))::double precision AS overdue_s,
+    COALESCE(max(l.failures), 0) AS failures
+   FROM (raceday.poll_settings s
+     LEFT JOIN raceday.list_polls l ON ((l.list_date = ((raceday.now() AT TIME ZONE 'Pacific/Auckland'::text))::date)))
+  GROUP BY s.meetings_every;
+
+COMMENT ON VIEW raceday.monitor_lists IS 'Today''s meetings list: how overdue it is, and how often it has failed since it last succeeded';
+
+CREATE VIEW raceday.monitor_live_races AS
+ SELECT count(*) AS races,
+    (COALESCE(GREATEST(max(EXTRACT(epoch FROM (raceday.now() - due_at))), (0)::numeric), (0)::numeric))::double precision AS overdue_s
+   FROM raceday.due_races d
+  WHERE is_live;
+
+COMMENT ON VIEW raceday.monitor_live_races IS 'Live races, and how overdue the most overdue poll of one is';
+
+CREATE VIEW raceday.monitor_partitions AS
+ SELECT p.parent_table,
+    (c.relname)::text AS partition,
+    (b.bounds[1])::timestamp with time zone AS from_at,
+    (b.bounds[2])::timestamp with time zone AS to_at,
+    pg_total_relation_size((c.oid)::regclass) AS bytes
+   FROM (((partman.part_config p
+     JOIN pg_inherits i ON ((i.inhparent = ((p.parent_table)::regclass)::oid)))
+     JOIN pg_class c ON ((c.oid = i.inhrelid)))
+     CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.+)''\) TO \(''(.+)''\)'::text) AS bounds) b);
+
+COMMENT ON VIEW raceday.monitor_partitions IS 'Every daily partition with its bounds and its size on disk, including indexes and TOAST';
+
+CREATE VIEW raceday.monitor_maintenance AS
+ SELECT p.parent_table,
+    m.days_ahead,
+    m.has_tomorrow,
+    m.partitions,
+    m.bytes,
+    p.maintenance_last_run AS last_run_at
+   FROM (partman.part_config p
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (q.from_at > raceday.now())) AS days_ahead,
+            COALESCE(bool_or((((raceday.now() + '1 day'::interval) >= q.from_at) AND ((raceday.now() + '1 day'::interval) < q.to_at))), false) AS has_tomorrow,
+            count(*) AS partitions,
+            (COALESCE(sum(q.bytes), (0)::numeric))::bigint AS bytes
+           FROM raceday.monitor_partitions q
+          WHERE (q.parent_table = p.parent_table)) m);
+
+COMMENT ON VIEW raceday.monitor_maintenance IS 'Each partitioned table: days created ahead, size, and when pg_partman last maintained it (null: never)';
+
+CREATE TABLE raceday.pending_payloads (
+    race_id text NOT NULL,
+    fetched_at timestamp with time zone NOT NULL,
+    payload_id bigint NOT NULL
+);
+
+COMMENT ON TABLE raceday.pending_payloads IS 'The queue: staged payloads that are not processed yet';
+
+CREATE TABLE raceday.staged_payloads (
+    payload_id bigint NOT NULL,
+    kind text DEFAULT 'event'::text NOT NULL,
+    race_id text NOT NULL,
+    fetched_at timestamp with time zone DEFAULT raceday.now() NOT NULL,
+    payload text,
+    payload_raw bytea,
+    staged_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    error text,
+    report text,
+    processed_at timestamp with time zone,
+    CONSTRAINT staged_payloads_body_check CHECK ((num_nonnulls(payload, payload_raw) = 1)),
+    CONSTRAINT staged_payloads_kind_check CHECK ((kind = ANY (ARRAY['event'::text, 'meetings'::text]))),
+    CONSTRAINT staged_payloads_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processed'::text, 'unchanged'::text, 'failed'::text])))
+)
+PARTITION BY RANGE (fetched_at);
+ALTER TABLE ONLY raceday.staged_payloads ALTER COLUMN payload SET COMPRESSION lz4;
+ALTER TABLE ONLY raceday.staged_payloads ALTER COLUMN payload_raw SET COMPRESSION lz4;
+
+COMMENT ON TABLE raceday.staged_payloads IS 'Every TAB response, byte for byte; all derived tables can be rebuilt from it';
+
+COMMENT ON COLUMN raceday.staged_payloads.payload_id IS 'Negative if staged by raceday_ingest or raceday_stage: derived from the body, so that none is staged twice; positive after a plain INSERT';
+
+COMMENT ON COLUMN raceday.staged_payloads.race_id IS 'The race; for a meetings list, ''meetings:'' and its New Zealand date';
+
+COMMENT ON COLUMN raceday.staged_payloads.payload_raw IS 'The body if it is not text that PostgreSQL can store (not UTF-8, or with NUL bytes)';
+
+COMMENT ON COLUMN raceday.staged_payloads.status IS 'pending, processed, unchanged (same content as the previous payload) or failed (see error)';
+
+COMMENT ON COLUMN raceday.staged_payloads.report IS 'What processing noticed without failing, such as values that could not be used';
+
+CREATE VIEW raceday.monitor_payloads AS
+ SELECT s.staged_last_hour,
+    s.failed_last_hour,
+    q.pending,
+    (COALESCE(EXTRACT(epoch FROM (raceday.now() - q.oldest_pending_at)), (0)::numeric))::double precision AS oldest_pending_age_s
+   FROM (( SELECT count(*) AS staged_last_hour,
+            count(*) FILTER (WHERE (staged_payloads.status = 'failed'::text)) AS failed_last_hour
+           FROM raceday.staged_payloads
+          WHERE (staged_payloads.fetched_at > (raceday.now() - '01:00:00'::interval))) s
+     CROSS JOIN ( SELECT count(*) AS pending,
+            min(pending_payloads.fetched_at) AS oldest_pending_at
+           FROM raceday.pending_payloads) q);
+
+COMMENT ON VIEW raceday.monitor_payloads IS 'Payloads of the last hour, how many of them failed, and how many are still pending';
+
+CREATE VIEW raceday.monitor_races AS
+ SELECT c.every_s AS cadence_s,
+    count(d.race_id) AS races,
+    (COALESCE(GREATEST(max(EXTRACT(epoch FROM (raceday.now() - d.due_at))), (0)::numeric), (0)::numeric))::double precision AS overdue_s
+   FROM (( SELECT DISTINCT poll_cadence.every_s
+           FROM raceday.poll_cadence) c
+     LEFT JOIN raceday.due_races d ON ((d.cadence_s = c.every_s)))
+  GROUP BY c.every_s;
+
+COMMENT ON VIEW raceday.monitor_races IS 'Races still polled, by the seconds between their polls, and how overdue the most overdue of them is';
+
+CREATE VIEW raceday.monitor_sessions AS
+ SELECT (usename)::text AS role,
+    count(*) AS sessions,
+    (COALESCE(max(EXTRACT(epoch FROM (clock_timestamp() - query_start))) FILTER (WHERE (state = 'active'::text)), (0)::numeric))::double precision AS longest_query_s,
+    (COALESCE(max(EXTRACT(epoch FROM (clock_timestamp() - xact_start))), (0)::numeric))::double precision AS longest_transaction_s
+   FROM pg_stat_activity a
+  WHERE ((datname = current_database()) AND (backend_type = 'client backend'::text) AND (application_name <> 'pg_dump'::text))
+  GROUP BY usename;
+
+COMMENT ON VIEW raceday.monitor_sessions IS 'Sessions of this database by role, with their longest-running query and transaction';
+
+ALTER TABLE raceday.odds_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME raceday.odds_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE raceday.race_progress (
+    race_id text NOT NULL,
+    processed_through timestamp with time zone NOT NULL,
+    payload_hash bigint NOT NULL,
+    generated_at timestamp with time zone,
+    event_timestamp timestamp with time zone NOT NULL,
+    first_event_timestamp timestamp with time zone NOT NULL,
+    last_event_timestamp timestamp with time zone NOT NULL,
+    first_fetched_at timestamp with time zone NOT NULL,
+    rows_created_at timestamp with time zone NOT NULL,
+    has_history boolean NOT NULL,
+    entrant_ids text[] NOT NULL,
+    win_intervals bigint[] NOT NULL,
+    win_amounts bigint[] NOT NULL,
+    win_bases bigint[] NOT NULL,
+    place_intervals bigint[] NOT NULL,
+    place_amounts bigint[] NOT NULL,
+    place_bases bigint[] NOT NULL,
+    fixed_win_odds bigint[] NOT NULL,
+    fixed_place_odds bigint[] NOT NULL,
+    pool_win_odds bigint[] NOT NULL,
+    pool_place_odds bigint[] NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE raceday.race_progress IS 'How far a race is processed, and the amounts of each runner that increments are computed from (arrays parallel to entrant_ids)';
+
+COMMENT ON COLUMN raceday.race_progress.first_event_timestamp IS 'Earliest event_timestamp of the race''s history: with last_event_timestamp, the partitions to read';
+
+COMMENT ON COLUMN raceday.race_progress.rows_created_at IS 'created_at of the race''s latest history rows; that of the next poll''s rows is later';
+
+COMMENT ON COLUMN raceday.race_progress.win_bases IS 'Amount of the last row before the current time_interval; null if there is none';
+
+COMMENT ON COLUMN raceday.race_progress.fixed_win_odds IS 'Odds of the latest odds_history row of this type, in hundredths';
+
+ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME raceday.staged_payloads_payload_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE raceday.user_alert_configs (
+    indicator_id text DEFAULT substr(md5((gen_random_uuid())::text), 1, 20) NOT NULL,
+    user_id text NOT NULL,
+    indicator_type text DEFAULT 'percentage_range'::text NOT NULL,
+    percentage_range_min numeric(5,2) NOT NULL,
+    percentage_range_max numeric(5,2),
+    color text NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    display_order integer NOT NULL,
+    audible_alerts_enabled boolean DEFAULT true NOT NULL,
+    last_updated timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT user_alert_configs_color_check CHECK ((color ~ '^#[0-9A-F]{6}$'::text)),
+    CONSTRAINT user_alert_configs_display_order_check CHECK (((display_order >= 1) AND (display_order <= 6))),
+    CONSTRAINT user_alert_configs_indicator_type_check CHECK ((indicator_type = 'percentage_range'::text)),
+    CONSTRAINT user_alert_configs_max_check CHECK (((percentage_range_max > percentage_range_min) AND (percentage_range_max <= (100)::numeric))),
+    CONSTRAINT user_alert_configs_min_check CHECK (((percentage_range_min >= (0)::numeric) AND (percentage_range_min <= (100)::numeric)))
+);
+
+COMMENT ON TABLE raceday.user_alert_configs IS 'The six indicator colours in which a user sees shares of the money';
+
+ALTER TABLE ONLY raceday.entrants
+    ADD CONSTRAINT entrants_pkey PRIMARY KEY (entrant_id);
+
+ALTER TABLE ONLY raceday.list_polls
+    ADD CONSTRAINT list_polls_pkey PRIMARY KEY (list_date);
+
+ALTER TABLE ONLY raceday.meetings
+    ADD CONSTRAINT meetings_pkey PRIMARY KEY (meeting_id);
+
+ALTER TABLE ONLY raceday.money_flow_history
+    ADD CONSTRAINT money_flow_history_pkey PRIMARY KEY (race_id, id, event_timestamp);
+
+ALTER TABLE ONLY raceday.odds_history
+    ADD CONSTRAINT odds_history_pkey PRIMARY KEY (race_id, id, event_timestamp);
+
+ALTER TABLE ONLY raceday.pending_payloads
+    ADD CONSTRAINT pending_payloads_pkey PRIMARY KEY (race_id, fetched_at, payload_id);
+
+ALTER TABLE ONLY raceday.poll_cadence
+    ADD CONSTRAINT poll_cadence_pkey PRIMARY KEY (within_s);
+
+ALTER TABLE ONLY raceday.poll_settings
+    ADD CONSTRAINT poll_settings_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY raceday.race_polls
+    ADD CONSTRAINT race_polls_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.race_pools
+    ADD CONSTRAINT race_pools_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.race_progress
+    ADD CONSTRAINT race_progress_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.race_results
+    ADD CONSTRAINT race_results_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.races
+    ADD CONSTRAINT races_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.staged_payloads
+    ADD CONSTRAINT staged_payloads_pkey PRIMARY KEY (race_id, fetched_at, payload_id);
+
+ALTER TABLE ONLY raceday.user_alert_configs
+    ADD CONSTRAINT user_alert_configs_pkey PRIMARY KEY (indicator_id);
+
+ALTER TABLE ONLY raceday.user_alert_configs
+    ADD CONSTRAINT user_alert_configs_user_id_display_order_key UNIQUE (user_id, display_order) DEFERRABLE;
+
+CREATE INDEX entrants_race_id_idx ON raceday.entrants USING btree (race_id);
+
+CREATE INDEX entrants_race_id_running_idx ON raceday.entrants USING btree (race_id) WHERE (NOT is_scratched);
+
+CREATE INDEX meetings_date_idx ON raceday.meetings USING btree (date);
+
+CREATE INDEX meetings_date_race_type_active_idx ON raceday.meetings USING btree (date, race_type) WHERE (status = 'active'::text);
+
+CREATE INDEX money_flow_history_entrant_id_event_timestamp_idx ON ONLY raceday.money_flow_history USING btree (entrant_id, event_timestamp DESC);
+
+CREATE INDEX odds_history_entrant_id_event_timestamp_idx ON ONLY raceday.odds_history USING btree (entrant_id, event_timestamp DESC);
+
+CREATE INDEX races_meeting_id_idx ON raceday.races USING btree (meeting_id, race_number);
+
+CREATE INDEX races_start_time_idx ON raceday.races USING btree (start_time, race_id);
+
+CREATE INDEX races_start_time_unfinished_idx ON raceday.races USING btree (start_time, race_id) WHERE (phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text]));
+
+CREATE TRIGGER entrants_touch_updated_at BEFORE UPDATE ON raceday.entrants FOR EACH ROW WHEN ((NOT (new.updated_at IS DISTINCT FROM old.updated_at))) EXECUTE FUNCTION raceday.touch_updated_at();
+
+CREATE TRIGGER meetings_touch_updated_at BEFORE UPDATE ON raceday.meetings FOR EACH ROW EXECUTE FUNCTION raceday.touch_updated_at();
+
+CREATE TRIGGER race_results_touch_updated_at BEFORE UPDATE ON raceday.race_results FOR EACH ROW EXECUTE FUNCTION raceday.touch_updated_at();
+
+CREATE TRIGGER races_schedule AFTER INSERT ON raceday.races FOR EACH ROW EXECUTE FUNCTION raceday.schedule_race();
+
+CREATE TRIGGER races_touch_updated_at BEFORE UPDATE ON raceday.races FOR EACH ROW EXECUTE FUNCTION raceday.touch_updated_at();
+
+CREATE TRIGGER staged_payloads_queue AFTER INSERT ON raceday.staged_payloads FOR EACH ROW EXECUTE FUNCTION raceday.queue_staged_payload();
+
+CREATE TRIGGER user_alert_configs_touch_updated_at BEFORE UPDATE ON raceday.user_alert_configs FOR EACH ROW EXECUTE FUNCTION raceday.touch_updated_at();
+
+ALTER TABLE ONLY raceday.entrants
+    ADD CONSTRAINT entrants_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.race_polls
+    ADD CONSTRAINT race_polls_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.race_pools
+    ADD CONSTRAINT race_pools_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.race_progress
+    ADD CONSTRAINT race_progress_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.race_results
+    ADD CONSTRAINT race_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.races
+    ADD CONSTRAINT races_meeting_id_fkey FOREIGN KEY (meeting_id) REFERENCES raceday.meetings(meeting_id) ON DELETE CASCADE;
+
+GRANT USAGE ON SCHEMA api TO web_anon;
+
+GRANT USAGE ON SCHEMA raceday TO raceday_fetcher;
+GRANT USAGE ON SCHEMA raceday TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION api.client_alert_configs(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_alert_configs(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_entrants(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_entrants(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_entrants_version(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_entrants_version(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_health(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_health(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_meeting(p_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_meeting(p_id text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_meetings(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_meetings(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_money_flow_timeline(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_money_flow_timeline(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_money_flow_timeline_version(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_money_flow_timeline_version(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_next_scheduled_race(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_next_scheduled_race(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_race(p_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_race(p_id text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_race_navigation(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_race_navigation(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_race_pools(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_race_pools(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_race_results(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_race_results(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_races(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_races(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_save_alert_configs(text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_save_alert_configs(text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_upcoming_races(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_upcoming_races(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION raceday.alerts_body(p_user_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.bounded_int(p_text text, p_default integer, p_min integer, p_max integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.cacheable_response(p_body json) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.cents(p_dollars numeric) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.clock_is_simulated() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.clock_is_simulated() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.clock_rate() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.clock_rate() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.create_missing_alerts(p_user_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.decode_url_text(p_text text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.default_alerts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.error_response(p_status integer, p_error text, p_more json) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.indicator_problems(p_indicator jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.live_lead() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.live_lead() TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.live_races_polled() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.utc_text(p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.navigation_body(p_race raceday.races) FROM PUBLIC;
+
+GRANT SELECT ON TABLE raceday.poll_cadence TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.now() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.now() TO raceday_fetcher;
+GRANT ALL ON FUNCTION raceday.now() TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.parse_body(p_body text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.parse_instant(p_text text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.request_header(p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.path_id() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.poll_every_s(p_seconds_to_start double precision) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.pools_body(p_pools raceday.race_pools) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.query_values(p_query text, p_names text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.queue_staged_payload() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.race_body(p_race raceday.races) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.race_version(p_race_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.raceday_check(p_race_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.raceday_claim_meetings(p_worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_claim_meetings(p_worker text) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_next_due() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_next_due() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_oldest_live_payload_age_s() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_oldest_live_payload_age_s() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_poll_scope() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_poll_scope() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamp with time zone[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_polls_noted(p_worker text, p_race_ids text[], p_slots timestamp with time zone[]) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_release_leases(p_worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_release_leases(p_worker text) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_status() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_status() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.read_indicator(p_indicator jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.request_query(p_query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.results_body(p_results raceday.race_results) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.row_of_race_or_404(p_race_id text, p_body json, p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.row_or_404(p_body json, p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.schedule_race() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.set_cache_headers(p_etag text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.timeline_entrant_ids(p_query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.timeline_error(p_query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.timeline_pool_type(p_query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.touch_updated_at() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.valid_user_id(p_user_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.version_response(p_query text, p_error json, p_state text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE api.entrants TO web_anon;
+
+GRANT SELECT ON TABLE api.meetings TO web_anon;
+
+GRANT SELECT ON TABLE api.money_flow TO web_anon;
+
+GRANT SELECT ON TABLE api.odds TO web_anon;
+
+GRANT SELECT ON TABLE api.race_pools TO web_anon;
+
+GRANT SELECT ON TABLE api.race_results TO web_anon;
+
+GRANT SELECT ON TABLE api.races TO web_anon;
+
+GRANT SELECT ON TABLE raceday.monitor_lists TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_live_races TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_partitions TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_maintenance TO raceday_monitor;
+
+GRANT INSERT(kind) ON TABLE raceday.staged_payloads TO raceday_fetcher;
+
+GRANT INSERT(race_id) ON TABLE raceday.staged_payloads TO raceday_fetcher;
+
+GRANT INSERT(fetched_at) ON TABLE raceday.staged_payloads TO raceday_fetcher;
+
+GRANT INSERT(payload) ON TABLE raceday.staged_payloads TO raceday_fetcher;
+
+GRANT INSERT(payload_raw) ON TABLE raceday.staged_payloads TO raceday_fetcher;
+
+GRANT SELECT ON TABLE raceday.monitor_payloads TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_races TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_sessions TO raceday_monitor;
