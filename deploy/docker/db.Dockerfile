@@ -1,5 +1,5 @@
 # PostgreSQL 18 with pg_partman and pg_raceday_ext. Build context: the repository.
-# The builder is the runtime's own image with the Rust of the official one laid beside it, so that both link against the same libraries.
+# The builder is the runtime image plus Rust from the official image, so that both link against the same libraries.
 
 ARG POSTGRES_IMAGE=postgres:18.6-trixie
 ARG RUST_IMAGE=rust:1.95.0-trixie
@@ -16,13 +16,13 @@ RUN apt-get update \
 RUN cargo install --locked --no-default-features cargo-pgrx@0.18.1 && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
 WORKDIR /src
 COPY . .
-# Builds that run at once take turns: what one writes into the caches, another must not find half written.
+# Concurrent builds take turns: one must not read a cache that another has half written.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo pgrx package --package pg_raceday_ext --pg-config /usr/lib/postgresql/18/bin/pg_config --out-dir /extension
 
 FROM ${POSTGRES_IMAGE}
-# Earlier than 5.5.0 has known vulnerabilities.
+# Versions before 5.5.0 have known vulnerabilities.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends postgresql-18-partman \
     && rm -rf /var/lib/apt/lists/* \

@@ -5,7 +5,7 @@ ARG RUST_IMAGE=rust:1.95.0-trixie
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
-# Builds that run at once take turns: what one writes into the caches, another must not find half written.
+# Concurrent builds take turns: one must not read a cache that another has half written.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked --package raceday-fetcher && cp target/release/raceday-fetcher /usr/local/bin/

@@ -1,8 +1,8 @@
-# nginx with deploy/nginx: its templates are filled from the environment at each start. Build context: the repository.
+# nginx with deploy/nginx, whose templates are filled from the environment at each start. Build context: the repository.
 
 FROM nginx:1.28.3-alpine
 COPY deploy/nginx/ /etc/nginx/
 RUN rm -rf /etc/nginx/conf.d && mkdir /etc/nginx/templates && mv /etc/nginx/*.template /etc/nginx/templates/
-# The image's own start script fills the templates; lower-case variables are nginx's and stay.
+# The image's start script fills the templates; lower-case variables are nginx's and stay as they are.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/etc/nginx NGINX_ENVSUBST_FILTER="^(RACEDAY_|USE_LEGACY_BACKEND)"
 EXPOSE 8080

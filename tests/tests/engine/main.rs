@@ -3,5 +3,6 @@
 mod hostile;
 mod ingest;
 mod order;
+mod schema;
 mod server;
 mod upgrade;

@@ -39,7 +39,7 @@ fn every_alert_has_a_severity_a_summary_a_description_and_a_runbook() {
         let runbook = alert["annotations"]["runbook_url"].as_str().unwrap_or_default();
         assert_eq!(runbook, format!("docs/runbooks/{name}.md"));
         let page = read(runbook);
-        for heading in ["## What it means", "## Look", "## Mend"] {
+        for heading in ["## Meaning", "## Diagnose", "## Fix"] {
             assert!(page.contains(heading), "{runbook} lacks {heading:?}");
         }
     }

@@ -74,7 +74,7 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
         "Win",
         "Place",
         "Odds",
-        "After →",
+        "Next →",
         "Next to start",
         GRID,
     ];
@@ -110,10 +110,13 @@ fn enter_on_a_race_opens_it_and_moves_the_focus_into_it() {
         );
         assert_eq!(page.text(FOCUSED), pressed, "the pressed switch does not keep the focus");
     }
-    assert_eq!(page.text("document.querySelector('.legend li').textContent"), "Shortened since the interval before:");
+    assert_eq!(
+        page.text("document.querySelector('.legend li').textContent"),
+        "Odds shortened since the previous interval:"
+    );
     // The button of the previous race leads to the day's first race, where it is disabled, and another takes the focus.
     page.press("Tab");
-    assert_eq!(page.text(FOCUSED), "← Before");
+    assert_eq!(page.text(FOCUSED), "← Previous");
     page.press("Enter");
     page.wait(&format!("{HEADING} === 'R1 Race 1 of Awapuni'"));
     assert_eq!(page.value("document.activeElement.matches('#main button:not(:disabled)')"), json!(true));

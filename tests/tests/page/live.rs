@@ -76,8 +76,8 @@ fn an_outage_is_reported_until_it_is_over() {
     stack.rest.process().kill().unwrap();
     page.wait("document.querySelector('#status.bad')?.textContent.includes('trying again')");
     let status = page.text("document.querySelector('#status').textContent");
-    let (what, of) = status.split_once(", trying again. What you see is of ").unwrap_or_else(|| panic!("{status}"));
-    assert_eq!(what, "The server has no figures now (503)");
+    let (what, of) = status.split_once(", trying again. Data shown is from ").unwrap_or_else(|| panic!("{status}"));
+    assert_eq!(what, "The server has no data (503)");
     assert_eq!(of.matches(':').count(), 2, "a time to the second: {of}");
     assert_eq!(page_grid(&page), figures, "the last figures are no longer shown");
     page.show("outage");

@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use clap::Parser;
-use raceday_fetcher::config::{Cli, Command as FetcherCommand};
-use xtask::layout::Layout;
-use xtask::stack::{Postgres, PostgresOptions};
+use raceday_stack::Postgres;
+use raceday_tests::database::database;
+use raceday_tests::repository;
 
 const DUMP: &str = "sql/schema.sql";
 
@@ -20,13 +19,9 @@ const HEADER: &str = "\
 
 #[test]
 fn the_committed_schema_is_what_migrate_creates() {
-    let layout = Layout::of_workspace();
-    let postgres = Postgres::start(PostgresOptions::scratch(&layout).unwrap()).unwrap();
-    postgres.create_database("raceday").unwrap();
-    migrate(&postgres.url("postgres", "raceday"));
-    let found = format!("{HEADER}\n{}", normalised(&dump(&postgres)));
+    let found = format!("{HEADER}\n{}", normalised(&dump(&database())));
 
-    let path = layout.root().join(DUMP);
+    let path = repository::path(DUMP);
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(&path, found).unwrap();
         return;
@@ -38,13 +33,6 @@ fn the_committed_schema_is_what_migrate_creates() {
              {UPDATE}=1 cargo test --package raceday-tests the_committed_schema\n{difference}"
         );
     }
-}
-
-fn migrate(url: &str) {
-    let arguments = Cli::parse_from(["raceday-fetcher", "migrate", "--database-url", url]);
-    let FetcherCommand::Migrate(arguments) = arguments.command else { unreachable!() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(raceday_fetcher::migrate::migrate(&arguments)).unwrap();
 }
 
 fn dump(postgres: &Postgres) -> String {
