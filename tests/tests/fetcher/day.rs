@@ -1,4 +1,4 @@
-//! A race day in the time of the database alone: the schedule's SQL, driven as a fetcher drives it, as fast as it goes.
+//! A race day in database time: the schedule's SQL, driven as a fetcher drives it, as fast as it runs.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -15,9 +15,9 @@ const DAY: &str = "2025-11-23T00:00:00Z";
 pub const STANDING_CLOCK: &str = "set raceday.test_now = '2025-11-23T00:00:00Z';
      create or replace function raceday.now() returns timestamptz language sql stable parallel safe
          return current_setting('raceday.test_now')::timestamptz";
-/// What a fetcher waits at least before it asks again.
+/// The shortest time that a fetcher waits before it claims again.
 const SHORTEST_WAIT: Ms = 20;
-/// And at most, when nothing is due and nothing in flight.
+/// The longest, when nothing is due and nothing in flight.
 const LONGEST_WAIT: Ms = 60_000;
 
 /// One poll as it happened.
@@ -27,7 +27,7 @@ pub struct Poll {
     pub at: Ms,
     pub due: Ms,
     pub missed: i32,
-    /// Seconds to the start then known.
+    /// Seconds to the start as known at the time.
     pub seconds_to_start: f64,
     pub cadence_s: i32,
     pub worker: String,
@@ -39,14 +39,14 @@ impl Poll {
     }
 }
 
-/// A fetcher as far as the schedule knows it.
+/// A fetcher, as the schedule sees it.
 #[derive(Debug, Clone)]
 pub struct Team {
     pub worker: String,
     pub free: i32,
 }
 
-/// A database whose clock stands until it is set.
+/// A database whose clock moves only when it is set.
 pub struct Day {
     client: Client,
     set_clock: Statement,
@@ -56,16 +56,16 @@ pub struct Day {
     now: Ms,
     teams: Vec<Team>,
     in_flight: BinaryHeap<Reverse<(Ms, usize, String)>>,
-    /// When a race's answer says that it is over, and the phase it then has.
+    /// When a race's response reports that it is over, and its phase from then on.
     ends: BTreeMap<String, (Ms, &'static str)>,
     service_ms: Ms,
-    /// Before this there is nothing to claim.
+    /// Nothing can be claimed before this time.
     next_due: Ms,
     pub polls: Vec<Poll>,
 }
 
 impl Day {
-    /// Begins at `DAY`. A poll takes about `service_ms`, and each fetcher makes `free` at a time.
+    /// Begins at `DAY`. A poll takes about `service_ms`, and each fetcher runs up to `free` polls at a time.
     pub fn begin(postgres: &Postgres, fetchers: usize, free: i32, service_ms: Ms) -> Self {
         let mut client = postgres.connect("raceday").unwrap();
         client.batch_execute(STANDING_CLOCK).unwrap();
@@ -99,7 +99,7 @@ impl Day {
         }
     }
 
-    /// A race that starts `start` after the day's beginning; its first answer after `end` says that it is over.
+    /// Adds a race that starts `start` after the day's beginning; its first response after `end` reports that it is over.
     pub fn race(&mut self, race: &str, start: Ms, end: Ms, phase: &'static str) {
         let sql = "insert into raceday.races (race_id, meeting_id, name, race_number, start_time, type)
                    values ($1, 'm', $1, 1, $2::text::timestamptz + make_interval(secs => $3::float8 / 1000), 'H')";
@@ -107,17 +107,17 @@ impl Day {
         self.ends.insert(race.to_owned(), (end, phase));
     }
 
-    /// Moves a race's start, as an answer or a list does.
+    /// Moves a race's start, as a response or a list does.
     pub fn move_start(&mut self, race: &str, start: Ms) {
         let sql =
             "update raceday.races set start_time = $2::text::timestamptz + make_interval(secs => $3::float8 / 1000)
                    where race_id = $1";
         self.client.execute(sql, &[&race, &DAY, &(start as f64)]).unwrap();
-        // A fetcher looks twice a second whether something has changed.
+        // A fetcher checks twice a second whether anything has changed.
         self.next_due = self.now;
     }
 
-    /// A fetcher that is killed: its polls in flight never end, and it claims no more.
+    /// Kills a fetcher: its polls in flight never end, and it claims no more.
     pub fn kill(&mut self, team: usize) {
         let worker = self.teams[team].worker.clone();
         self.teams[team].free = 0;
@@ -133,7 +133,7 @@ impl Day {
                 self.claim();
             }
             let ends = self.in_flight.peek().map(|Reverse((at, _, _))| *at);
-            // A full fetcher asks again when a poll has ended, a free one when something is due.
+            // A busy fetcher claims again when a poll has ended, a free one when something is due.
             let free = self.teams.iter().any(|team| team.free > 0);
             let next = [free.then_some(self.next_due), ends].into_iter().flatten().min().unwrap_or(until);
             self.set(next.clamp(self.now + 1, self.now + LONGEST_WAIT).min(until));
@@ -146,7 +146,7 @@ impl Day {
         self.client.execute(&self.set_clock, &[&(now as f64)]).unwrap();
     }
 
-    /// Lets what is in flight end, then sets the clock back.
+    /// Lets the polls in flight end, then sets the clock back.
     pub fn set_back(&mut self, now: Ms) {
         self.set(self.now + 2 * self.service_ms);
         self.end_polls();
@@ -154,7 +154,7 @@ impl Day {
         self.next_due = now;
     }
 
-    /// Ends the polls whose time is over; an answer that says so ends the race.
+    /// Ends the polls whose time is over, and the races whose response reports it.
     fn end_polls(&mut self) {
         while let Some(Reverse((at, team, race))) = self.in_flight.peek().cloned() {
             if at > self.now {
@@ -172,7 +172,7 @@ impl Day {
         }
     }
 
-    /// Claims for every fetcher with a free worker, and notes when there is more to claim.
+    /// Claims for every fetcher with a free worker, and records when there is more to claim.
     fn claim(&mut self) {
         let order: Vec<usize> = (0..self.teams.len()).filter(|team| self.teams[*team].free > 0).collect();
         for team in &order {
@@ -180,7 +180,7 @@ impl Day {
             let rows = self.client.query(&self.claim, &[&worker, &free]).unwrap();
             for row in rows {
                 let race: String = row.get(0);
-                // Between half and one and a half times the usual, and the same in every run.
+                // Between half and one and a half times the usual time, and the same in every run.
                 let spread = (Ms::try_from(self.polls.len()).unwrap() * 7919) % self.service_ms;
                 self.in_flight.push(Reverse((self.now + self.service_ms / 2 + spread, *team, race.clone())));
                 self.teams[*team].free -= 1;
@@ -199,12 +199,12 @@ impl Day {
         self.next_due = next.unwrap_or(self.now + LONGEST_WAIT).max(self.now + SHORTEST_WAIT);
     }
 
-    /// The polls of a race, in order.
+    /// The polls of a race in order.
     pub fn of<'a>(&'a self, race: &'a str) -> impl Iterator<Item = &'a Poll> {
         self.polls.iter().filter(move |poll| poll.race == race)
     }
 
-    /// The lateness below which 99 of 100 polls stay.
+    /// The lateness that 99 of 100 polls stay below.
     pub fn late_p99(&self) -> Ms {
         let mut late: Vec<Ms> = self.polls.iter().map(Poll::late).collect();
         late.sort_unstable();

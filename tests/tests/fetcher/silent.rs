@@ -1,4 +1,4 @@
-//! A way to PostgreSQL on which the server falls silent for ever: the connection stands, and nothing comes.
+//! A relay to PostgreSQL that can fall silent for ever: the connection stays open, and nothing arrives.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Listens for clients of the server on `port`, which hears and says no more once a client has said `word`; returns where.
+/// Relays to the server on `port` until a client sends `word`, then nothing in either direction. Returns the relay's port.
 pub fn silent_after(word: &'static str, port: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = listener.local_addr().unwrap().port();
@@ -30,7 +30,7 @@ pub fn silent_after(word: &'static str, port: u16) -> u16 {
     here
 }
 
-/// Passes on what `passes`, until either side closes.
+/// Forwards the chunks that `passes` accepts, until either side closes.
 fn carry(mut from: TcpStream, mut to: TcpStream, passes: impl Fn(&[u8]) -> bool) {
     let mut bytes = [0; 8192];
     while let Ok(count @ 1..) = from.read(&mut bytes) {

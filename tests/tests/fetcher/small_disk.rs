@@ -1,29 +1,28 @@
-//! A PostgreSQL whose database lies on a small disk of its own, which can be filled.
+//! A PostgreSQL whose database is on a separate small disk, which can be filled.
 //!
-//! The disk is a tmpfs in a mount namespace that only the server sees, in a user namespace, so that nobody needs to be root for it.
+//! The disk is a tmpfs in the server's own mount and user namespaces, so that no root is needed.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use raceday_stack::{Layout, Postgres, PostgresOptions, Prefix, unprivileged};
+use raceday_stack::{Layout, Postgres, Prefix, unprivileged};
+use raceday_tests::database::{migrate, scratch};
 use tempfile::TempDir;
-
-use super::migrate;
 
 /// Room for the database and some minutes of payloads.
 const SIZE: &str = "192m";
 
-/// The disk, and the server on it until a scene takes it.
+/// The disk, with its server until a scene takes it.
 pub struct SmallDisk {
-    /// Where the server sees it.
+    /// Where the server sees the disk.
     mount: PathBuf,
     postgres: Option<Postgres>,
     _folder: TempDir,
 }
 
 impl SmallDisk {
-    /// Starts a server with a migrated database on it. Panics where no namespaces are to be had.
+    /// Starts a server with a migrated database on the disk. Panics if the machine does not allow namespaces.
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -31,16 +30,16 @@ impl SmallDisk {
         fs::create_dir(&mount).unwrap();
         assert_namespaces(&mount);
         let layout = Layout::of_workspace();
-        let mut options = PostgresOptions::scratch(&layout).unwrap();
+        let mut options = scratch();
         options.prefix = prefix_on(&layout.prefix().unwrap(), &mount, &folder.path().join("prefix"));
         let postgres = Postgres::start(options).unwrap();
         postgres.execute("postgres", &format!("create tablespace small location '{}'", mount.display())).unwrap();
         postgres.execute("postgres", "create database raceday tablespace small").unwrap();
-        migrate(&postgres);
+        migrate(&postgres, "raceday");
         Self { mount, postgres: Some(postgres), _folder: folder }
     }
 
-    /// The server, once.
+    /// Takes the server, once.
     pub fn postgres(&mut self) -> Postgres {
         self.postgres.take().unwrap()
     }
@@ -50,19 +49,19 @@ impl SmallDisk {
         self.run(postgres, "dd if=/dev/zero bs=1M status=none of={ballast} || true");
     }
 
-    /// Frees what `fill` took.
+    /// Frees what `fill` wrote.
     pub fn make_room(&self, postgres: &Postgres) {
         self.run(postgres, "rm {ballast}");
     }
 
-    /// Runs a command where the disk is seen: in the server.
+    /// Runs a command in the server, where the disk is visible.
     fn run(&self, postgres: &Postgres, command: &str) {
         let command = command.replace("{ballast}", &self.mount.join("ballast").display().to_string());
         postgres.execute("postgres", &format!("copy (select 1 where false) to program '{command}'")).unwrap();
     }
 }
 
-/// Runs `$@` with the small disk mounted, as the user who asks for it.
+/// A shell script that runs `$@` with the small disk mounted, as the calling user.
 fn script(mount: &Path) -> String {
     format!(
         "exec unshare --user --map-root-user --mount sh -c '\
@@ -76,12 +75,12 @@ fn assert_namespaces(mount: &Path) {
     let done = unprivileged("sh").args(["-c", &format!("{} true", script(mount))]).output().unwrap();
     assert!(
         done.status.success(),
-        "a full disk cannot be tried on this machine, which lets nobody mount one in a namespace of its own: {}",
+        "this machine does not allow mounting a disk in a namespace, so a full disk cannot be tested: {}",
         String::from_utf8_lossy(&done.stderr)
     );
 }
 
-/// The PostgreSQL of `prefix`, but that its server runs with the disk mounted.
+/// The PostgreSQL of `prefix`, except that its server runs with the disk mounted.
 fn prefix_on(prefix: &Prefix, mount: &Path, root: &Path) -> Prefix {
     let real = prefix.program("postgres");
     fs::create_dir_all(root.join("bin")).unwrap();

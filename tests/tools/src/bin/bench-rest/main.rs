@@ -4,17 +4,15 @@
 //! request, with nginx's one-second cache off and on. SQL time is measured by the server, one call at a time.
 
 mod load;
-#[path = "../../../../tests/rest/mod.rs"]
-mod rest;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use raceday_tests::http::port_of;
+use raceday_tests::stack::Stack;
 use serde::Serialize;
-
-use rest::Stack;
 
 /// Measure the REST endpoints.
 #[derive(Debug, Parser)]
@@ -67,7 +65,7 @@ fn main() -> Result<()> {
         if cached {
             stack = Some(uncached.second_nginx(&[("RACEDAY_RATE_LIMIT", "off")]));
         }
-        let port = stack.as_ref().map_or(uncached.port(), |nginx| rest::port_of(&nginx.url()));
+        let port = stack.as_ref().map_or(uncached.port(), |nginx| port_of(&nginx.url()));
         for endpoint in &endpoints {
             let sql_ms = sql_ms(&uncached, endpoint)?;
             let duration = Duration::from_secs(options.seconds);
@@ -97,7 +95,7 @@ fn main() -> Result<()> {
 fn seed(stack: &Stack) {
     stack.sql(
         "create extension if not exists pg_stat_statements;
-         select seed.past_days(30);
+         select seed.past_days('money_flow_history', 30), seed.past_days('odds_history', 30);
          select seed.meeting('meeting-' || m, 'Meeting ' || m, 'harness', current_date) from generate_series(1, 12) m;
          select seed.race('race-' || m || '-' || r, 'meeting-' || m, r, now() + make_interval(mins => 10 * r + m))
          from generate_series(1, 12) m, generate_series(1, 9) r;

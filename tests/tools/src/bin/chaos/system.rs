@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use raceday_stack::{
-    Fetcher, Layout, Postgres, PostgresOptions, Signal, Simulator, SimulatorOptions, free_port, http_get,
-    simulated_clock, wait_until,
+    Fetcher, Layout, Postgres, Signal, Simulator, SimulatorOptions, free_port, http_get, simulated_clock, wait_until,
 };
+use raceday_tests::database::database;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -82,9 +82,7 @@ impl System {
     pub fn start(rate: f64, seed: u64) -> Result<Self> {
         let layout = Layout::of_workspace();
         let folder = tempfile::Builder::new().prefix("raceday-chaos").tempdir()?;
-        let postgres = Postgres::start(PostgresOptions::scratch(&layout)?)?;
-        postgres.create_database("raceday")?;
-        migrate(&layout, &postgres)?;
+        let postgres = database();
         let simulator = Simulator::start(&SimulatorOptions {
             program: layout.built("nztab-sim")?,
             port: free_port()?,
@@ -173,15 +171,6 @@ impl System {
 /// A fetcher's `X-Partner-ID`.
 fn identity(number: usize) -> String {
     format!("chaos-{number}")
-}
-
-fn migrate(layout: &Layout, postgres: &Postgres) -> Result<()> {
-    let variables = [
-        ("DATABASE_URL".to_owned(), postgres.url("postgres", "raceday")),
-        ("RACEDAY_FETCHER_PASSWORD".to_owned(), postgres.password("raceday_fetcher").to_owned()),
-    ];
-    Fetcher::command(&layout.built("raceday-fetcher")?, &["migrate"], &variables)?;
-    Ok(())
 }
 
 /// Sets the database's clock to the simulator's.

@@ -1,0 +1,8 @@
+//! The extension's engine on a real PostgreSQL: order of arrival, concurrency, hostile payloads, upgrades.
+
+mod hostile;
+mod ingest;
+mod order;
+mod schema;
+mod server;
+mod upgrade;

@@ -1,0 +1,7 @@
+//! The page in headless Chromium.
+
+mod browser;
+mod contents;
+mod keys;
+mod live;
+mod live_race;
