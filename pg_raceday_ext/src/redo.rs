@@ -124,9 +124,6 @@ fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us
 
 /// Keeps what only a meetings list reported of the race.
 fn keep_listed(state: &mut RaceState, before: &Loaded) {
-    if state.meeting.is_none() {
-        state.meeting.clone_from(&before.state.meeting);
-    }
     let (Some(race), Some(known)) = (&mut state.race, &before.state.race) else { return };
     race.meeting_id = race.meeting_id.take().or_else(|| known.meeting_id.clone());
     race.name = race.name.take().or_else(|| known.name.clone());

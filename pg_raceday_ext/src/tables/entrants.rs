@@ -58,7 +58,7 @@ pub fn load(race_id: &str) -> BTreeMap<String, EntrantState> {
 static WRITE: Plan = Plan::built(write_statement);
 
 /// Elements by subscript cost less than `unnest` of as many arrays: see docs/decisions/writing-rows.md. Only changed runners are
-/// written, so no column is compared. A runner of another race is never taken over: the payload that names it is wrong.
+/// written, so no column is compared.
 pub fn write_statement() -> Statement {
     const FIRST: usize = 3;
     let Table { name, alias, key, columns } = TABLE;
@@ -66,9 +66,8 @@ pub fn write_statement() -> Statement {
         "insert into raceday.{name} as {alias} (race_id, {key}, {names})\n\
          select $1, $2[i], {values}\n\
          from generate_subscripts($2, 1) i\n\
-         on conflict ({key}) do update\n\
-         set {updates}, updated_at = clock_timestamp()\n\
-         where {alias}.race_id = excluded.race_id",
+         on conflict (race_id, {key}) do update\n\
+         set {updates}, updated_at = clock_timestamp()",
         names = list(&names(columns)),
         values = list(&inserted(columns, FIRST, Values::Element)),
         updates = list(&TABLE.updates(FIRST)),

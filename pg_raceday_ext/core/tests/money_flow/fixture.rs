@@ -132,7 +132,7 @@ fn the_recorded_race_ends_as_worked_out_on_paper() {
     assert_eq!((race.status.as_str(), race.phase, race.category), ("Final", Phase::Finished, Category::Thoroughbred));
     assert_eq!((race.race_number, race.distance), (Some(5), Some(1_200)));
     assert_eq!((race.start_us, race.actual_start_us), (START_S * 1_000_000, Some((START_S + 43) * 1_000_000)));
-    assert_eq!(state.meeting.as_ref().unwrap().date.as_deref(), Some("2025-11-23"));
+    assert_eq!(race.meeting.date.as_deref(), Some("2025-11-23"));
 
     let pools = state.pools.as_ref().unwrap();
     assert_eq!((pools.win, pools.place, pools.quinella), (Some(1_684_158), Some(603_338), Some(821_438)));
@@ -168,7 +168,9 @@ fn every_recorded_poll_passes_the_general_checks() {
         checks::check_rows(&poll.rows);
         checks::check_state(&poll.state);
         flows.check_next(&poll.rows);
-        assert_eq!(poll.rows.history.entrant_id.len(), 11, "{}: one row per runner", poll.file);
+        // Closed brings the last money of other totes; Interim and Final report the same pools.
+        let rows = if matches!(poll.file.as_str(), "interim.json" | "final.json") { 0 } else { 11 };
+        assert_eq!(poll.rows.history.entrant_id.len(), rows, "{}: one row per runner", poll.file);
         // The 1 % of an id that belongs to no runner. One runner's win and place money falls twice: runner 7's from 7 % to 0 when it
         // is scratched, runner 3's from 2 % to 1 % in the last minute (265.60 $ to 168.42 $, and 90.53 $ to 60.33 $).
         let falls = matches!(poll.file.as_str(), "05min.json" | "closed.json");
