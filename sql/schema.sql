@@ -282,11 +282,13 @@ declare
     v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
 begin
     return raceday.row_of_race_or_404(
-        v_race_id, (select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id), 'Race results');
+        v_race_id, (
+            select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id and r.results_available
+        ), 'Race results');
 end
 $$;
 
-COMMENT ON FUNCTION api.client_race_results(p_query text) IS 'GET /api/race-results: placings, dividends and final fixed odds of a race';
+COMMENT ON FUNCTION api.client_race_results(p_query text) IS 'GET /api/race-results: placings, dividends and final fixed odds of a race; 404 until there are placings, and for an abandoned race';
 
 CREATE FUNCTION api.client_races(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -567,11 +569,18 @@ CREATE TABLE raceday.entrants (
     favourite boolean DEFAULT false NOT NULL,
     mover boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    opening_odds numeric(10,2),
+    opening_odds_at timestamp with time zone,
+    nine_am_odds numeric(10,2),
+    highest_odds numeric(10,2),
+    lowest_odds numeric(10,2)
 )
 WITH (fillfactor='70');
 
 COMMENT ON TABLE raceday.entrants IS 'A runner of a race, in its current state';
+
+COMMENT ON COLUMN raceday.entrants.entrant_id IS 'The TAB''s id of the runner, unique within its race';
 
 COMMENT ON COLUMN raceday.entrants.win_odds IS 'Fixed odds to win';
 
@@ -579,9 +588,19 @@ COMMENT ON COLUMN raceday.entrants.pool_win_odds IS 'Tote odds to win';
 
 COMMENT ON COLUMN raceday.entrants.hold_percentage IS 'The runner''s share of all money held, in per cent: the sum of its money-tracker rows';
 
+COMMENT ON COLUMN raceday.entrants.opening_odds IS 'Fixed odds to win when the market opened';
+
+COMMENT ON COLUMN raceday.entrants.opening_odds_at IS 'When the opening odds were set';
+
+COMMENT ON COLUMN raceday.entrants.nine_am_odds IS 'Fixed odds to win at 9 am on the day of the race';
+
+COMMENT ON COLUMN raceday.entrants.highest_odds IS 'Highest fixed odds to win so far';
+
+COMMENT ON COLUMN raceday.entrants.lowest_odds IS 'Lowest fixed odds to win so far';
+
 CREATE FUNCTION raceday.entrant_body(p_entrant raceday.entrants) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover);
+    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover, 'opening_odds', (p_entrant).opening_odds, 'nine_am_odds', (p_entrant).nine_am_odds, 'highest_odds', (p_entrant).highest_odds, 'lowest_odds', (p_entrant).lowest_odds);
 
 COMMENT ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) IS 'A runner as the client API returns it, without its history';
 
@@ -612,6 +631,18 @@ CREATE FUNCTION raceday.indicator_problems(p_indicator jsonb) RETURNS text[]
 
 COMMENT ON FUNCTION raceday.indicator_problems(p_indicator jsonb) IS 'The errors in a posted indicator';
 
+CREATE FUNCTION raceday.live_lead() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '00:05:00'::interval;
+
+COMMENT ON FUNCTION raceday.live_lead() IS 'How long before its start a race becomes live';
+
+CREATE FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_at >= (p_start_time - raceday.live_lead())) AND (p_at <= (p_start_time + '00:15:00'::interval)));
+
+COMMENT ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) IS 'Whether a race that starts at p_start_time is live at p_at';
+
 CREATE FUNCTION raceday.lease_end(p_now timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -620,12 +651,6 @@ CREATE FUNCTION raceday.lease_end(p_now timestamp with time zone) RETURNS timest
 $$;
 
 COMMENT ON FUNCTION raceday.lease_end(p_now timestamp with time zone) IS 'When a lease that begins now ends';
-
-CREATE FUNCTION raceday.live_lead() RETURNS interval
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '00:05:00'::interval;
-
-COMMENT ON FUNCTION raceday.live_lead() IS 'How long before its start a race becomes live';
 
 CREATE FUNCTION raceday.live_races_polled() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -706,6 +731,10 @@ CREATE TABLE raceday.races (
     listed_status text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    meeting_name text,
+    meeting_country text,
+    meeting_state text,
+    race_date_nz date,
     CONSTRAINT races_phase_check CHECK ((phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text, 'finished'::text, 'abandoned'::text]))),
     CONSTRAINT races_type_check CHECK ((type = ANY (ARRAY['T'::text, 'H'::text])))
 );
@@ -716,11 +745,21 @@ COMMENT ON COLUMN raceday.races.start_time IS 'Advertised start';
 
 COMMENT ON COLUMN raceday.races.status IS 'As the TAB gives it, capitalised: Open, Closed, Interim, Final, Abandoned';
 
+COMMENT ON COLUMN raceday.races.actual_start IS 'As the TAB gives it once the race is no longer open; null until then';
+
 COMMENT ON COLUMN raceday.races.last_status_change IS 'event_timestamp of the poll that brought the current status';
 
 COMMENT ON COLUMN raceday.races.polled_at IS 'fetched_at of the first poll; from then on, polls own the row and meetings lists only set listed_*';
 
 COMMENT ON COLUMN raceday.races.listed_at IS 'fetched_at of the latest meetings list that changed listed_start_time or listed_status';
+
+COMMENT ON COLUMN raceday.races.meeting_name IS 'Name of the meeting as the race''s polls report it';
+
+COMMENT ON COLUMN raceday.races.meeting_country IS 'Country of the meeting as the race''s polls report it';
+
+COMMENT ON COLUMN raceday.races.meeting_state IS 'State of the meeting as the race''s polls report it';
+
+COMMENT ON COLUMN raceday.races.race_date_nz IS 'New Zealand day as the race''s polls report it; a meeting that no list names has the earliest of its races';
 
 CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -852,13 +891,18 @@ CREATE TABLE raceday.race_pools (
     data_quality_score integer NOT NULL,
     extracted_pools integer NOT NULL,
     last_updated timestamp with time zone NOT NULL,
+    multi_leg_pool_total numeric(12,2),
     CONSTRAINT race_pools_data_quality_score_check CHECK (((data_quality_score >= 0) AND (data_quality_score <= 100)))
 )
 WITH (fillfactor='50');
 
 COMMENT ON TABLE raceday.race_pools IS 'Tote pools of a race in dollars, one column per product';
 
+COMMENT ON COLUMN raceday.race_pools.total_race_pool IS 'Sum of the race''s own pools: may be added up over races';
+
 COMMENT ON COLUMN raceday.race_pools.last_updated IS 'event_timestamp of the poll that last changed the pools';
+
+COMMENT ON COLUMN raceday.race_pools.multi_leg_pool_total IS 'Sum of the pools that span several races, such as quadrellas: each is repeated in every leg, so do not add it up over races';
 
 CREATE FUNCTION raceday.pools_body(p_pools raceday.race_pools) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -905,7 +949,7 @@ COMMENT ON FUNCTION raceday.queue_staged_payload() IS 'Trigger: queues a payload
 
 CREATE FUNCTION raceday.race_body(p_race raceday.races) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('race_id', (p_race).race_id, 'name', (p_race).name, 'race_number', (p_race).race_number, 'start_time', raceday.utc_text((p_race).start_time), 'status', (p_race).status, 'meeting_id', (p_race).meeting_id, 'phase', (p_race).phase, 'actual_start', raceday.utc_text((p_race).actual_start), 'distance', (p_race).distance, 'track_condition', (p_race).track_condition, 'weather', (p_race).weather, 'type', (p_race).type, 'created_at', raceday.utc_text((p_race).created_at), 'updated_at', raceday.utc_text((p_race).updated_at));
+    RETURN json_build_object('race_id', (p_race).race_id, 'name', (p_race).name, 'race_number', (p_race).race_number, 'start_time', raceday.utc_text((p_race).start_time), 'status', (p_race).status, 'meeting_id', (p_race).meeting_id, 'phase', (p_race).phase, 'actual_start', raceday.utc_text((p_race).actual_start), 'distance', (p_race).distance, 'track_condition', COALESCE((p_race).track_condition, (SELECT m.track_condition FROM raceday.meetings m WHERE (m.meeting_id = (race_body.p_race).meeting_id))), 'weather', COALESCE((p_race).weather, (SELECT m.weather FROM raceday.meetings m WHERE (m.meeting_id = (race_body.p_race).meeting_id))), 'type', (p_race).type, 'created_at', raceday.utc_text((p_race).created_at), 'updated_at', raceday.utc_text((p_race).updated_at));
 
 COMMENT ON FUNCTION raceday.race_body(p_race raceday.races) IS 'A race as the client API returns it';
 
@@ -1201,7 +1245,7 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) IS 'Ends a worker''s lease on a race: its slot has been polled';
 
-CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer)
+CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer, is_live boolean)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1215,7 +1259,7 @@ CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_i
         cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, n.every_s
+    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at)
     from plan p
     cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
     order by p.slot_at, p.race_id
@@ -1600,7 +1644,12 @@ CREATE VIEW api.entrants AS
     favourite,
     mover,
     created_at,
-    updated_at
+    updated_at,
+    opening_odds,
+    opening_odds_at,
+    nine_am_odds,
+    highest_odds,
+    lowest_odds
    FROM raceday.entrants;
 
 COMMENT ON VIEW api.entrants IS 'Runners in their current state; embeds races. win_odds and place_odds are fixed odds; pool_win_odds and pool_place_odds are tote odds';
@@ -1736,10 +1785,11 @@ CREATE VIEW api.race_pools AS
     currency,
     data_quality_score,
     extracted_pools,
-    last_updated
+    last_updated,
+    multi_leg_pool_total
    FROM raceday.race_pools;
 
-COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in dollars; embeds races';
+COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in dollars; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
 
 CREATE VIEW api.race_results AS
  SELECT race_id,
@@ -1832,7 +1882,7 @@ CREATE VIEW raceday.due_races AS
     p.claimed_by,
     p.lease_until,
     n.slot_at AS next_slot_at,
-    ((t.now >= (s.start_time - raceday.live_lead())) AND (t.now <= (s.start_time + '00:15:00'::interval))) AS is_live
+    raceday.is_live(s.start_time, t.now) AS is_live
    FROM ((((((raceday.races r
      JOIN raceday.race_polls p ON ((p.race_id = r.race_id)))
      CROSS JOIN raceday.poll_settings settings)
@@ -2034,7 +2084,9 @@ CREATE TABLE raceday.race_progress (
     fixed_win_odds bigint[] NOT NULL,
     fixed_place_odds bigint[] NOT NULL,
     pool_win_odds bigint[] NOT NULL,
-    pool_place_odds bigint[] NOT NULL
+    pool_place_odds bigint[] NOT NULL,
+    rows_win_cents bigint,
+    rows_place_cents bigint
 )
 WITH (fillfactor='50');
 
@@ -2047,6 +2099,10 @@ COMMENT ON COLUMN raceday.race_progress.rows_created_at IS 'created_at of the ra
 COMMENT ON COLUMN raceday.race_progress.win_bases IS 'Amount of the last row before the current time_interval; null if there is none';
 
 COMMENT ON COLUMN raceday.race_progress.fixed_win_odds IS 'Odds of the latest odds_history row of this type, in hundredths';
+
+COMMENT ON COLUMN raceday.race_progress.rows_win_cents IS 'Win pool of the latest poll that gave money flow: after the close, only another one gives more';
+
+COMMENT ON COLUMN raceday.race_progress.rows_place_cents IS 'Place pool of the latest poll that gave money flow';
 
 ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.staged_payloads_payload_id_seq
@@ -2081,7 +2137,7 @@ CREATE TABLE raceday.user_alert_configs (
 COMMENT ON TABLE raceday.user_alert_configs IS 'The six indicator colours in which a user sees shares of the money';
 
 ALTER TABLE ONLY raceday.entrants
-    ADD CONSTRAINT entrants_pkey PRIMARY KEY (entrant_id);
+    ADD CONSTRAINT entrants_pkey PRIMARY KEY (race_id, entrant_id);
 
 ALTER TABLE ONLY raceday.list_polls
     ADD CONSTRAINT list_polls_pkey PRIMARY KEY (list_date);
@@ -2128,7 +2184,7 @@ ALTER TABLE ONLY raceday.user_alert_configs
 ALTER TABLE ONLY raceday.user_alert_configs
     ADD CONSTRAINT user_alert_configs_user_id_display_order_key UNIQUE (user_id, display_order) DEFERRABLE;
 
-CREATE INDEX entrants_race_id_idx ON raceday.entrants USING btree (race_id);
+CREATE INDEX entrants_entrant_id_idx ON raceday.entrants USING btree (entrant_id);
 
 CREATE INDEX entrants_race_id_running_idx ON raceday.entrants USING btree (race_id) WHERE (NOT is_scratched);
 
@@ -2263,10 +2319,13 @@ REVOKE ALL ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max
 
 REVOKE ALL ON FUNCTION raceday.indicator_problems(p_indicator jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION raceday.live_lead() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.live_lead() TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.live_races_polled() FROM PUBLIC;
 
