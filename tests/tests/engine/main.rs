@@ -4,6 +4,7 @@ mod cursor;
 mod hostile;
 mod ingest;
 mod order;
+mod reference;
 mod schema;
 mod server;
 mod upgrade;
