@@ -16,7 +16,7 @@ as $$
           and (d.is_live or d.seconds_to_start < 0)
           -- Of a missing race no payload can be expected.
           and not d.is_missing
-          -- A race that was never polled counts from when it became known, and one that was missing from when it came back.
+          -- A race that was never polled counts from when it became known, and one that was no longer listed from when it was listed again.
           and greatest(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
     )
 $$;

@@ -2,7 +2,6 @@
 
 drop function if exists
     raceday.poll_due_at(timestamptz, timestamptz, timestamptz),
-    raceday.raceday_poll_done(text, text),
     raceday.raceday_stage_spooled(text, text, timestamptz, text, bytea),
     raceday.refuse(int, text, json),
     raceday.found(json, text),

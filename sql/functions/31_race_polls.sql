@@ -63,7 +63,7 @@ $$;
 comment on function raceday.raceday_claim_races(text, int) is
     'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
 
-create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean default null) returns void
+create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) returns void
     language sql volatile parallel unsafe security definer
     set search_path = pg_catalog, pg_temp
 as $$
@@ -78,6 +78,16 @@ as $$
 $$;
 comment on function raceday.raceday_poll_done(text, text, boolean) is
     'Ends a worker''s lease on a race: its slot has been polled. p_is_found: whether the TAB has the event; null: it did not say';
+
+-- For fetchers of a former version, which run on this schema until they are replaced. Not a default of the function above: migrate of
+-- that version would add its own function, and calls with two arguments would be ambiguous.
+create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    select raceday.raceday_poll_done(p_race_id, p_worker, null)
+$$;
+comment on function raceday.raceday_poll_done(text, text) is 'The same for a fetcher that does not report whether the TAB has the event';
 
 create or replace function raceday.raceday_report_missing() returns table (race_id text, is_missing boolean, not_found int, unlisted int)
     language sql volatile parallel unsafe security definer

@@ -52,7 +52,8 @@ comment on function raceday.raceday_meetings_done(date, text, boolean) is
     'Ends a worker''s lease on a meetings list; after a failure the list is due again in 1, 2, 4, ... 30 s';
 
 -- raceday_process calls it for the newest list of a day. A race that an earlier list of the day named and this one does not is missing
--- (cancelled, as far as is known). One that is missing is due at once when a list moves it or names it again.
+-- (cancelled, as far as is known). When a list changes a missing race or names it again, the race is due at once. If its event was not
+-- found, it stays missing until it is.
 create or replace function raceday.races_listed(p_date date, p_fetched_at timestamptz, p_race_ids text[], p_is_whole boolean) returns void
     language sql volatile parallel unsafe
     set search_path = pg_catalog, pg_temp
@@ -72,7 +73,7 @@ as $$
     update raceday.race_polls p
     set list_date = p_date,
         unlisted = case when l.is_listed then 0 else p.unlisted + 1 end,
-        not_found = case when l.is_listed and l.is_renewed then 0 else p.not_found end,
+        not_found = case when l.is_listed and l.is_renewed then least(p.not_found, 1) else p.not_found end,
         -- Counting starts again: the slots since the last poll are not missed.
         slot_at = case when l.is_listed and l.is_renewed then null else p.slot_at end,
         first_due_at = case when l.is_listed and l.is_renewed then raceday.now() else p.first_due_at end

@@ -19,7 +19,7 @@ comment on column raceday.race_polls.list_date is 'New Zealand day of the meetin
 comment on column raceday.race_polls.unlisted is 'How many lists of that day in a row have not named it';
 comment on column raceday.race_polls.is_missing is 'Whether its event was not found, or it is no longer listed';
 comment on column raceday.race_polls.missing_reported is 'Whether it was last reported as missing: see raceday_report_missing';
-comment on column raceday.race_polls.first_due_at is 'When it became known, or came back after it was missing';
+comment on column raceday.race_polls.first_due_at is 'When it became known or, while it was missing, a list last changed it or named it again';
 
 -- Only what is still to be reported.
 create index race_polls_unreported_idx on raceday.race_polls (race_id) where is_missing <> missing_reported;

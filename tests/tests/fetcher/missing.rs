@@ -68,7 +68,7 @@ fn a_race_that_a_list_moves_is_polled_at_once_although_its_event_was_not_found()
     day.run_until(20 * MINUTE);
     let after: Vec<_> = day.of("race").filter(|poll| poll.at >= moved_at).collect();
     assert!(after[0].at < moved_at + SECOND, "not polled at once: {after:?}");
-    assert_eq!(gaps(&day, "race", moved_at), [30, 60, 120, 240], "the count did not begin again");
+    assert_eq!(gaps(&day, "race", moved_at), [60, 120, 240], "the count did not begin again");
     assert_eq!(missed(&day), 0);
 }
 
@@ -201,9 +201,13 @@ fn a_race_whose_event_is_404_is_logged_once_and_leaves_health_alone_until_it_is_
     let (scene, mut fetcher, race) = running(51);
     scene.faults(&json!({"missing_events": [race]}));
     let not_found = format!("select not_found::bigint from raceday.race_polls where race_id = '{race}'");
-    // By then its last payload is more than a minute old: 30 + 60 + 120 s.
-    scene.wait_for("four polls of the missing race", 4, &not_found);
-    assert!(metric(&fetcher, "raceday_polls_total{result=\"not_found\"}") >= 4.0);
+    scene.wait_for("two polls of the missing race", 2, &not_found);
+    assert!(metric(&fetcher, "raceday_polls_total{result=\"not_found\"}") >= 2.0);
+    let silent = format!(
+        "select count(*) from raceday.race_progress
+                          where race_id = '{race}' and processed_through < raceday.now() - interval '2 minutes'"
+    );
+    scene.wait_for("the race to be silent for longer than health allows", 1, &silent);
     let health = "select (api.client_health() ->> 'workers' = 'operational')::int::bigint";
     scene.wait_for("health to be operational", 1, health);
     wait_for_line(&mut fetcher, MISSING, &race);
