@@ -71,7 +71,8 @@ grant execute on function
     raceday.now(), raceday.clock_rate(), raceday.clock_is_simulated(),
     raceday.raceday_ingest(text, text, timestamptz, text, bytea), raceday.raceday_stage(text, text, timestamptz, text, bytea),
     raceday.raceday_process(text), raceday.raceday_process_pending(int),
-    raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_release_leases(text),
+    raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_poll_done(text, text, boolean),
+    raceday.raceday_release_leases(text), raceday.raceday_report_missing(),
     raceday.raceday_next_due(), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
     raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s()
@@ -81,7 +82,7 @@ grant execute on function
 grant usage on schema raceday to raceday_monitor;
 grant select on
     raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races,
-    raceday.monitor_lists, raceday.monitor_sessions
+    raceday.monitor_near_races, raceday.monitor_lists, raceday.monitor_sessions
     to raceday_monitor;
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function

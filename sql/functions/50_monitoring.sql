@@ -83,6 +83,13 @@ from raceday.due_races d
 where d.is_live;
 comment on view raceday.monitor_live_races is 'Live races, and how overdue the most overdue poll of one is';
 
+create or replace view raceday.monitor_near_races as
+select count(*) as races, count(*) filter (where d.is_missing) as missing
+from raceday.due_races d
+where d.seconds_to_start between -900 and 3900;
+comment on view raceday.monitor_near_races is
+    'Races from 65 minutes before their start to 15 after it, and how many of them are missing: not found, or no longer listed';
+
 create or replace view raceday.monitor_lists as
 select
     coalesce(greatest(extract(epoch from raceday.now() - max(l.slot_at) - s.meetings_every), 0), 0)::double precision as overdue_s,

@@ -21,6 +21,7 @@ as $$
         ('clock', to_char(t.now at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') || case when raceday.clock_is_simulated() then ' (simulated)' else '' end),
         ('races polled', (select count(*)::text from d where d.cadence_s is not null)),
         ('live races', (select count(*)::text from d where d.is_live)),
+        ('missing races', (select count(*)::text from d where d.is_missing)),
         ('races due now', (select count(*)::text from d where d.due_at <= t.now and (d.lease_until is null or d.lease_until <= t.now))),
         ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
         ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
