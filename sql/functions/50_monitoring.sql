@@ -40,7 +40,8 @@ cross join lateral (
 cross join lateral generate_series(0, p.premake) n (days)
 -- '24 hours' rather than '1 day', which has another length in a session whose time zone changes its clock on that day.
 cross join lateral (select date_trunc('day', raceday.now(), 'UTC') + n.days * interval '24 hours' as begins_at) d
-cross join lateral unnest(tstzmultirange(tstzrange(d.begins_at, d.begins_at + interval '24 hours')) - covered.ranges) g (gap);
+cross join lateral unnest(tstzmultirange(tstzrange(d.begins_at, d.begins_at + interval '24 hours')) - covered.ranges) g (gap)
+where p.parent_table like 'raceday.%';
 comment on view raceday.monitor_partition_gaps is
     'Times from today until premake days ahead (UTC days) without a partition: raceday_maintain creates them';
 
@@ -49,7 +50,7 @@ select q.parent_table, q.partition, q.from_at, q.to_at, d.due_at
 from partman.part_config p
 join raceday.monitor_partitions q on q.parent_table = p.parent_table
 cross join lateral (select (q.to_at at time zone 'UTC' + p.retention::interval) at time zone 'UTC' as due_at) d
-where d.due_at < raceday.now();
+where d.due_at < raceday.now() and p.parent_table like 'raceday.%';
 comment on view raceday.monitor_partitions_due is 'Partitions past their retention: raceday_maintain archives or drops them';
 
 create or replace view raceday.monitor_maintenance as

@@ -173,7 +173,8 @@ begin
 
     return query select c.* from raceday.create_missing_partitions() c;
     update partman.part_config c set maintenance_last_run = clock_timestamp()
-    where not exists (select from raceday.monitor_partition_gaps g where g.parent_table = c.parent_table);
+    where c.parent_table like 'raceday.%'
+      and not exists (select from raceday.monitor_partition_gaps g where g.parent_table = c.parent_table);
 
     v_is_hour := case when v_settings.retire_from < v_settings.retire_until
         then v_time >= v_settings.retire_from and v_time < v_settings.retire_until

@@ -6,6 +6,7 @@ mod day;
 mod faults;
 mod lists;
 mod migrate;
+mod partitions;
 mod run;
 mod schedule;
 mod silent;
