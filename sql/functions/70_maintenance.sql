@@ -185,3 +185,21 @@ end
 $$;
 comment on function raceday.raceday_maintain(boolean) is
     'Creates missing partitions and retires at most one that is due, at the hour for it or if forced; never waits long for a lock. Call it again while a row is deferred or waiting';
+
+-- Again with every `migrate`: going back to 0.2.0 gives these functions to raceday_owner, and the tables to pg_partman's worker
+-- (docs/runbooks/deploy.md).
+do $$
+declare
+    v_function regprocedure;
+begin
+    foreach v_function in array array[
+        'raceday.create_partition(text, timestamptz, timestamptz)', 'raceday.retire_partition(text, text)',
+        'raceday.create_missing_partitions()', 'raceday.retire_due_partition(text)', 'raceday.raceday_maintain(boolean)']::regprocedure[]
+    loop
+        execute format('alter function %s owner to current_user', v_function);
+    end loop;
+    -- The worker retires at any hour and waits for its lock without a limit. It skips tables with 'off'.
+    update partman.part_config set automatic_maintenance = 'off'
+    where parent_table like 'raceday.%' and automatic_maintenance <> 'off';
+end
+$$;

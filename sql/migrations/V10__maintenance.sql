@@ -16,8 +16,3 @@ comment on column raceday.maintenance_settings.retire_from is 'New Zealand time 
 comment on column raceday.maintenance_settings.retire_until is 'New Zealand time until which partitions are retired; the same as retire_from for the whole day';
 comment on column raceday.maintenance_settings.lock_wait is 'How long a step waits for its lock before it is deferred';
 alter table raceday.maintenance_settings owner to raceday_owner;
-
--- pg_partman's worker retires at any hour and waits for its lock without a limit. It skips tables with 'off'.
-update partman.part_config
-set automatic_maintenance = 'off'
-where parent_table in ('raceday.money_flow_history', 'raceday.odds_history', 'raceday.staged_payloads');

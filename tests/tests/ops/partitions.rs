@@ -3,7 +3,7 @@
 use postgres::{Client, GenericClient, NoTls};
 use raceday_stack::{Postgres, wait_until};
 use raceday_tests::PATIENCE;
-use raceday_tests::database::{database, database_with_worker, maintain};
+use raceday_tests::database::{database, database_with_worker, maintain, migrate};
 
 const TABLES: [&str; 3] = ["money_flow_history", "odds_history", "staged_payloads"];
 
@@ -252,6 +252,26 @@ fn pg_partmans_worker_leaves_racedays_tables_alone() {
     held.rollback().unwrap();
     maintain(&mut client);
     assert!(!has_partition(&mut client, "money_flow_history", -40));
+}
+
+#[test]
+fn migrate_takes_the_partitions_back_after_a_return_to_version_0_2_0() {
+    let server = database();
+    let mut client = server.connect("raceday").unwrap();
+    // What that version's `migrate` and its runbook leave behind.
+    client
+        .batch_execute(
+            "alter function raceday.raceday_maintain(boolean) owner to raceday_owner;
+             alter function raceday.retire_partition(text, text) owner to raceday_owner;
+             update partman.part_config set automatic_maintenance = 'on'",
+        )
+        .unwrap();
+    let mut fetcher = Client::connect(&server.url("raceday_fetcher", "raceday"), NoTls).unwrap();
+    let steps = "select count(*) from raceday.raceday_maintain(true) where status = 'retired'";
+    fetcher.query_one(steps, &[]).unwrap_err();
+    migrate(&server, "raceday");
+    assert_eq!(number(&mut fetcher, steps), 1);
+    assert_eq!(number(&mut client, "select count(*) from partman.part_config where automatic_maintenance = 'on'"), 0);
 }
 
 /// A session whose statements fail if they take or wait for longer than a second.
