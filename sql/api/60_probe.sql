@@ -1,7 +1,7 @@
 -- What monitoring requests: a race's large responses have no fixed address.
 
 create or replace function api.probe_targets()
-    returns api."application/json"
+    returns json
     language plpgsql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
@@ -20,13 +20,13 @@ begin
     from raceday.entrants e where e.race_id = v_race_id;
     -- An address needs no encoding: identifiers are the TAB's UUIDs.
     if v_race_id || ',' || v_entrant_ids ~ '^[0-9A-Za-z_,-]+$' then
-        return jsonb_build_array(
-            jsonb_build_object('labels', jsonb_build_object('endpoint', '/api/entrants'),
-                'targets', jsonb_build_array('/api/entrants?raceId=' || v_race_id)),
-            jsonb_build_object('labels', jsonb_build_object('endpoint', '/api/money-flow-timeline'),
-                'targets', jsonb_build_array(format('/api/money-flow-timeline?raceId=%s&entrants=%s', v_race_id, v_entrant_ids))));
+        return json_build_array(
+            json_build_object('labels', json_build_object('endpoint', '/api/entrants'),
+                'targets', json_build_array('/api/entrants?raceId=' || v_race_id)),
+            json_build_object('labels', json_build_object('endpoint', '/api/money-flow-timeline'),
+                'targets', json_build_array(format('/api/money-flow-timeline?raceId=%s&entrants=%s', v_race_id, v_entrant_ids))));
     end if;
-    return '[]';
+    return json_build_array();
 end
 $$;
 comment on function api.probe_targets() is
