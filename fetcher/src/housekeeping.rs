@@ -1,4 +1,4 @@
-//! What runs beside the polls: meetings lists, storing what waits in the spool, processing what is pending.
+//! What runs beside the polls: meetings lists, storing what waits in the spool, processing what is pending, partitions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crate::db::ErrorKind;
 use crate::deliver::{Deliverer, report};
 use crate::live::LiveAge;
 use crate::log_once::LogOnce;
+use crate::maintenance::Maintenance;
 use crate::meetings::{self, Scope};
 use crate::payload::{Payload, Subject};
 use crate::response::Response;
@@ -53,6 +54,7 @@ pub struct Housekeeper {
     fetch_timeout: Duration,
     pending_at: Instant,
     adopted_at: Instant,
+    maintenance: Maintenance,
     is_failing: bool,
     is_spool_stuck: bool,
     problems: LogOnce,
@@ -69,6 +71,7 @@ impl Housekeeper {
             fetch_timeout,
             pending_at: now,
             adopted_at: now,
+            maintenance: Maintenance::due_now(),
             is_failing: false,
             is_spool_stuck: false,
             problems: LogOnce::default(),
@@ -147,7 +150,7 @@ impl Housekeeper {
         self.report_missing().await?;
         let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
         self.shared.live_age.reported(age);
-        Ok(())
+        self.maintenance.run_if_due(&mut self.store).await
     }
 
     /// Logs the races that have become missing or are back. The database returns each change once, whichever fetcher asks.

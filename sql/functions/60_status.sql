@@ -30,8 +30,11 @@ as $$
         ('newest payload', (select coalesce(round(extract(epoch from t.now - max(s.newest)), 1) || ' s old', 'none') from s)),
         ('payloads pending', (select count(*)::text from raceday.pending_payloads)),
         ('oldest pending', (select coalesce(round(extract(epoch from t.now - min(q.fetched_at)), 1) || ' s old', 'none') from raceday.pending_payloads q)),
-        ('partitions for tomorrow', (
-            select string_agg(split_part(m.parent_table, '.', 2) || case when m.has_tomorrow then ' yes' else ' MISSING' end, ', ' order by m.parent_table)
+        ('partitions', (
+            select string_agg(split_part(m.parent_table, '.', 2)
+                    || coalesce(' MISSING from ' || to_char(m.first_gap_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI"Z"'), ' ' || m.days_ahead || ' days ahead')
+                    || case when m.retirements_due > 0 then ' and ' || m.retirements_due || ' to retire' else '' end,
+                ', ' order by m.parent_table)
             from raceday.monitor_maintenance m
         ))
     ) v (item, value)

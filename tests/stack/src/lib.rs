@@ -21,7 +21,7 @@ pub use fetcher::Fetcher;
 pub use layout::{Layout, Prefix};
 pub use nginx::{Nginx, NginxOptions, fill_template};
 pub use ports::{Ports, free_port};
-pub use postgres::{PartmanWorker, Postgres, PostgresOptions, psql, simulated_clock};
+pub use postgres::{Postgres, PostgresOptions, psql, simulated_clock};
 pub use process::{Process, ProcessSpec, Signal, unprivileged};
 pub use programs::on_path;
 pub use rest::{Rest, RestOptions, RestServer};

@@ -7,6 +7,7 @@ mod faults;
 mod lists;
 mod migrate;
 mod missing;
+mod partitions;
 mod run;
 mod schedule;
 mod silent;

@@ -4,6 +4,7 @@ mod alerts;
 mod contract;
 mod cut_over;
 mod hostile;
+mod probe;
 mod proxy;
 mod roles;
 mod timeline;

@@ -37,7 +37,7 @@ impl Servers {
     pub fn start(layout: &Layout, options: &DemoOptions, ports: Ports) -> Result<Self> {
         let database = database(options);
         let step = Step::begin("PostgreSQL and the schema");
-        let postgres = cluster::start(layout, ports, database)?;
+        let postgres = cluster::start(layout, ports)?;
         postgres.ensure_database(database)?;
         migrate(layout, &postgres, database)?;
         step.done();
