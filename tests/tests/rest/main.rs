@@ -7,3 +7,4 @@ mod hostile;
 mod proxy;
 mod roles;
 mod timeline;
+mod upstream;
