@@ -132,7 +132,7 @@ pub fn write_statement() -> Statement {
 pub fn write(race_id: &str, state: &RaceState, rows_created_us: i64) {
     let Some(progress) = state.progress.clone() else { return };
     let row = ProgressRow { progress, rows_created_us };
-    let ids: Vec<&str> = state.entrants.one().map(String::as_str).collect();
+    let ids: Vec<&str> = state.entrants.keys().map(String::as_str).collect();
     let runners: Vec<&EntrantState> = state.entrants.values().collect();
     let args: Vec<_> = [arg(race_id)]
         .into_iter()
