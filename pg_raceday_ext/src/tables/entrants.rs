@@ -31,6 +31,11 @@ const COLUMNS: &[Column<Entrant>] = &[
     Column::text("runner_change", |e| e.runner_change.as_deref(), |e, v| e.runner_change = v),
     Column::flag("favourite", |e| e.favourite, |e, v| e.favourite = v),
     Column::flag("mover", |e| e.mover, |e, v| e.mover = v),
+    Column::hundredths("opening_odds", |e| e.opening_odds, |e, v| e.opening_odds = v),
+    Column::moment("opening_odds_at", |e| e.opening_us, |e, v| e.opening_us = v),
+    Column::hundredths("nine_am_odds", |e| e.nine_am_odds, |e, v| e.nine_am_odds = v),
+    Column::hundredths("highest_odds", |e| e.highest_odds, |e, v| e.highest_odds = v),
+    Column::hundredths("lowest_odds", |e| e.lowest_odds, |e, v| e.lowest_odds = v),
 ];
 
 static LOAD: Plan = Plan::built(load_statement);

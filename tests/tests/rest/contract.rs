@@ -8,7 +8,8 @@ const RACE: &str = "race_id name race_number start_time status meeting_id phase 
 const MEETING: &str =
     "meeting_id meeting_name country race_type date status category track_condition weather created_at updated_at";
 const ENTRANT: &str = "entrant_id name runner_number win_odds place_odds hold_percentage is_scratched odds_history money_flow_history \
-                       pool_win_odds pool_place_odds barrier jockey trainer_name silk_colours silk_url silk_url_64 silk_url_128 favourite mover";
+                       pool_win_odds pool_place_odds barrier jockey trainer_name silk_colours silk_url silk_url_64 silk_url_128 favourite mover \
+                       opening_odds nine_am_odds highest_odds lowest_odds";
 const POOLS: &str = "race_id win_pool_total place_pool_total quinella_pool_total trifecta_pool_total exacta_pool_total first4_pool_total \
                      total_race_pool currency data_quality_score extracted_pools last_updated";
 const RESULTS: &str = "race_id results_available results_data dividends_data fixed_odds_data result_status photo_finish stewards_inquiry \

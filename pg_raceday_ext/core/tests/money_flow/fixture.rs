@@ -123,6 +123,21 @@ fn the_recorded_scratching_takes_the_runners_money_away() {
 }
 
 #[test]
+fn the_recorded_odds_of_the_day_become_columns() {
+    // Its first runner: 6 at the opening (2025-11-21T03:35:00Z) and at 9 am, between 5.8 and 6.5 since.
+    const FIRST: &str = "c738fe18-ea13-4464-a152-23cb741ccd1d";
+    let odds = |file| {
+        let runner = &poll(file).state.entrants[FIRST].entrant;
+        (runner.opening_odds, runner.nine_am_odds, runner.highest_odds, runner.lowest_odds)
+    };
+    assert_eq!(odds("60min.json"), (Some(600), Some(600), Some(600), Some(600)));
+    assert_eq!(odds("05min.json"), (Some(600), Some(600), Some(600), Some(580)));
+    assert_eq!(odds("final.json"), (Some(600), Some(600), Some(650), Some(580)));
+    let opened = poll("final.json").state.entrants[FIRST].entrant.opening_us;
+    assert_eq!(opened, Some(1_763_696_100_000_000));
+}
+
+#[test]
 fn the_recorded_race_ends_as_worked_out_on_paper() {
     // 01:36:00.327, 01:37:45.037 and 01:40:45.363: −60.327 s, −165.037 s and −345.363 s, rounded down.
     let after = ["closed.json", "interim.json", "final.json"].map(poll);
