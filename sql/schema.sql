@@ -590,7 +590,12 @@ CREATE TABLE raceday.entrants (
     favourite boolean DEFAULT false NOT NULL,
     mover boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    opening_odds numeric(10,2),
+    opening_odds_at timestamp with time zone,
+    nine_am_odds numeric(10,2),
+    highest_odds numeric(10,2),
+    lowest_odds numeric(10,2)
 )
 WITH (fillfactor='70');
 
@@ -602,9 +607,19 @@ COMMENT ON COLUMN raceday.entrants.pool_win_odds IS 'Tote odds to win';
 
 COMMENT ON COLUMN raceday.entrants.hold_percentage IS 'The runner''s share of all money held, in per cent: the sum of its money-tracker rows';
 
+COMMENT ON COLUMN raceday.entrants.opening_odds IS 'Fixed odds to win when the market opened';
+
+COMMENT ON COLUMN raceday.entrants.opening_odds_at IS 'When the opening odds were set';
+
+COMMENT ON COLUMN raceday.entrants.nine_am_odds IS 'Fixed odds to win at 9 am on the day of the race';
+
+COMMENT ON COLUMN raceday.entrants.highest_odds IS 'Highest fixed odds to win so far';
+
+COMMENT ON COLUMN raceday.entrants.lowest_odds IS 'Lowest fixed odds to win so far';
+
 CREATE FUNCTION raceday.entrant_body(p_entrant raceday.entrants) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover);
+    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover, 'opening_odds', (p_entrant).opening_odds, 'nine_am_odds', (p_entrant).nine_am_odds, 'highest_odds', (p_entrant).highest_odds, 'lowest_odds', (p_entrant).lowest_odds);
 
 COMMENT ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) IS 'A runner as the client API returns it, without its history';
 
@@ -1666,7 +1681,12 @@ CREATE VIEW api.entrants AS
     favourite,
     mover,
     created_at,
-    updated_at
+    updated_at,
+    opening_odds,
+    opening_odds_at,
+    nine_am_odds,
+    highest_odds,
+    lowest_odds
    FROM raceday.entrants;
 
 COMMENT ON VIEW api.entrants IS 'Runners in their current state; embeds races. win_odds and place_odds are fixed odds; pool_win_odds and pool_place_odds are tote odds';
