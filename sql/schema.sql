@@ -96,7 +96,11 @@ CREATE FUNCTION api.client_meeting(p_id text DEFAULT NULL::text) RETURNS json
 declare
     v_id text := coalesce(p_id, raceday.path_id());
 begin
-    return raceday.row_or_404((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting');
+    return raceday.row_or_404((
+        select raceday.meeting_body(m, r.track_condition, r.weather)
+        from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
+        where m.meeting_id = v_id), 'Meeting');
 end
 $$;
 
@@ -116,12 +120,14 @@ begin
         return raceday.error_response(400, 'raceType must be thoroughbred or harness');
     end if;
     if v_date is null then
-        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        select json_agg(raceday.meeting_body(m, r.track_condition, r.weather) order by m.date, m.meeting_name, m.meeting_id) into v_body
         from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
         where v_race_type is null or m.race_type = v_race_type;
     elsif v_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(v_date, 'date') then
-        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        select json_agg(raceday.meeting_body(m, r.track_condition, r.weather) order by m.date, m.meeting_name, m.meeting_id) into v_body
         from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
         where m.date = v_date::date and (v_race_type is null or m.race_type = v_race_type);
     else
         return raceday.error_response(400, 'date must be a day as YYYY-MM-DD');
@@ -473,6 +479,23 @@ $$;
 
 COMMENT ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) IS 'The errors in posted alerts: as a whole, and in each indicator';
 
+CREATE FUNCTION raceday.ascii_json(p_json text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select case when p_json !~ '[^ -~]' then p_json else (
+        select string_agg(
+            case when c.code between 32 and 126 then chr(c.code)
+                when c.code < 65536 then '\u' || lpad(to_hex(c.code), 4, '0')
+                -- A surrogate pair.
+                else '\u' || to_hex(55232 + (c.code >> 10)) || '\u' || to_hex(56320 + (c.code & 1023)) end,
+            '' order by c.position)
+        from (select ascii(letter), position from string_to_table(p_json, null) with ordinality l (letter, position)) c (code, position)
+    ) end
+$$;
+
+COMMENT ON FUNCTION raceday.ascii_json(p_json text) IS 'JSON text, on one line, with what is not printable ASCII in strings as \u escapes';
+
 CREATE FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -701,16 +724,34 @@ CREATE FUNCTION raceday.entrant_body(p_entrant raceday.entrants) RETURNS json
 
 COMMENT ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) IS 'A runner as the client API returns it, without its history';
 
+CREATE FUNCTION raceday.error_header(p_body json) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select json_build_object('X-Raceday-Error', case
+        -- nginx reads at most 16 kB of headers.
+        when octet_length(b.body) <= 12000 then b.body
+        else raceday.ascii_json(json_build_object('error', p_body ->> 'error')::text) end)
+    from (select raceday.ascii_json(p_body::text)) b (body)
+$$;
+
+COMMENT ON FUNCTION raceday.error_header(p_body json) IS 'The response header that marks a 400 as ours and repeats its body; without details if they are very long';
+
 CREATE FUNCTION raceday.error_response(p_status integer, p_error text, p_more json DEFAULT NULL::json) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    v_body json := json_build_object('error', p_error);
 begin
-    perform set_config('response.status', p_status::text, true);
-    if p_more is null then
-        return json_build_object('error', p_error);
+    if p_more is not null then
+        v_body := v_body::jsonb || p_more::jsonb;
     end if;
-    return (jsonb_build_object('error', p_error) || p_more::jsonb)::json;
+    perform set_config('response.status', p_status::text, true);
+    if p_status = 400 then
+        perform set_config('response.headers', json_build_array(raceday.error_header(v_body))::text, true);
+    end if;
+    return v_body;
 end
 $$;
 
@@ -804,6 +845,35 @@ COMMENT ON TABLE raceday.meetings IS 'A day of racing at one track';
 COMMENT ON COLUMN raceday.meetings.date IS 'New Zealand day';
 
 COMMENT ON COLUMN raceday.meetings.listed_at IS 'fetched_at of the latest meetings list that names the meeting; null while it is known from races only';
+
+CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('meeting_id', (p_meeting).meeting_id, 'meeting_name', (p_meeting).meeting_name, 'country', (p_meeting).country, 'race_type', (p_meeting).race_type, 'date', (p_meeting).date, 'status', (p_meeting).status, 'category', (p_meeting).category, 'track_condition', COALESCE((p_meeting).track_condition, p_track_condition), 'weather', COALESCE((p_meeting).weather, p_weather), 'created_at', raceday.utc_text((p_meeting).created_at), 'updated_at', raceday.utc_text((p_meeting).updated_at));
+
+COMMENT ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) IS 'A meeting as the client API returns it, with the conditions to show if it has none itself';
+
+CREATE FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_limit text := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.max', true), E'\n');
+    v_machine text;
+begin
+    if v_limit ~ '^\d+$' then
+        limit_bytes := v_limit::bigint;
+        -- Reclaimable page cache does not count as used.
+        used_bytes := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.current'), E'\n')::bigint
+            - (pg_catalog.regexp_match(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.stat'), '\minactive_file (\d+)'))[1]::bigint;
+    else
+        v_machine := pg_catalog.pg_read_file('/proc/meminfo', true);
+        limit_bytes := (pg_catalog.regexp_match(v_machine, 'MemTotal: +(\d+)'))[1]::bigint * 1024;
+        used_bytes := limit_bytes - (pg_catalog.regexp_match(v_machine, 'MemAvailable: +(\d+)'))[1]::bigint * 1024;
+    end if;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) IS 'Memory in use where the server runs, without page cache, and its limit; null where the system does not report it';
 
 CREATE TABLE raceday.races (
     race_id text NOT NULL,
@@ -1024,7 +1094,7 @@ COMMENT ON FUNCTION raceday.query_values(p_query text, p_names text[]) IS 'Value
 
 CREATE FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (raceday.query_values(p_query, p_names))[1];
+    RETURN CASE WHEN (p_query <> ''::text) THEN (raceday.query_values(p_query, p_names))[1] ELSE NULL::text END;
 
 COMMENT ON FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) IS 'The first non-empty value of a parameter; null if there is none';
 
@@ -1050,6 +1120,23 @@ CREATE FUNCTION raceday.race_body(p_race raceday.races) RETURNS json
 
 COMMENT ON FUNCTION raceday.race_body(p_race raceday.races) IS 'A race as the client API returns it';
 
+CREATE FUNCTION raceday.race_conditions(p_meeting_id text) RETURNS TABLE(track_condition text, weather text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT ( SELECT r.track_condition
+            FROM raceday.races r
+           WHERE ((r.meeting_id = race_conditions.p_meeting_id) AND (r.track_condition IS NOT NULL))
+           ORDER BY r.race_number
+          LIMIT 1) AS track_condition,
+     ( SELECT r.weather
+            FROM raceday.races r
+           WHERE ((r.meeting_id = race_conditions.p_meeting_id) AND (r.weather IS NOT NULL))
+           ORDER BY r.race_number
+          LIMIT 1) AS weather;
+END;
+
+COMMENT ON FUNCTION raceday.race_conditions(p_meeting_id text) IS 'The first known track condition and weather of a meeting''s races: a meetings list may give them for the races only';
+
 CREATE FUNCTION raceday.race_version(p_race_id text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1066,6 +1153,7 @@ CREATE FUNCTION raceday.raceday_check(p_race_id text) RETURNS TABLE(violation te
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
+    SET client_min_messages TO 'warning'
     AS $_$
 declare
     v_from timestamptz;
@@ -1754,9 +1842,9 @@ COMMENT ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_id
 
 CREATE FUNCTION raceday.timeline_entrant_ids(p_query text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN array_remove(string_to_array(array_to_string(raceday.query_values(p_query, '{entrants}'::text[]), ','::text), ','::text), ''::text);
+    RETURN ARRAY(SELECT e.id FROM (unnest(raceday.query_values(timeline_entrant_ids.p_query, '{entrants}'::text[])) WITH ORDINALITY v(list, "position") CROSS JOIN LATERAL string_to_table(v.list, ','::text) WITH ORDINALITY e(id, "position")) WHERE (e.id ~ '\S'::text) ORDER BY v."position", e."position");
 
-COMMENT ON FUNCTION raceday.timeline_entrant_ids(p_query text) IS 'The requested entrants: a comma-separated list, repeated parameters, or both';
+COMMENT ON FUNCTION raceday.timeline_entrant_ids(p_query text) IS 'The requested entrants: a comma-separated list, repeated parameters, or both; blank ones are left out';
 
 CREATE FUNCTION raceday.timeline_error(p_query text) RETURNS json
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1764,7 +1852,7 @@ CREATE FUNCTION raceday.timeline_error(p_query text) RETURNS json
     AS $$
     select case
         when raceday.query_value(p_query, 'raceId', 'race_id') is null then json_build_object('error', 'raceId is required')
-        when coalesce(raceday.timeline_entrant_ids(p_query), '{}') = '{}' then json_build_object('error', 'entrants is required')
+        when raceday.timeline_entrant_ids(p_query) = '{}' then json_build_object('error', 'entrants is required')
         when lower(raceday.timeline_pool_type(p_query)) not in ('win', 'place', 'odds') then json_build_object(
             'error', 'Invalid poolType parameter',
             'message', 'poolType must be one of: win, place, odds',
@@ -1805,11 +1893,12 @@ CREATE FUNCTION raceday.version_response(p_query text, p_error json, p_state tex
 declare
     v_etag text := to_hex(hashtextextended(concat_ws(' ', p_query, p_state), 0));
 begin
-    perform raceday.set_cache_headers(v_etag);
     if p_error is not null then
-        perform set_config('response.status', case when raceday.request_header('x-raceday-explain') is null then '403' else '400' end, true);
+        perform set_config('response.status', '403', true);
+        perform set_config('response.headers', json_build_array(raceday.error_header(p_error))::text, true);
         return p_error;
     end if;
+    perform raceday.set_cache_headers(v_etag);
     if raceday.request_header('x-raceday-if-none-match') = v_etag then
         perform set_config('response.status', '401', true);
     end if;
@@ -2552,6 +2641,8 @@ REVOKE ALL ON FUNCTION raceday.alerts_body(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.ascii_json(p_json text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.bounded_int(p_text text, p_default integer, p_min integer, p_max integer) FROM PUBLIC;
@@ -2578,6 +2669,8 @@ REVOKE ALL ON FUNCTION raceday.default_alerts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.error_header(p_body json) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.error_response(p_status integer, p_error text, p_more json) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) FROM PUBLIC;
@@ -2596,7 +2689,7 @@ REVOKE ALL ON FUNCTION raceday.live_races_polled() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.utc_text(p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings) FROM PUBLIC;
+REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) TO raceday_monitor;
@@ -2631,6 +2724,8 @@ REVOKE ALL ON FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]
 REVOKE ALL ON FUNCTION raceday.queue_staged_payload() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.race_body(p_race raceday.races) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.race_conditions(p_meeting_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.race_version(p_race_id text) FROM PUBLIC;
 

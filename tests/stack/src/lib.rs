@@ -13,6 +13,7 @@ mod process;
 mod programs;
 mod random;
 mod rest;
+mod rotation;
 pub mod secrets;
 mod simulator;
 mod wait;

@@ -8,3 +8,4 @@ mod probe;
 mod proxy;
 mod roles;
 mod timeline;
+mod upstream;

@@ -173,6 +173,7 @@ fn rest(layout: &Layout, ports: Ports, postgres: &Postgres, database: &str) -> R
         database_url: postgres.url("authenticator", database),
         port: ports.rest,
         admin_port: ports.rest_admin,
+        public_url: format!("http://127.0.0.1:{}/rest", ports.nginx),
         log: layout.logs().join("rest.log"),
     })
 }
