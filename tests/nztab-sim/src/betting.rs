@@ -1,8 +1,8 @@
-//! Where the money goes: pools that grow towards the start, runner by runner, in closed form.
+//! The betting: pools that grow towards the start, in closed form for each runner.
 //!
-//! Every runner's money in a pool is a sum of terms `final amount × exp(-seconds to the start / time constant)`, each
-//! term with its own shares: so it can be had for any moment without a history, only ever grows, and drifts as late
-//! money goes elsewhere than early money.
+//! A runner's money in a pool is a sum of terms `final amount × exp(-seconds to the start / time constant)`, each with its
+//! own shares. So it can be computed for any time without a history, never falls, and drifts because late money has other
+//! preferences than early money.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -11,22 +11,22 @@ use crate::fate::Fate;
 use crate::ids::Key;
 use crate::rng;
 
-/// Time constants of the money, seconds, and the part of a pool that each brings.
+/// Each term's time constant in seconds and its share of a pool.
 const TERMS: [(f64, f64); 4] = [(21_600.0, 0.12), (2_700.0, 0.2), (480.0, 0.28), (70.0, 0.4)];
-/// How far each term's shares stray from the opening ones.
+/// How far each term's shares deviate from the opening shares.
 const STRAY: [f64; 4] = [0.05, 0.12, 0.2, 0.3];
-/// Betting opens this long before the start, seconds.
+/// Seconds from the opening of betting to the start.
 const OPENS_BEFORE_S: i64 = 48 * 3600;
-/// Money comes in pulses: seconds between them, and how far (in seconds) they move it; less than `period / 2π`, so that
-/// pools still grow.
+/// Money comes in pulses: their period, and the seconds by which they shift it; less than `period / 2π`, so that pools never
+/// shrink.
 const PULSE_PERIOD_S: f64 = 47.0;
 const PULSE_S: f64 = 4.0;
 
-/// Pools other than Win and Place, and their size against the win pool.
+/// The pools other than Win and Place, and their size relative to the win pool.
 pub const EXOTICS: [(&str, f64); 5] =
     [("Trifecta", 0.87), ("FirstFour", 0.5), ("Quinella", 0.58), ("Exacta", 0.31), ("EarlyQuadrella", 0.88)];
 
-/// Money on the runners at a moment, in cents.
+/// The money on a race at a time, in cents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Book {
     /// In the win pool, per runner.
@@ -37,24 +37,24 @@ pub struct Book {
     pub fixed: Vec<i64>,
     /// In each pool of [`EXOTICS`].
     pub exotics: [i64; EXOTICS.len()],
-    /// Who is out.
+    /// Whether each runner is scratched.
     pub scratched: Vec<bool>,
 }
 
 impl Book {
-    /// All money on a runner, cents.
+    /// All money on a runner, in cents.
     #[must_use]
     pub fn held(&self, runner: usize) -> i64 {
         self.win[runner] + self.place[runner] + self.fixed[runner]
     }
 
-    /// The win pool, cents.
+    /// The win pool, in cents.
     #[must_use]
     pub fn win_total(&self) -> i64 {
         self.win.iter().sum()
     }
 
-    /// The place pool, cents.
+    /// The place pool, in cents.
     #[must_use]
     pub fn place_total(&self) -> i64 {
         self.place.iter().sum()
@@ -67,16 +67,16 @@ struct Pool {
     shares: [Vec<f64>; TERMS.len()],
 }
 
-/// The plunge of an insider, in money.
+/// An insider's bet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plunge {
-    /// Index of the runner.
+    /// The runner's index.
     pub runner: usize,
-    /// Begins, Unix seconds.
+    /// When it begins, in Unix seconds.
     pub from: i64,
-    /// Over, Unix seconds.
+    /// When it ends, in Unix seconds.
     pub to: i64,
-    /// Into the win pool, cents.
+    /// Its amount in the win pool, in cents.
     pub cents: f64,
 }
 
@@ -95,7 +95,7 @@ pub struct Market {
 }
 
 impl Market {
-    /// Opens a market on a field of `scratched_at.len()` runners.
+    /// The market on a field of `scratched_at.len()` runners.
     #[must_use]
     pub fn new(seed: u64, key: Key, fate: &Fate, rich: bool, scratched_at: Vec<Option<i64>>) -> Self {
         let mut rng = rng::stream(seed, "market", key.number());
@@ -120,19 +120,19 @@ impl Market {
         Self { start, ends_at, win, place, fixed, pulses, opening, scratched_at, plunge }
     }
 
-    /// The planted plunge.
+    /// The insider's bet, if one was planted.
     #[must_use]
     pub fn plunge(&self) -> Option<&Plunge> {
         self.plunge.as_ref()
     }
 
-    /// When a runner is scratched, Unix seconds.
+    /// When a runner is scratched, in Unix seconds.
     #[must_use]
     pub fn scratched_at(&self, runner: usize) -> Option<i64> {
         self.scratched_at[runner]
     }
 
-    /// The money at a moment.
+    /// The money at a time (Unix seconds).
     #[must_use]
     pub fn book(&self, at: i64) -> Book {
         let scratched: Vec<bool> = self.scratched_at.iter().map(|out| out.is_some_and(|out| out <= at)).collect();
@@ -149,7 +149,7 @@ impl Market {
         Book { win, place, fixed, exotics, scratched }
     }
 
-    /// The chance the fixed-odds bookmaker gives each runner: what it thought first, corrected by the money it sees.
+    /// The fixed-odds bookmaker's estimate of each runner's chance: the opening one, adjusted by the money so far.
     #[must_use]
     pub fn chances(&self, book: &Book) -> Vec<f64> {
         let held: Vec<f64> = (0..self.opening.len()).map(|runner| book.held(runner) as f64).collect();
@@ -164,7 +164,7 @@ impl Market {
         normalised((0..self.opening.len()).map(chance).collect())
     }
 
-    /// What the runners are really worth: the money at the end, and the insider knows something.
+    /// The runners' true chances: their share of the final money, including the insider's.
     #[must_use]
     pub fn worth(&self) -> Vec<f64> {
         let book = self.book(self.ends_at);
@@ -181,7 +181,7 @@ impl Market {
                 pool.cents * terms.map(|((decay, (_, part)), shares)| decay * part * shares[runner]).sum::<f64>()
             })
             .collect();
-        // Those who backed a scratched runner get their money back and bet it on the others.
+        // Bets on a scratched runner are refunded and placed on the others.
         let refunded: f64 = amounts.iter().zip(scratched).filter(|(_, out)| **out).map(|(amount, _)| amount).sum();
         let standing: f64 = self.opening.iter().zip(scratched).filter(|(_, out)| !**out).map(|(share, _)| share).sum();
         (0..field)
@@ -191,7 +191,7 @@ impl Market {
             .collect()
     }
 
-    /// How much of each term has come by a moment, 0..1.
+    /// The part of each term that has come in by a time, 0 to 1.
     fn decays(&self, at: i64, pulse: f64) -> [f64; TERMS.len()] {
         let to_start = (self.start - at.min(self.ends_at)) as f64;
         if to_start > OPENS_BEFORE_S as f64 {
@@ -209,7 +209,7 @@ fn ranked(opening: &[f64], scratched_at: &[Option<i64>], rank: usize) -> usize {
     order.get(rank).or(order.last()).copied().unwrap_or_default()
 }
 
-/// A smooth way from 0 to 1.
+/// A smooth transition from 0 to 1.
 fn ramp(at: i64, from: i64, to: i64) -> f64 {
     let way = ((at - from) as f64 / (to - from).max(1) as f64).clamp(0.0, 1.0);
     way * way * (3.0 - 2.0 * way)
@@ -225,13 +225,13 @@ fn normalised(mut shares: Vec<f64>) -> Vec<f64> {
     shares
 }
 
-/// Whole cents: money that is not there yet is not counted.
+/// Whole cents, rounded down.
 #[expect(clippy::cast_possible_truncation, reason = "pools are far below 2^52 cents")]
 fn whole(cents: f64) -> i64 {
     cents.max(0.0).floor() as i64
 }
 
-/// A standard normal number, by Box and Muller.
+/// A standard normal number by the Box-Muller method.
 pub fn gauss(rng: &mut ChaCha8Rng) -> f64 {
     let (radius, angle): (f64, f64) = (rng.random_range(1e-9..1.0), rng.random_range(0.0..std::f64::consts::TAU));
     (-2.0 * radius.ln()).sqrt() * angle.cos()

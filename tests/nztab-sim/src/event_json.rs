@@ -1,4 +1,4 @@
-//! An event, in the vendor's shape.
+//! An event in the vendor's format.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::runner::{Details, Entry, Identity, Past, Pick};
 use crate::switches::Switches;
 use crate::tracker_json::{self, MoneyTracker};
 
-/// The header of every answer.
+/// The header of a response.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Header {
@@ -30,10 +30,10 @@ pub struct Header {
     pub url: String,
 }
 
-/// An answer: header, what was asked, data.
+/// A response: header, request parameters, data.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
-pub struct Answer<P, D> {
+pub struct Response<P, D> {
     pub header: Header,
     pub params: P,
     pub data: D,
@@ -173,7 +173,7 @@ struct RunnerJson<'a> {
     tail: Option<Tail<'a>>,
 }
 
-/// What `favourite` and `mover` do without.
+/// The fields that `favourite` and `mover` omit.
 #[derive(Debug, Clone, Serialize)]
 struct Tail<'a> {
     #[serde(skip_serializing_if = "<[Pick]>::is_empty")]
@@ -198,7 +198,7 @@ struct Odds {
     pool_place: Option<Hundredths>,
 }
 
-/// The event at a refresh of the source.
+/// The event as of a refresh of the source.
 #[must_use]
 pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Serialize + 'a {
     let at = tick.grid;
@@ -246,7 +246,7 @@ pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Ser
         generated_time: clock::nanoseconds(tick.generated()),
         url: format!("/affiliates/v1/racing/events/{id}?{}", switches.query()),
     };
-    Answer { header, params, data }
+    Response { header, params, data }
 }
 
 fn runners<'a>(race: &'a Race, book: &Book, at: i64) -> Vec<RunnerJson<'a>> {
@@ -393,7 +393,7 @@ fn prize_monies(total: u64) -> BTreeMap<String, u64> {
     places.chain([("total_value".to_owned(), total)]).collect()
 }
 
-/// A time as Go prints it.
+/// A time as Go formats it.
 fn go_time(unix: i64) -> String {
     DateTime::from_timestamp(unix, 0).unwrap_or_default().format("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
 }

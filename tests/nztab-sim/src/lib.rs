@@ -1,7 +1,7 @@
-//! A simulator of the NZ TAB racing API: a race day made up from a seed, served in the vendor's shape, at any speed, and
-//! misbehaving on request.
+//! A simulator of the NZ TAB racing API: an invented race day, served in the vendor's format at any speed, with faults on
+//! request.
 //!
-//! Everything it says is a function of the seed and the (simulated) time: the same question gets the same bytes.
+//! Every response is a function of the seed and the simulated time: the same request gets the same bytes.
 
 mod bets_json;
 mod cache;

@@ -1,4 +1,4 @@
-//! Meetings and lists of races, in the vendor's shape.
+//! Meetings and lists of races in the vendor's format.
 
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Pacific::Auckland;
@@ -9,7 +9,7 @@ use crate::day::{Category, Meeting, RaceCard};
 use crate::fate::Status;
 use crate::result_json::PROTEST;
 
-/// Parameters of a list of meetings, echoed.
+/// The parameters of a list of meetings, as echoed.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MeetingsParams {
@@ -25,7 +25,7 @@ pub struct MeetingsParams {
     pub meeting_numbers: Option<Vec<u32>>,
 }
 
-/// Parameters of one meeting, echoed.
+/// The parameters of one meeting, as echoed.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MeetingParams<'a> {
@@ -33,7 +33,7 @@ pub struct MeetingParams<'a> {
     pub id: &'a str,
 }
 
-/// Parameters of a list of races, echoed.
+/// The parameters of a list of races, as echoed.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct ListParams {
@@ -47,14 +47,14 @@ pub struct ListParams {
     pub page_token: String,
 }
 
-/// Meetings.
+/// The data of a list of meetings.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MeetingsData<'a> {
     pub meetings: Vec<MeetingJson<'a>>,
 }
 
-/// Races.
+/// The data of a list of races.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct ListData<'a> {
@@ -110,7 +110,7 @@ pub struct MeetingJson<'a> {
     pub club: Option<Club<'a>>,
 }
 
-/// What a meeting asked for by its id has besides.
+/// The additional fields of a meeting requested by its id.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 #[expect(clippy::struct_field_names, reason = "the vendor's names")]
@@ -183,13 +183,13 @@ pub fn meeting(meeting: &Meeting, at: i64, with_club: bool) -> MeetingJson<'_> {
     }
 }
 
-/// The start of a date, as the vendor writes dates.
+/// The start of a date, in the vendor's format.
 #[must_use]
 pub fn midnight(date: NaiveDate) -> String {
     format!("{date}T00:00:00Z")
 }
 
-/// A race for the list of races.
+/// A race as an item of the list of races.
 #[must_use]
 pub fn listed<'a>(meeting: &'a Meeting, card: &'a RaceCard, at: i64) -> ListedRace<'a> {
     let silks = meeting.category == Category::Thoroughbred;

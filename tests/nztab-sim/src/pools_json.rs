@@ -1,4 +1,4 @@
-//! Tote pools, with the odds and trends that hang on them.
+//! Tote pools with their odds and trends.
 
 use std::fmt::Write;
 
@@ -45,7 +45,7 @@ pub struct TotePool {
     pub tote_trends: Option<ToteTrends>,
 }
 
-/// Quinella odds of a runner with each other one.
+/// A runner's quinella odds with each other runner.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct QuinellaOdds {
@@ -55,7 +55,7 @@ pub struct QuinellaOdds {
     pub odds_string: String,
 }
 
-/// What a quadrella pays when this runner wins.
+/// What a quadrella pays if this runner wins.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct WillPay {
@@ -63,7 +63,7 @@ pub struct WillPay {
     pub sel: usize,
 }
 
-/// Investments per runner as XML.
+/// Investments per runner, as XML.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 #[expect(clippy::struct_field_names, reason = "the vendor's names")]
@@ -74,13 +74,13 @@ pub struct ToteTrends {
     pub final_leg_start_time: Option<String>,
 }
 
-/// Races of a meeting's early quadrella.
+/// The races of a meeting's early quadrella.
 #[must_use]
 pub fn early_quaddie(meeting: &Meeting) -> Option<[u8; 4]> {
     (meeting.races.len() >= 4).then_some([1, 2, 3, 4])
 }
 
-/// The pools of a race at a moment.
+/// The pools of a race at a time.
 #[must_use]
 pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<TotePool> {
     let status = race.card.fate.status(at);
@@ -117,7 +117,7 @@ pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<Tote
     pools
 }
 
-/// The runners' chances by the money in the win pool.
+/// The runners' chances according to the win pool.
 #[must_use]
 pub fn win_chances(book: &Book) -> Vec<f64> {
     let total = book.win_total().max(1) as f64;
@@ -248,7 +248,7 @@ fn trends(race: &Race, book: &Book, bet: &str, places: usize, cents: i64) -> Str
             runner.identity.name,
         );
         for place in 1..=places {
-            // The later the place, the more evenly it is bet on.
+            // Money for later places is spread more evenly.
             let flat = i64::try_from(place - 1).unwrap_or_default() * 15;
             let even = cents / i64::try_from(race.runners.len()).unwrap_or(1);
             let money = if book.scratched[index] {

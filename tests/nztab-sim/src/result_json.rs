@@ -11,10 +11,10 @@ use crate::pools_json::win_chances;
 use crate::race::Race;
 use crate::rng;
 
-/// What is said of every protest.
+/// The reason of every protest.
 pub const PROTEST: &str = "Protest DISMISSED - 2nd v 1st, interference over the final 100 metres alleged";
 
-/// A place in the result.
+/// A placing.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Placing<'a> {
@@ -48,7 +48,7 @@ pub struct Dividend {
     pub description: String,
 }
 
-/// A runner of a dividend.
+/// A runner in a dividend.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Position {
@@ -56,7 +56,7 @@ pub struct Position {
     pub position: usize,
 }
 
-/// Who stands in for a scratched runner in multi-race bets.
+/// The runner that replaces a scratched one in multi-leg bets.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Substitution<'a> {
@@ -65,7 +65,7 @@ pub struct Substitution<'a> {
     pub product_name: &'static str,
 }
 
-/// The result, every finisher.
+/// The result: all finishers.
 #[must_use]
 pub fn placings(race: &Race) -> Vec<Placing<'_>> {
     let mut rng = rng::stream(race.seed, "margins", race.card.key.number());
@@ -92,7 +92,7 @@ pub fn placings(race: &Race) -> Vec<Placing<'_>> {
     race.finish.iter().enumerate().map(placing).collect()
 }
 
-/// The dividends: those of the interim result, and once the result is official the final ones too.
+/// The dividends of the interim result and, once it is official, of the final result.
 #[must_use]
 pub fn dividends(race: &Race, status: Status) -> Vec<Dividend> {
     let book = race.book(race.card.fate.betting_ends_at());
@@ -168,7 +168,7 @@ fn payouts(race: &Race, book: &Book) -> Vec<Payout> {
     payouts
 }
 
-/// The favourite at the end stands in for whoever is scratched.
+/// The final favourite replaces every scratched runner.
 #[must_use]
 pub fn substitutions<'a>(race: &'a Race, book: &Book) -> Vec<Substitution<'a>> {
     let favourite = (0..race.runners.len()).max_by_key(|runner| book.win[*runner]);
