@@ -22,6 +22,9 @@ const OPENS_BEFORE_S: i64 = 48 * 3600;
 const PULSE_PERIOD_S: f64 = 47.0;
 const PULSE_S: f64 = 4.0;
 
+/// The size of a thin race's pools relative to others.
+const THIN: f64 = 0.01;
+
 /// The pools other than Win and Place, and their size relative to the win pool.
 pub const EXOTICS: [(&str, f64); 5] =
     [("Trifecta", 0.87), ("FirstFour", 0.5), ("Quinella", 0.58), ("Exacta", 0.31), ("EarlyQuadrella", 0.88)];
@@ -61,6 +64,15 @@ impl Book {
     }
 }
 
+/// The size of a race's pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depth {
+    /// Twice as large as others.
+    pub rich: bool,
+    /// A hundredth, in whole dollars.
+    pub thin: bool,
+}
+
 #[derive(Debug, Clone)]
 struct Pool {
     cents: f64,
@@ -92,16 +104,19 @@ pub struct Market {
     opening: Vec<f64>,
     scratched_at: Vec<Option<i64>>,
     plunge: Option<Plunge>,
+    /// The smallest amount on a runner in the win or place pool, in cents.
+    grain: i64,
 }
 
 impl Market {
     /// The market on a field of `scratched_at.len()` runners.
     #[must_use]
-    pub fn new(seed: u64, key: Key, fate: &Fate, rich: bool, scratched_at: Vec<Option<i64>>) -> Self {
+    pub fn new(seed: u64, key: Key, fate: &Fate, depth: Depth, scratched_at: Vec<Option<i64>>) -> Self {
         let mut rng = rng::stream(seed, "market", key.number());
         let field = scratched_at.len();
         let opening = normalised((0..field).map(|_| (0.85 * gauss(&mut rng)).exp()).collect());
-        let win_cents = (rng.random_range(8.9..10.6_f64) + if rich { 0.7 } else { 0.0 }).exp() * 100.0;
+        let win_cents = (rng.random_range(8.9..10.6_f64) + if depth.rich { 0.7 } else { 0.0 }).exp() * 100.0;
+        let win_cents = if depth.thin { win_cents * THIN } else { win_cents };
         let pool = |rng: &mut ChaCha8Rng, factor: f64, power: f64| Pool {
             cents: win_cents * factor,
             shares: STRAY.map(|stray| {
@@ -117,7 +132,8 @@ impl Market {
             cents: win_cents * insider.share / (1.0 - insider.share),
         });
         let (start, ends_at) = (fate.actual_start, fate.betting_ends_at());
-        Self { start, ends_at, win, place, fixed, pulses, opening, scratched_at, plunge }
+        let grain = if depth.thin { 100 } else { 1 };
+        Self { start, ends_at, win, place, fixed, pulses, opening, scratched_at, plunge, grain }
     }
 
     /// The insider's bet, if one was planted.
@@ -136,8 +152,9 @@ impl Market {
     #[must_use]
     pub fn book(&self, at: i64) -> Book {
         let scratched: Vec<bool> = self.scratched_at.iter().map(|out| out.is_some_and(|out| out <= at)).collect();
-        let mut win = self.money(&self.win, at, &scratched);
-        let place = self.money(&self.place, at, &scratched);
+        let coarse = |money: Vec<i64>| money.into_iter().map(|cents| cents / self.grain * self.grain).collect();
+        let mut win: Vec<i64> = coarse(self.money(&self.win, at, &scratched));
+        let place = coarse(self.money(&self.place, at, &scratched));
         let mut fixed = self.money(&self.fixed, at, &scratched);
         if let Some(plunge) = &self.plunge {
             let cents = plunge.cents * ramp(at.min(self.ends_at), plunge.from, plunge.to);

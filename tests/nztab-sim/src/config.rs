@@ -20,6 +20,8 @@ pub struct Config {
     pub indent: bool,
     /// Reject requests without `From`, `X-Partner` and `X-Partner-ID` with 403.
     pub require_identification: bool,
+    /// Give some races the features that only some real responses have, such as dead heats; see [`crate::quirks`].
+    pub quirks: bool,
     /// Faults from the start.
     pub faults: Faults,
 }
@@ -33,6 +35,7 @@ impl Default for Config {
             races_soon: false,
             indent: false,
             require_identification: false,
+            quirks: false,
             faults: Faults::default(),
         }
     }

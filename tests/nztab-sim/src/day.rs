@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::fate::{Fate, Forced};
 use crate::ids::{Key, Kind, ProgramId};
+use crate::quirks::Quirks;
 use crate::{names, rng};
 
 /// What races: gallopers, trotters and pacers, or dogs.
@@ -88,6 +89,16 @@ pub struct RaceCard {
     pub field: u8,
     /// What happens to it, and when.
     pub fate: Fate,
+    /// Its quirks; `None` if the programme has none.
+    pub quirks: Option<Quirks>,
+}
+
+impl RaceCard {
+    /// The weather at its meeting, or nothing.
+    #[must_use]
+    pub fn weather(&self, meeting: &Meeting) -> &'static str {
+        if self.quirks.is_some_and(|quirks| quirks.no_weather) { "" } else { meeting.weather }
+    }
 }
 
 /// A programme: all meetings of a day.
@@ -118,6 +129,10 @@ const SLOTS: [(&str, Category); 12] = [
 /// First starts of an ordinary day's meetings, in minutes after midnight in New Zealand.
 const FIRST_STARTS: [i64; 12] = [725, 700, 825, 838, 855, 742, 882, 960, 902, 1053, 1072, 1137];
 
+/// The meeting that with quirks starts later by this many seconds, so that it spans two days in New Zealand.
+const NIGHT_MEETING: u8 = 11;
+const NIGHT_MEETING_S: i64 = 3 * 3600;
+
 /// Offsets of the first wave of a "soon" programme, in minutes after its anchor.
 const WAVE: [i64; 12] = [3, 4, 3, 5, 4, 5, 6, 7, 8, 10, 11, 13];
 
@@ -133,11 +148,12 @@ struct Draft {
 }
 
 impl Program {
-    /// The programme with this id under a seed.
+    /// The programme with this id under a seed. A benchmark's programme never has quirks.
     #[must_use]
-    pub fn new(seed: u64, id: ProgramId) -> Self {
+    pub fn new(seed: u64, id: ProgramId, quirks: bool) -> Self {
+        let quirks = quirks && !matches!(id, ProgramId::Bench(_));
         let drafts = match id {
-            ProgramId::Day(date) => ordinary_day(seed, id, date),
+            ProgramId::Day(date) => ordinary_day(seed, id, date, quirks),
             ProgramId::Soon(minute) => soon(seed, id, i64::from(minute) * 60),
             ProgramId::Bench(index) => vec![Draft {
                 index: 0,
@@ -151,7 +167,7 @@ impl Program {
         let mut meetings: Vec<Meeting> = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let nth = of_country.entry(draft.country).or_default();
-            meetings.push(meeting(seed, id, &draft, *nth));
+            meetings.push(meeting(seed, id, &draft, *nth, quirks));
             *nth += 1;
         }
         meetings.sort_by_key(|meeting| (meeting.races.first().map(|race| race.fate.first_start), meeting.index));
@@ -179,12 +195,13 @@ fn bench_start(index: u32) -> i64 {
     1_763_856_000 + i64::from(index % 1440) * 60
 }
 
-fn ordinary_day(seed: u64, id: ProgramId, date: NaiveDate) -> Vec<Draft> {
+fn ordinary_day(seed: u64, id: ProgramId, date: NaiveDate, quirks: bool) -> Vec<Draft> {
     let mut rng = rng::stream(seed, "programme", Key::race(id, 0, 0).number());
     let midnight = nz_midnight(date).timestamp();
     let mut drafts = Vec::new();
     for (index, ((country, category), first)) in (0..).zip(SLOTS.into_iter().zip(FIRST_STARTS)) {
         let first = midnight + (first + rng.random_range(-12..13)) * 60;
+        let first = if quirks && index == NIGHT_MEETING { first + NIGHT_MEETING_S } else { first };
         drafts.push(Draft { index, country, category, starts: starts(&mut rng, first, 7..10, 24..36), foreign: None });
     }
     drafts.extend(others(&mut rng, midnight));
@@ -272,7 +289,7 @@ fn forced(id: ProgramId, meeting: u8, race: usize, starts: &[i64]) -> Forced {
     }
 }
 
-fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> Meeting {
+fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize, quirks: bool) -> Meeting {
     let key = Key { program, meeting: draft.index, race: 0, item: 0, kind: Kind::Meeting };
     let mut rng = rng::stream(seed, "meeting", key.number());
     let (name, mnemonic, state) = track(seed, program, draft, nth);
@@ -288,7 +305,9 @@ fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> Meeting 
     let weather = names::pick(&mut rng, &["FINE", "OCAST", "SHWRY", "Overcast"]);
     let direction = names::pick(&mut rng, &["Left", "Right"]);
     let races = (0..draft.starts.len())
-        .map(|race| race_card(seed, Key { race: u8::try_from(race + 1).unwrap_or(u8::MAX), ..key }, draft, race))
+        .map(|race| {
+            race_card(seed, Key { race: u8::try_from(race + 1).unwrap_or(u8::MAX), ..key }, draft, race, quirks)
+        })
         .collect();
     Meeting {
         id: key.uuid(seed),
@@ -322,7 +341,7 @@ fn track(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> (&'static 
     }
 }
 
-fn race_card(seed: u64, meeting: Key, draft: &Draft, index: usize) -> RaceCard {
+fn race_card(seed: u64, meeting: Key, draft: &Draft, index: usize, quirks: bool) -> RaceCard {
     let key = Key { kind: Kind::Race, ..meeting };
     let mut rng = rng::stream(seed, "card", key.number());
     let distance_m = match draft.category {
@@ -339,8 +358,13 @@ fn race_card(seed: u64, meeting: Key, draft: &Draft, index: usize) -> RaceCard {
     let name = format!("{sponsor} {} {distance_m}", names::pick(&mut rng, &names::RACE_WORDS));
     let name = if draft.country == "NZ" { name.to_uppercase() } else { name };
     let forced = forced(key.program, draft.index, index, &draft.starts);
-    let fate = Fate::new(seed, key, draft.starts[index], distance_m, forced);
-    RaceCard { id: key.uuid(seed), key, number: key.race, name, distance_m, field, fate }
+    let mut fate = Fate::new(seed, key, draft.starts[index], distance_m, forced);
+    let quirks = quirks.then(|| Quirks::draw(seed, key, draft.country, field, &fate));
+    if let Some(quirks) = quirks {
+        fate.protest = quirks.protest;
+    }
+    let name = if quirks.is_some_and(|quirks| quirks.padded) { format!(" {name}  ") } else { name };
+    RaceCard { id: key.uuid(seed), key, number: key.race, name, distance_m, field, fate, quirks }
 }
 
 /// The days from one date to another, both included; at most 14.

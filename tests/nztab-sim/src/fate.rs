@@ -3,6 +3,7 @@
 use rand::RngExt;
 
 use crate::ids::{Key, ProgramId};
+use crate::quirks::Protest;
 use crate::rng;
 
 /// A race's status.
@@ -94,8 +95,8 @@ pub struct Fate {
     pub late_scratching_at: Option<i64>,
     /// When a runner is scratched hours before the start.
     pub early_scratching_at: Option<i64>,
-    /// Whether a protest is lodged; it is dismissed.
-    pub protest: bool,
+    /// The protest, if one is lodged.
+    pub protest: Option<Protest>,
 }
 
 impl Fate {
@@ -137,7 +138,7 @@ impl Fate {
             insider: (planted && !abandoned).then_some(insider),
             late_scratching_at: late.then(|| first_start - late_s),
             early_scratching_at: early.then(|| first_start - early_s),
-            protest: rng.random_bool(0.04),
+            protest: rng.random_bool(0.04).then_some(Protest::Dismissed),
         }
     }
 

@@ -6,15 +6,18 @@
 mod bets_json;
 mod cache;
 mod connection;
+mod derivatives_json;
 mod event_json;
 mod flucs;
 mod form;
 mod meetings_json;
 mod misbehave;
+mod multi_leg;
 mod names;
 mod pools_json;
 mod result_json;
 mod rng;
+mod runner_json;
 mod tracker_json;
 
 pub mod betting;
@@ -28,6 +31,7 @@ pub mod ledger;
 pub mod odds;
 pub mod plan;
 pub mod query;
+pub mod quirks;
 pub mod race;
 pub mod record;
 pub mod runner;

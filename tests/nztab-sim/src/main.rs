@@ -80,6 +80,9 @@ struct Serve {
     /// Reject requests without From, X-Partner and X-Partner-ID.
     #[arg(long, env = "NZTAB_SIM_REQUIRE_IDENTIFICATION")]
     require_identification: bool,
+    /// Serve only ordinary races: without dead heats, multi-leg pools in every leg, small pools, bodies of unusual size, ...
+    #[arg(long, env = "NZTAB_SIM_PLAIN")]
+    plain: bool,
     /// Faults from the start, as JSON; POST the same to /_sim/faults to change them, {} to end them.
     #[arg(long, env = "NZTAB_SIM_FAULTS", value_parser = parse_faults, default_value = "{}")]
     faults: Faults,
@@ -101,6 +104,7 @@ impl Serve {
             races_soon: self.races_soon,
             indent: self.indent,
             require_identification: self.require_identification,
+            quirks: !self.plain,
             faults: self.faults.clone(),
         }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::clock::rfc3339;
 use crate::day::{Category, Meeting, RaceCard};
 use crate::fate::Status;
-use crate::result_json::PROTEST;
+use crate::quirks::Protest;
 
 /// The parameters of a list of meetings, as echoed.
 #[derive(Debug, Serialize)]
@@ -150,7 +150,7 @@ pub struct MeetingRace<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protest: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub protest_reason: Option<&'static str>,
+    pub protest_reason: Option<String>,
 }
 
 /// A meeting at a time (Unix seconds).
@@ -208,7 +208,7 @@ fn race<'a>(meeting: &'a Meeting, card: &'a RaceCard, at: i64, tote: bool) -> Me
     let start = card.fate.advertised_start(at);
     let status = card.fate.status(at);
     let local = DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&Auckland);
-    let protested = card.fate.protest && matches!(status, Status::Interim | Status::Final);
+    let protest = card.fate.protest.filter(|_| matches!(status, Status::Interim | Status::Final));
     MeetingRace {
         id: &card.id,
         race_number: card.number,
@@ -217,12 +217,12 @@ fn race<'a>(meeting: &'a Meeting, card: &'a RaceCard, at: i64, tote: bool) -> Me
         tote_start_time: tote.then(|| local.format("%H:%M:%S").to_string()),
         track_condition: meeting.track_condition,
         distance: card.distance_m,
-        weather: meeting.weather,
+        weather: card.weather(meeting),
         country: meeting.country,
         state: meeting.state,
         status: status.word(),
-        protest: protested.then_some(true),
-        protest_reason: protested.then_some(PROTEST),
+        protest: protest.map(|_| true),
+        protest_reason: protest.map(Protest::reason),
     }
 }
 

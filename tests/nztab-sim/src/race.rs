@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use crate::betting::{Book, Market};
+use crate::betting::{Book, Depth, Market};
 use crate::day::{Category, Meeting, RaceCard, nz_date};
 use crate::ids::Kind;
 use crate::runner::{Draft, Runner};
@@ -49,8 +49,8 @@ impl Race {
         let mut barriers: Vec<u8> = (1..=card.field).collect();
         barriers.shuffle(&mut rng);
         let race_day = nz_date(card.fate.first_start);
-        let starts = last_starts(field);
-        let runners = (1..=card.field)
+        let starts = last_starts(field, card.quirks.map_or(EVENT_BYTES, |quirks| quirks.event_bytes));
+        let mut runners: Vec<Runner> = (1..=card.field)
             .zip(names::field(&mut rng, field))
             .zip(barriers)
             .zip(starts)
@@ -60,8 +60,13 @@ impl Race {
                 Runner::draw(&mut rng, draft, meeting.category, standing, race_day)
             })
             .collect();
+        if card.quirks.is_some_and(|quirks| quirks.padded) {
+            runners.iter_mut().step_by(2).for_each(Runner::pad);
+        }
         let scratched_at = scratchings(seed, &card);
-        let market = Market::new(seed, card.key, &card.fate, meeting.country != "NZ", scratched_at);
+        let thin = card.quirks.is_some_and(|quirks| quirks.thin);
+        let market =
+            Market::new(seed, card.key, &card.fate, Depth { rich: meeting.country != "NZ", thin }, scratched_at);
         let finish = finish(seed, &card, &market.worth());
         let strangers = (0..3).map(|index| card.key.of_race(Kind::Stranger, index).uuid(seed)).collect();
         Some(Self { seed, meeting: meeting.clone(), card, runners, market, finish, standing, strangers })
@@ -81,8 +86,8 @@ impl Race {
 }
 
 /// Distributes last starts over a field so that events have the same size for any field.
-fn last_starts(field: usize) -> Vec<usize> {
-    let runners_bytes = EVENT_BYTES.saturating_sub(BASE_BYTES + field * ROWS_BYTES);
+fn last_starts(field: usize, event_bytes: usize) -> Vec<usize> {
+    let runners_bytes = event_bytes.saturating_sub(BASE_BYTES + field * ROWS_BYTES);
     // The event repeats the favourite and the mover.
     let each_bytes = (runners_bytes / (field + 2)).saturating_sub(RUNNER_BYTES);
     let all = (each_bytes * field / LAST_START_BYTES).max(field);

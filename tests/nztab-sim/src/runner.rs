@@ -207,6 +207,13 @@ pub struct Draft {
 }
 
 impl Runner {
+    /// Adds spaces to its names.
+    pub fn pad(&mut self) {
+        self.identity.name.push(' ');
+        self.details.jockey = format!(" {}", self.details.jockey);
+        self.details.trainer_name.push_str("  ");
+    }
+
     /// Generates a runner of a race.
     pub fn draw(rng: &mut ChaCha8Rng, draft: Draft, category: Category, standing: bool, race_day: NaiveDate) -> Self {
         let age = rng.random_range(3..9_u32);

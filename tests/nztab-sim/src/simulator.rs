@@ -175,7 +175,9 @@ impl Simulator {
     /// Meetings with a race on one of these New Zealand days, ordered by first start.
     #[must_use]
     pub fn meetings_between(&self, from: NaiveDate, to: NaiveDate) -> Vec<Meeting> {
-        let mut programs: Vec<ProgramId> = day::dates(from, to).map(ProgramId::Day).collect();
+        // With quirks, a meeting of the day before can end on the first day.
+        let first = from.pred_opt().filter(|_| self.config.quirks).unwrap_or(from);
+        let mut programs: Vec<ProgramId> = day::dates(first, to).map(ProgramId::Day).collect();
         if let Some(soon) = self.config.soon_program() {
             // The soon programme replaces that of its day.
             let soon_date = day::nz_date(self.config.now.timestamp());
@@ -211,7 +213,7 @@ impl Simulator {
     }
 
     fn program(&self, id: ProgramId) -> Arc<Program> {
-        let make = || Arc::new(Program::new(self.config.seed, id));
+        let make = || Arc::new(Program::new(self.config.seed, id, self.config.quirks));
         self.programs.get_or_make(&id, || Some(make())).unwrap_or_else(make)
     }
 
@@ -219,7 +221,7 @@ impl Simulator {
         self.races.get_or_make(&key, || {
             let program = match key.program {
                 // A programme of one race is not worth caching.
-                ProgramId::Bench(_) => Arc::new(Program::new(self.config.seed, key.program)),
+                ProgramId::Bench(_) => Arc::new(Program::new(self.config.seed, key.program, false)),
                 program => self.program(program),
             };
             let meeting = program.meetings.iter().find(|meeting| meeting.index == key.meeting)?;
