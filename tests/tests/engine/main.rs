@@ -1,8 +1,10 @@
 //! The extension's engine on a real PostgreSQL: order of arrival, concurrency, hostile payloads, upgrades.
 
+mod captures;
 mod hostile;
 mod ingest;
 mod order;
 mod schema;
 mod server;
+mod stated;
 mod upgrade;
