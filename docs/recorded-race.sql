@@ -42,7 +42,7 @@ select status, payloads_failed, error from raceday.raceday_process(:'race');
 select e.runner_number as no, e.name, h.time_interval as min, h.hold_percentage as hold, h.win_pool_amount as win_cents,
     h.incremental_win_amount as gained, h.tote_win_amount as tote_cents, h.pool_win_odds as tote
 from raceday.money_flow_history h
-join raceday.entrants e using (entrant_id)
+join raceday.entrants e using (race_id, entrant_id)
 where h.race_id = :'race' and h.time_interval between -2 and 5
   and e.entrant_id = (
       select entrant_id from raceday.money_flow_history

@@ -1,7 +1,7 @@
 //! What the tables hold of a race, as the core's state.
 
 use crate::plan::{Plan, Statement};
-use crate::tables::{Reader, entrants, list, meetings, race_pools, race_progress, race_results, races};
+use crate::tables::{Reader, entrants, list, race_pools, race_progress, race_results, races};
 use crate::value::arg;
 use pgrx::pg_sys::TEXTOID;
 use raceday_core::RaceState;
@@ -11,8 +11,6 @@ use raceday_core::RaceState;
 pub struct Loaded {
     /// What the core continues from.
     pub state: RaceState,
-    /// Whether a meetings list names the meeting, and so owns its row.
-    pub meeting_is_listed: bool,
     /// `created_at` of the newest history rows.
     pub rows_created_us: i64,
 }
@@ -22,15 +20,13 @@ static LOAD: Plan = Plan::built(load_statement);
 /// Everything of a race but its runners, in one statement.
 pub fn load_statement() -> Statement {
     let sql = format!(
-        "select {races},\n    {meetings},\n    {pools},\n    {results},\n    {progress}\n\
+        "select {races},\n    {pools},\n    {results},\n    {progress}\n\
          from raceday.races r\n\
-         left join raceday.meetings m on m.meeting_id = r.meeting_id\n\
          left join raceday.race_pools p on p.race_id = r.race_id\n\
          left join raceday.race_results s on s.race_id = r.race_id\n\
          left join raceday.race_progress g on g.race_id = r.race_id\n\
          where r.race_id = $1",
         races = list(&races::joined()),
-        meetings = list(&meetings::joined()),
         pools = list(&race_pools::joined()),
         results = list(&race_results::joined()),
         progress = list(&race_progress::joined()),
@@ -46,7 +42,6 @@ pub fn load(race_id: &str) -> Loaded {
     }
     let mut reader = Reader::new(&rows, 0);
     let race = races::read(&mut reader);
-    let (meeting, meeting_is_listed) = meetings::read(&mut reader, race.meeting_id.as_ref());
     let pools = race_pools::read(&mut reader);
     let results = race_results::read(&mut reader);
     let progress = race_progress::read(&mut reader);
@@ -54,8 +49,7 @@ pub fn load(race_id: &str) -> Loaded {
     race_progress::read_runners(&mut reader, &mut entrants);
     let (progress, rows_created_us) = progress.map(|row| (row.progress, row.rows_created_us)).unzip();
     Loaded {
-        state: RaceState { meeting, race: Some(race), entrants, pools, results, progress },
-        meeting_is_listed,
+        state: RaceState { race: Some(race), entrants, pools, results, progress },
         rows_created_us: rows_created_us.unwrap_or_default(),
     }
 }

@@ -8,15 +8,15 @@ use crate::load::{self, Loaded};
 use crate::plan::Plan;
 use crate::staging::{self, Key};
 use crate::subject::Subject;
-use crate::tables::{Span, money_flow_history, odds_history};
+use crate::tables::{Span, Stored, money_flow_history, odds_history};
 use crate::value::{Moment, arg};
 use crate::write;
 use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID};
 use pgrx::prelude::*;
-use raceday_core::{Outcome, PollRows, RaceState};
+use raceday_core::{Outcome, PollRows, RaceState, Report};
 use std::time::Instant;
 
-/// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows of earlier polls stay as they are. Does
+/// Redoes a race's rows from a moment on, because a payload fetched then came late. Rows that come out equal stay as they are. Does
 /// nothing when staging no longer holds the race's first payloads.
 pub fn redo_from(call: &mut Call, subject: Subject, before: &Loaded, from_us: i64) -> Result<(), PayloadsGone> {
     let race_id = subject.id();
@@ -100,7 +100,7 @@ pub fn polls(race_id: &str) -> Vec<PollRows> {
     polls
 }
 
-/// Writes again what a race's payloads give: the history from a moment on, or all of it.
+/// Brings what a race's payloads give into the tables: the history from a moment on, or all of it.
 fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us: Option<i64>) {
     let began = Instant::now();
     let mut state = RaceState::default();
@@ -115,18 +115,52 @@ fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us
     );
     call.transform += began.elapsed();
     let began = Instant::now();
-    delete_history(race_id, before, from_us);
     keep_listed(&mut state, before);
     delete_strays(race_id, before, &state);
-    call.written.add(write::write(race_id, before, &state, &polls));
+    call.written.add(write::write_state(race_id, before, &state, from_us.is_none()));
+    let created_us = write_history(call, race_id, before, &polls, from_us);
+    write::write_progress(race_id, before, &state, created_us);
     call.write += began.elapsed();
+}
+
+/// Writes the polls' rows that the tables lack and deletes those that no poll gives; others keep their id and `created_at`, so that
+/// a client that pages by them receives only what changed. Returns `created_at` of the newest rows.
+fn write_history(call: &mut Call, race_id: &str, before: &Loaded, polls: &[PollRows], from_us: Option<i64>) -> i64 {
+    let progress = before.state.progress.as_ref();
+    let span = from_us.zip(progress).map(|(polled_from_us, progress)| Span {
+        polled_from_us,
+        first_event_us: progress.first_event_us,
+        last_event_us: progress.last_event_us,
+    });
+    // Without a span, in every partition, including where race_progress shows no rows.
+    let (mut flow, mut odds) = (money_flow_history::load(race_id, span), odds_history::load(race_id, span));
+    let (mut created_us, mut moment_us) = (before.rows_created_us, None);
+    for poll in polls {
+        // Polls of one moment are told apart by the order of their ids only.
+        let is_behind = moment_us == Some(poll.polling_us);
+        let missing = if is_behind { poll.clone() } else { missing(&mut flow, &mut odds, poll) };
+        if missing.history.entrant_id.is_empty() && missing.odds.entrant_id.is_empty() {
+            continue;
+        }
+        moment_us = Some(poll.polling_us);
+        created_us = write::next_created_us(created_us);
+        call.written.history += money_flow_history::append(race_id, &missing, created_us);
+        call.written.odds += odds_history::append(race_id, &missing, created_us);
+    }
+    let deleted = money_flow_history::delete_surplus(race_id, &flow) + odds_history::delete_surplus(race_id, &odds);
+    // Rows that only vanish are a change too, and the version that REST derives from this time must show it.
+    let is_noted = created_us > before.rows_created_us;
+    if !is_noted && (deleted > 0 || progress.is_none()) { write::next_created_us(created_us) } else { created_us }
+}
+
+/// The rows of a poll that the tables lack.
+fn missing(flow: &mut Stored, odds: &mut Stored, poll: &PollRows) -> PollRows {
+    let (history, odds) = (money_flow_history::missing(flow, poll), odds_history::missing(odds, poll));
+    PollRows { history, odds, report: Report::default(), ..*poll }
 }
 
 /// Keeps what only a meetings list reported of the race.
 fn keep_listed(state: &mut RaceState, before: &Loaded) {
-    if state.meeting.is_none() {
-        state.meeting.clone_from(&before.state.meeting);
-    }
     let (Some(race), Some(known)) = (&mut state.race, &before.state.race) else { return };
     race.meeting_id = race.meeting_id.take().or_else(|| known.meeting_id.clone());
     race.name = race.name.take().or_else(|| known.name.clone());
@@ -134,17 +168,6 @@ fn keep_listed(state: &mut RaceState, before: &Loaded) {
     race.distance = race.distance.or(known.distance);
     race.track_condition = race.track_condition.take().or_else(|| known.track_condition.clone());
     race.weather = race.weather.take().or_else(|| known.weather.clone());
-}
-
-/// Deletes the history from a moment on. Without one, deletes it in every partition, including where race_progress shows none.
-fn delete_history(race_id: &str, before: &Loaded, from_us: Option<i64>) {
-    let span = from_us.zip(before.state.progress.as_ref()).map(|(polled_from_us, progress)| Span {
-        polled_from_us,
-        first_event_us: progress.first_event_us,
-        last_event_us: progress.last_event_us,
-    });
-    money_flow_history::delete(race_id, span);
-    odds_history::delete(race_id, span);
 }
 
 static DELETE_STRAYS: Plan = Plan::new(

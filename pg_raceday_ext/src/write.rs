@@ -5,7 +5,8 @@ use crate::tables::{
     entrants, meetings, money_flow_history, odds_history, race_pools, race_progress, race_results, races,
 };
 use crate::value::Moment;
-use raceday_core::{Entrant, Meeting, Odds, PollRows, PoolFlow, Race, RaceState};
+use raceday_core::{Entrant, Odds, PollRows, PoolFlow, Race, RaceState};
+use std::collections::BTreeSet;
 
 /// How many rows a call wrote.
 #[derive(Debug, Default, Clone, Copy)]
@@ -33,58 +34,62 @@ impl Written {
 
 /// Writes what differs between the state loaded and the state now, and the polls' history.
 pub fn write(race_id: &str, before: &Loaded, now: &RaceState, polls: &[PollRows]) -> Written {
-    let mut written = Written::default();
-    if let Some(race) = &now.race {
-        write_race_and_meeting(race_id, before, now, race, &mut written);
-    }
-    written.entrants = write_current(race_id, &before.state, now);
+    let mut written = write_state(race_id, before, now, false);
     let mut created_us = before.rows_created_us;
     for poll in polls {
         created_us = next_created_us(created_us);
         written.history += money_flow_history::append(race_id, poll, created_us);
         written.odds += odds_history::append(race_id, poll, created_us);
     }
-    if before.state.progress != now.progress || counted_from(&before.state).ne(counted_from(now)) {
-        race_progress::write(race_id, now, created_us);
-    }
+    write_progress(race_id, before, now, created_us);
     written
 }
 
-fn write_race_and_meeting(race_id: &str, before: &Loaded, now: &RaceState, race: &Race, written: &mut Written) {
+/// Writes the current state where it differs from the one loaded; `settles` the meeting even if the race does not.
+pub fn write_state(race_id: &str, before: &Loaded, now: &RaceState, settles: bool) -> Written {
+    let mut written = Written::default();
+    if let Some(race) = &now.race {
+        write_race_and_meeting(race_id, before, race, settles, &mut written);
+    }
+    written.entrants = write_current(race_id, &before.state, now);
+    written
+}
+
+/// Writes where a race's history stands, if that changed.
+pub fn write_progress(race_id: &str, before: &Loaded, now: &RaceState, created_us: i64) {
+    let is_same = before.state.progress == now.progress && before.rows_created_us == created_us;
+    if !is_same || counted_from(&before.state).ne(counted_from(now)) {
+        race_progress::write(race_id, now, created_us);
+    }
+}
+
+/// Meetings are locked before their races, in order of id, as a meetings list does.
+fn write_race_and_meeting(race_id: &str, before: &Loaded, race: &Race, settles: bool, written: &mut Written) {
     let known = before.state.race.as_ref();
-    let is_moved = known.is_none_or(|known| (known.phase, &known.meeting_id) != (race.phase, &race.meeting_id));
-    let moved_meeting = race.meeting_id.iter().filter(|_| is_moved);
-    written.meetings = write_meeting(before, now, race);
-    for meeting_id in moved_meeting.clone() {
-        // Before the race's own row, in the order in which a meetings list locks them.
-        meetings::lock(vec![meeting_id.clone()]);
+    let is_settled = known.is_some_and(|known| for_meeting(known) == for_meeting(race))
+        && (!settles || race.meeting_id.as_deref().is_none_or(meetings::is_settled));
+    let former = known.and_then(|known| known.meeting_id.as_ref());
+    let meeting_ids: BTreeSet<&String> =
+        former.into_iter().chain(race.meeting_id.as_ref()).filter(|_| !is_settled).collect();
+    for meeting_id in &meeting_ids {
+        written.meetings += meetings::add_and_lock(meeting_id, race);
     }
     if known != Some(race) {
         written.races = races::write(race_id, race);
     }
-    for meeting_id in moved_meeting {
-        written.meetings += meetings::settle(vec![meeting_id.clone()]);
+    if meeting_ids.is_empty() {
+        return;
+    }
+    written.meetings += meetings::settle(meeting_ids.into_iter().cloned().collect());
+    if let Some(left) = former.filter(|former| Some(*former) != race.meeting_id.as_ref()) {
+        written.meetings += meetings::delete_empty(left);
     }
 }
 
-/// A meeting that no list names is known from its races.
-fn write_meeting(before: &Loaded, now: &RaceState, race: &Race) -> usize {
-    let Some(meeting) = &now.meeting else { return 0 };
-    let known = before.state.meeting.as_ref().filter(|known| known.meeting_id == meeting.meeting_id);
-    if known.is_some_and(|known| before.meeting_is_listed || adds_nothing(known, meeting)) {
-        return 0;
-    }
-    meetings::write(meeting, race.start_us)
-}
-
-/// Whether all that a poll reports of a meeting is known; what it omits is no change.
-fn adds_nothing(known: &Meeting, reported: &Meeting) -> bool {
-    let same = |known: &Option<String>, reported: &Option<String>| reported.is_none() || known == reported;
-    same(&known.name, &reported.name)
-        && same(&known.country, &reported.country)
-        && same(&known.state, &reported.state)
-        && same(&known.date, &reported.date)
-        && known.category == reported.category
+/// What a meeting's row takes from its races.
+fn for_meeting(race: &Race) -> impl PartialEq {
+    let Race { meeting_id, meeting, race_number, phase, category, start_us, .. } = race;
+    (meeting_id, meeting, race_number, phase, category, start_us)
 }
 
 /// Writes the entrants, pools and results that changed; returns how many entrants.
@@ -105,7 +110,7 @@ fn write_current(race_id: &str, known: &RaceState, now: &RaceState) -> usize {
 }
 
 /// Later than the poll before by at least a millisecond: clients page by it, at that precision.
-fn next_created_us(last_us: i64) -> i64 {
+pub fn next_created_us(last_us: i64) -> i64 {
     (Moment::now().0.div_euclid(1000) * 1000).max(last_us.div_euclid(1000) * 1000 + 1000)
 }
 

@@ -18,8 +18,11 @@ create or replace function raceday.race_body(p_race raceday.races) returns json
         'phase', p_race.phase,
         'actual_start', raceday.utc_text(p_race.actual_start),
         'distance', p_race.distance,
-        'track_condition', p_race.track_condition,
-        'weather', p_race.weather,
+        -- The TAB may give it for the meeting only.
+        'track_condition', coalesce(p_race.track_condition, (
+            select m.track_condition from raceday.meetings m where m.meeting_id = p_race.meeting_id)),
+        'weather', coalesce(p_race.weather, (
+            select m.weather from raceday.meetings m where m.meeting_id = p_race.meeting_id)),
         'type', p_race.type,
         'created_at', raceday.utc_text(p_race.created_at),
         'updated_at', raceday.utc_text(p_race.updated_at)

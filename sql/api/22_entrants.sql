@@ -3,7 +3,7 @@
 create or replace view api.entrants as
 select entrant_id, race_id, name, runner_number, win_odds, place_odds, pool_win_odds, pool_place_odds, hold_percentage, bet_percentage,
     is_scratched, is_late_scratched, scratched_at, barrier, jockey, trainer_name, silk_colours, silk_url_64, silk_url_128,
-    favourite, mover, created_at, updated_at
+    favourite, mover, created_at, updated_at, opening_odds, opening_odds_at, nine_am_odds, highest_odds, lowest_odds
 from raceday.entrants;
 comment on view api.entrants is 'Runners in their current state; embeds races. win_odds and place_odds are fixed odds; pool_win_odds and pool_place_odds are tote odds';
 
@@ -27,7 +27,11 @@ create or replace function raceday.entrant_body(p_entrant raceday.entrants) retu
         'silk_url_64', p_entrant.silk_url_64,
         'silk_url_128', p_entrant.silk_url_128,
         'favourite', p_entrant.favourite,
-        'mover', p_entrant.mover
+        'mover', p_entrant.mover,
+        'opening_odds', p_entrant.opening_odds,
+        'nine_am_odds', p_entrant.nine_am_odds,
+        'highest_odds', p_entrant.highest_odds,
+        'lowest_odds', p_entrant.lowest_odds
     );
 comment on function raceday.entrant_body(raceday.entrants) is 'A runner as the client API returns it, without its history';
 

@@ -2,9 +2,9 @@
 
 create or replace view api.race_pools as
 select race_id, win_pool_total, place_pool_total, quinella_pool_total, trifecta_pool_total, exacta_pool_total, first4_pool_total,
-    total_race_pool, currency, data_quality_score, extracted_pools, last_updated
+    total_race_pool, currency, data_quality_score, extracted_pools, last_updated, multi_leg_pool_total
 from raceday.race_pools;
-comment on view api.race_pools is 'Tote pools of a race, in dollars; embeds races';
+comment on view api.race_pools is 'Tote pools of a race, in dollars; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
 
 create or replace function raceday.cents(p_dollars numeric) returns bigint
     language sql immutable parallel safe

@@ -33,7 +33,9 @@ declare
     v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
 begin
     return raceday.row_of_race_or_404(
-        v_race_id, (select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id), 'Race results');
+        v_race_id, (
+            select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id and r.results_available
+        ), 'Race results');
 end
 $$;
-comment on function api.client_race_results(text) is 'GET /api/race-results: placings, dividends and final fixed odds of a race';
+comment on function api.client_race_results(text) is 'GET /api/race-results: placings, dividends and final fixed odds of a race; 404 until there are placings, and for an abandoned race';

@@ -85,5 +85,6 @@ grant select on
     to raceday_monitor;
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function
-    raceday.monitor_memory(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead()
+    raceday.monitor_memory(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead(),
+    raceday.is_live(timestamptz, timestamptz)
     to raceday_monitor;

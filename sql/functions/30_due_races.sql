@@ -29,6 +29,12 @@ create or replace function raceday.live_lead() returns interval
     return interval '5 minutes';
 comment on function raceday.live_lead() is 'How long before its start a race becomes live';
 
+create or replace function raceday.is_live(p_start_time timestamptz, p_at timestamptz) returns boolean
+    language sql immutable parallel safe
+    -- Later after its start a race only waits for the judge, and its payloads may well stay the same.
+    return p_at between p_start_time - raceday.live_lead() and p_start_time + interval '15 minutes';
+comment on function raceday.is_live(timestamptz, timestamptz) is 'Whether a race that starts at p_start_time is live at p_at';
+
 create or replace view raceday.due_races as
 select
     r.race_id,
@@ -42,8 +48,7 @@ select
     p.claimed_by,
     p.lease_until,
     n.slot_at as next_slot_at,
-    -- Later after its start a race only waits for the judge, and its payloads may well stay the same.
-    t.now between s.start_time - raceday.live_lead() and s.start_time + interval '15 minutes' as is_live
+    raceday.is_live(s.start_time, t.now) as is_live
 from raceday.races r
 join raceday.race_polls p on p.race_id = r.race_id
 cross join raceday.poll_settings settings

@@ -87,7 +87,10 @@ as $$
 $$;
 comment on function raceday.raceday_release_leases(text) is 'Releases what a stopping worker has not polled; returns the number of races';
 
-create or replace function raceday.raceday_poll_plan(p_ahead interval) returns table (race_id text, slot_at timestamptz, every_s int)
+-- The columns of a function cannot be replaced.
+drop function if exists raceday.raceday_poll_plan(interval);
+create function raceday.raceday_poll_plan(p_ahead interval)
+    returns table (race_id text, slot_at timestamptz, every_s int, is_live boolean)
     language sql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
@@ -101,7 +104,7 @@ as $$
         cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, n.every_s
+    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at)
     from plan p
     cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
     order by p.slot_at, p.race_id

@@ -24,10 +24,12 @@ create function seed.runners(p_race_id text, p_runners int) returns void
     language sql volatile parallel unsafe
     as $$
     insert into raceday.entrants (entrant_id, race_id, name, runner_number, win_odds, place_odds, pool_win_odds, pool_place_odds,
-        hold_percentage, bet_percentage, is_scratched, barrier, jockey, trainer_name, silk_colours, silk_url_64, silk_url_128, favourite)
+        hold_percentage, bet_percentage, is_scratched, barrier, jockey, trainer_name, silk_colours, silk_url_64, silk_url_128, favourite,
+        opening_odds, nine_am_odds, highest_odds, lowest_odds)
     select md5(p_race_id || ' ' || n)::uuid::text, p_race_id, 'Runner ' || n, n, 1.5 + n, 1.1 + n / 4.0, 1.7 + n, 1.2 + n / 5.0,
         round(100.0 / p_runners, 2), round(90.0 / p_runners, 2), n = 3, p_runners + 1 - n, 'Jockey ' || n, 'Trainer ' || n,
-        'Black, white stars', 'https://silks.example/64/' || n, case when n <> 2 then 'https://silks.example/128/' || n end, n = 1
+        'Black, white stars', 'https://silks.example/64/' || n, case when n <> 2 then 'https://silks.example/128/' || n end, n = 1,
+        2.5 + n, 2 + n, 2.8 + n, 1.4 + n
     from generate_series(1, p_runners) n
 $$;
 

@@ -54,6 +54,15 @@ pub struct Entrant {
     pub favourite: bool,
     /// Whether its odds move most.
     pub mover: bool,
+    /// Fixed odds to win when the market opened.
+    pub opening_odds: Option<i64>,
+    pub opening_us: Option<i64>,
+    /// Fixed odds to win at 9 am on the day of the race.
+    pub nine_am_odds: Option<i64>,
+    /// The highest fixed odds to win so far.
+    pub highest_odds: Option<i64>,
+    /// The lowest fixed odds to win so far.
+    pub lowest_odds: Option<i64>,
 }
 
 from_object! {
@@ -75,6 +84,25 @@ from_object! {
         runner_change: Leaf<'a>,
         favourite: Leaf<'a>,
         mover: Leaf<'a>,
+        flucs_with_timestamp: Object<RawFlucs<'a>>,
+    }
+}
+
+from_object! {
+    /// `data.runners[].flucs_with_timestamp`: the course of the fixed odds to win.
+    pub(crate) struct RawFlucs<'a> {
+        open: Object<RawFluc<'a>>,
+        nine_am: Object<RawFluc<'a>>,
+        high: Object<RawFluc<'a>>,
+        low: Object<RawFluc<'a>>,
+    }
+}
+
+from_object! {
+    /// Odds and when they were set.
+    pub(crate) struct RawFluc<'a> {
+        fluc: Leaf<'a>,
+        timestamp: Leaf<'a>,
     }
 }
 
@@ -97,6 +125,17 @@ pub(crate) struct Runner<'a> {
     runner_change: Option<Cow<'a, str>>,
     favourite: Option<bool>,
     mover: Option<bool>,
+    flucs: Flucs,
+}
+
+/// The course of a runner's fixed odds to win.
+#[derive(Debug, Default)]
+struct Flucs {
+    opening_odds: Option<i64>,
+    opening_us: Option<i64>,
+    nine_am_odds: Option<i64>,
+    highest_odds: Option<i64>,
+    lowest_odds: Option<i64>,
 }
 
 /// Reads the runners, by id: from `runners`, or without that from `entrants`. If an id occurs twice, the last one counts.
@@ -115,6 +154,7 @@ fn read_runner<'a>(raw: &RawRunner<'a>, at: usize, report: &mut Report) -> Optio
     let entrant_id = report.row_id(raw.entrant_id, place("entrant_id"))?;
     let odds = odds::read_odds(&raw.odds, place, report);
     let scratched_us = report.moment_us(raw.scratch_time, place("scratch_time"));
+    let flucs = read_flucs(&raw.flucs_with_timestamp, place, report);
     Some(Runner {
         entrant_id,
         name: report.text(raw.name, place("name")),
@@ -132,7 +172,28 @@ fn read_runner<'a>(raw: &RawRunner<'a>, at: usize, report: &mut Report) -> Optio
         runner_change: read_runner_change(raw.runner_change, place("runner_change"), report),
         favourite: report.boolean(raw.favourite, place("favourite")),
         mover: report.boolean(raw.mover, place("mover")),
+        flucs,
     })
+}
+
+fn read_flucs(raw: &Object<RawFlucs>, place: impl Fn(&'static str) -> Place, report: &mut Report) -> Flucs {
+    let Some(raw) = report.object(raw, place("flucs_with_timestamp")) else { return Flucs::default() };
+    let opening_odds = read_fluc(&raw.open, place("flucs_with_timestamp.open"), report);
+    // Without odds, the time means nothing.
+    let opened = raw.open.good().filter(|_| opening_odds.is_some()).and_then(|open| open.timestamp);
+    Flucs {
+        opening_odds,
+        opening_us: report.instant_us(opened, place("flucs_with_timestamp.open.timestamp")),
+        nine_am_odds: read_fluc(&raw.nine_am, place("flucs_with_timestamp.nine_am"), report),
+        highest_odds: read_fluc(&raw.high, place("flucs_with_timestamp.high"), report),
+        lowest_odds: read_fluc(&raw.low, place("flucs_with_timestamp.low"), report),
+    }
+}
+
+/// The odds of a fluc; 0 stands for none.
+fn read_fluc(raw: &Object<RawFluc>, place: Place, report: &mut Report) -> Option<i64> {
+    let fluc = report.object(raw, place)?.fluc;
+    report.hundredths(fluc, place, odds::MOST_ODDS).filter(|odds| *odds > 0)
 }
 
 /// The digits of a barrier: `7`, `"7"` and `"Fr7"` give 7; empty text gives 0, which stands for none.
@@ -196,6 +257,11 @@ impl Entrant {
         }
         self.favourite = runner.favourite.unwrap_or(self.favourite);
         self.mover = runner.mover.unwrap_or(self.mover);
+        self.opening_odds = runner.flucs.opening_odds.or(self.opening_odds);
+        self.opening_us = runner.flucs.opening_us.or(self.opening_us);
+        self.nine_am_odds = runner.flucs.nine_am_odds.or(self.nine_am_odds);
+        self.highest_odds = runner.flucs.highest_odds.or(self.highest_odds);
+        self.lowest_odds = runner.flucs.lowest_odds.or(self.lowest_odds);
         if let Some(odds) = runner.odds {
             odds.update(&mut self.odds);
         }

@@ -7,7 +7,6 @@ use crate::pools::{self, Pool, RawPool};
 use crate::race::{self, RaceFacts, RawRace};
 use crate::report::Report;
 use crate::results::{self, Dividend, Placing, RawDividend, RawPlacing};
-use crate::time;
 use crate::tracker::{self, RawTracker, TrackerRow};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -75,7 +74,7 @@ impl<'a> Event<'a> {
         let mut report = Report::default();
         Ok(Self {
             race: race::read_race(&race, race_id, &mut report)?,
-            generated_us: read_generated(document.header, &mut report),
+            generated_us: read_generated(&document.header, &mut report),
             runners: entrant::read_runners(data.runners, data.entrants, &mut report),
             pools: pools::read_pools(data.tote_pools, &mut report)?,
             tracker: tracker::read_tracker(data.money_tracker, &mut report),
@@ -86,17 +85,7 @@ impl<'a> Event<'a> {
     }
 }
 
-fn read_generated(header: Object<RawHeader>, report: &mut Report) -> Option<i64> {
-    let Object(Lenient::Good(header)) = header else {
-        if matches!(header.0, Lenient::Bad) {
-            report.bad("header");
-        }
-        return None;
-    };
-    let text = report.text(header.generated_time, "header.generated_time")?;
-    let generated_us = time::parse_us(&text);
-    if generated_us.is_none() {
-        report.bad("header.generated_time");
-    }
-    generated_us
+fn read_generated(header: &Object<RawHeader>, report: &mut Report) -> Option<i64> {
+    let header = report.object(header, "header")?;
+    report.instant_us(header.generated_time, "header.generated_time")
 }

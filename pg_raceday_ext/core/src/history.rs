@@ -39,6 +39,31 @@ pub struct OddsRows {
     pub odds: Vec<i64>,
 }
 
+/// Copies the rows at some places, column by column.
+macro_rules! rows_at {
+    ($rows:ident, $places:ident, $($column:ident)+) => {
+        Self { $($column: $places.iter().map(|at| $rows.$column[*at].clone()).collect(),)+ }
+    };
+}
+
+impl HistoryRows {
+    /// The rows at these places.
+    pub fn at(&self, places: &[usize]) -> Self {
+        rows_at!(
+            self, places, entrant_id hold bet win_pool_amount place_pool_amount win_pool_percentage place_pool_percentage
+            incremental_win_amount incremental_place_amount tote_win_percentage tote_win_amount fixed_win_odds
+            fixed_place_odds pool_win_odds pool_place_odds
+        )
+    }
+}
+
+impl OddsRows {
+    /// The rows at these places.
+    pub fn at(&self, places: &[usize]) -> Self {
+        rows_at!(self, places, entrant_id kind odds)
+    }
+}
+
 type Runners<'a> = BTreeMap<Cow<'a, str>, Runner<'a>>;
 type Entrants = BTreeMap<String, EntrantState>;
 

@@ -41,6 +41,13 @@ impl<T> Default for Object<T> {
     }
 }
 
+impl<T> Object<T> {
+    /// The object, if there is one.
+    pub fn good(&self) -> Option<&T> {
+        if let Lenient::Good(object) = &self.0 { Some(object) } else { None }
+    }
+}
+
 /// A JSON array of objects read as `T`s.
 #[derive(Debug)]
 pub struct Objects<T>(pub Lenient<Vec<Lenient<T>>>);

@@ -43,19 +43,17 @@ impl Category {
     }
 }
 
-/// A row of `meetings`, as far as a race's payloads describe it.
+/// A race's meeting, as the race's payloads describe it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Meeting {
-    pub meeting_id: String,
     /// The name of the track.
     pub name: Option<String>,
     /// `NZ`, `AUS`, ...
     pub country: Option<String>,
     /// State within the country.
     pub state: Option<String>,
-    pub category: Category,
-    /// New Zealand day, `YYYY-MM-DD`; `None` if the payload has no valid date.
+    /// `race_date_nz`: the race's New Zealand day, `YYYY-MM-DD`; `None` if no payload has a valid one.
     pub date: Option<String>,
 }
 
@@ -105,16 +103,12 @@ pub(crate) fn read_meeting<'a>(raw: &RawMeeting<'a>, category: Category, report:
     }
 }
 
-/// The meeting after a poll; what the poll leaves out stays.
-pub(crate) fn next_meeting(known: Option<Meeting>, facts: &MeetingFacts) -> Option<Meeting> {
-    let Some(meeting_id) = &facts.meeting_id else { return known };
-    let mut meeting = known
-        .filter(|known| known.meeting_id == **meeting_id)
-        .unwrap_or_else(|| Meeting { meeting_id: meeting_id.to_string(), ..Meeting::default() });
-    text::update(&mut meeting.name, facts.name.as_ref());
-    text::update(&mut meeting.country, facts.country.as_ref());
-    text::update(&mut meeting.state, facts.state.as_ref());
-    text::update(&mut meeting.date, facts.date.as_ref());
-    meeting.category = facts.category;
-    Some(meeting)
+impl Meeting {
+    /// The meeting after a poll; what the poll leaves out stays.
+    pub(crate) fn update(&mut self, facts: &MeetingFacts) {
+        text::update(&mut self.name, facts.name.as_ref());
+        text::update(&mut self.country, facts.country.as_ref());
+        text::update(&mut self.state, facts.state.as_ref());
+        text::update(&mut self.date, facts.date.as_ref());
+    }
 }

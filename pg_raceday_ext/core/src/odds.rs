@@ -1,10 +1,10 @@
 //! A runner's four odds: fixed and tote, to win and for a place.
 
-use crate::json::{Leaf, Lenient, Object, from_object};
+use crate::json::{Leaf, Object, from_object};
 use crate::report::{Place, Report};
 
 /// Largest odds that `numeric(10,2)` holds, in hundredths.
-const MOST_ODDS: i64 = 9_999_999_999;
+pub(crate) const MOST_ODDS: i64 = 9_999_999_999;
 
 /// The four odds of a runner in hundredths.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -85,19 +85,13 @@ pub(crate) fn read_odds(
     place: impl Fn(&'static str) -> Place,
     report: &mut Report,
 ) -> Option<OddsFacts> {
-    match &raw.0 {
-        Lenient::Null => None,
-        Lenient::Bad => {
-            report.bad(place("odds"));
-            None
-        }
-        Lenient::Good(odds) => Some(OddsFacts([
-            report.hundredths(odds.fixed_win, place("odds.fixed_win"), MOST_ODDS),
-            report.hundredths(odds.fixed_place, place("odds.fixed_place"), MOST_ODDS),
-            report.hundredths(odds.pool_win, place("odds.pool_win"), MOST_ODDS),
-            report.hundredths(odds.pool_place, place("odds.pool_place"), MOST_ODDS),
-        ])),
-    }
+    let odds = report.object(raw, place("odds"))?;
+    Some(OddsFacts([
+        report.hundredths(odds.fixed_win, place("odds.fixed_win"), MOST_ODDS),
+        report.hundredths(odds.fixed_place, place("odds.fixed_place"), MOST_ODDS),
+        report.hundredths(odds.pool_win, place("odds.pool_win"), MOST_ODDS),
+        report.hundredths(odds.pool_place, place("odds.pool_place"), MOST_ODDS),
+    ]))
 }
 
 impl OddsFacts {

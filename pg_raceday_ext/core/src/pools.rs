@@ -18,8 +18,10 @@ pub struct Pools {
     pub trifecta: Option<i64>,
     pub exacta: Option<i64>,
     pub first4: Option<i64>,
-    /// All pools of the race, including those without a column.
+    /// All pools of the race itself, including those without a column.
     pub total: i64,
+    /// All pools that span several races, each of which the vendor repeats in every one of them.
+    pub multi_leg: i64,
     /// 0 to 100.
     pub quality: i64,
     /// How many pools were read.
@@ -51,6 +53,7 @@ enum Product {
     Trifecta,
     Exacta,
     First4,
+    MultiLeg,
     Unknown,
 }
 
@@ -64,9 +67,16 @@ impl Product {
             "trifecta" => Self::Trifecta,
             "exacta" => Self::Exacta,
             "firstfour" | "first4" => Self::First4,
+            _ if is_multi_leg(&letters) => Self::MultiLeg,
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether a product, in lower case without spaces, is a bet on several races: `RunningDouble`, `EarlyQuadrella`, `Pick6`.
+fn is_multi_leg(name: &str) -> bool {
+    const WORDS: [&str; 10] = ["double", "treble", "quad", "pick", "six", "big6", "place6", "multi", "leg", "parlay"];
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Reads the pools; `None` if the poll has none.
@@ -98,6 +108,7 @@ fn read_pool(raw: &RawPool, at: usize, report: &mut Report) -> Result<Option<Poo
 /// The totals of a poll and their quality, given the hold of its money tracker.
 pub(crate) fn totals(read: &[Pool], hold_sum: Option<i64>) -> Result<Pools, PayloadError> {
     let mut pools = Pools { extracted: i64::try_from(read.len()).unwrap_or(i64::MAX), ..Pools::default() };
+    // Products without a column.
     let mut unknown = 0;
     for pool in read {
         let column = match pool.product {
@@ -107,6 +118,11 @@ pub(crate) fn totals(read: &[Pool], hold_sum: Option<i64>) -> Result<Pools, Payl
             Product::Trifecta => &mut pools.trifecta,
             Product::Exacta => &mut pools.exacta,
             Product::First4 => &mut pools.first4,
+            Product::MultiLeg => {
+                unknown += 1;
+                pools.multi_leg = pools.multi_leg.saturating_add(pool.cents);
+                continue;
+            }
             Product::Unknown => {
                 unknown += 1;
                 pools.total = pools.total.saturating_add(pool.cents);
@@ -117,7 +133,7 @@ pub(crate) fn totals(read: &[Pool], hold_sum: Option<i64>) -> Result<Pools, Payl
         pools.total = pools.total.saturating_add(pool.cents - column.unwrap_or(0));
         *column = Some(pool.cents);
     }
-    if pools.total > MOST_CENTS {
+    if pools.total > MOST_CENTS || pools.multi_leg > MOST_CENTS {
         return Err(PayloadError::TotalTooLarge("all pools together".to_owned()));
     }
     pools.quality = quality(&pools, unknown, hold_sum);

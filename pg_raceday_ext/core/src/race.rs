@@ -1,7 +1,7 @@
 //! The race itself: `data.race` of a payload, a row of `races`.
 
 use crate::json::{Leaf, from_object};
-use crate::meeting::{self, Category, MeetingFacts, RawMeeting};
+use crate::meeting::{self, Category, Meeting, MeetingFacts, RawMeeting};
 use crate::payload::PayloadError;
 use crate::report::Report;
 use crate::{text, time};
@@ -12,6 +12,8 @@ use std::borrow::Cow;
 #[allow(missing_docs)]
 pub struct Race {
     pub meeting_id: Option<String>,
+    /// What the race's polls report of its meeting.
+    pub meeting: Meeting,
     pub name: Option<String>,
     /// Number within the meeting.
     pub race_number: Option<i64>,
@@ -20,13 +22,14 @@ pub struct Race {
     /// The TAB's word, capitalised.
     pub status: String,
     pub phase: Phase,
+    /// `None` while the race is open: until then the vendor sends the advertised start.
     pub actual_start_us: Option<i64>,
     /// Metres.
     pub distance: Option<i64>,
     pub track_condition: Option<String>,
     pub weather: Option<String>,
     pub category: Category,
-    /// Whether a protest was lodged.
+    /// Whether a protest was lodged; a dead heat, which the vendor flags the same way, is none.
     pub protest: bool,
     /// `event_timestamp` of the first poll with the current status.
     pub last_status_change_us: Option<i64>,
@@ -85,6 +88,13 @@ impl Phase {
     }
 }
 
+impl Race {
+    /// Whether the TAB takes bets on it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.status == "Open"
+    }
+}
+
 from_object! {
     /// `data.race`.
     pub(crate) struct RawRace<'a> {
@@ -98,6 +108,7 @@ from_object! {
         track_condition: Leaf<'a>,
         weather: Leaf<'a>,
         protest: Leaf<'a>,
+        protest_reason: Leaf<'a>,
         ..meeting: RawMeeting<'a>,
     }
 }
@@ -143,8 +154,21 @@ pub(crate) fn read_race<'a>(
         distance: report.count(raw.distance, "race.distance"),
         track_condition: report.text(raw.track_condition, "race.track_condition"),
         weather: report.text(raw.weather, "race.weather"),
-        protest: report.boolean(raw.protest, "race.protest"),
+        protest: read_protest(raw, report),
     })
+}
+
+/// The vendor's flag, which it also sets for a dead heat.
+fn read_protest(raw: &RawRace, report: &mut Report) -> Option<bool> {
+    let reason = report.text(raw.protest_reason, "race.protest_reason");
+    let protest = report.boolean(raw.protest, "race.protest")?;
+    Some(protest && !reason.is_some_and(|reason| states_dead_heat(&reason)))
+}
+
+/// Whether a reason such as `Dead heat for 4th` states a dead heat.
+fn states_dead_heat(reason: &str) -> bool {
+    let letters: String = reason.chars().filter(char::is_ascii_alphabetic).collect();
+    letters.to_ascii_lowercase().contains("deadheat")
 }
 
 /// The race after a poll; what the poll leaves out stays.
@@ -160,13 +184,17 @@ pub(crate) fn next_race(known: Option<Race>, facts: &RaceFacts, event_us: i64, f
     next_status(&mut race, facts.status.as_deref(), is_first, event_us);
     race.start_us = facts.start_us;
     race.category = facts.meeting.category;
+    if facts.meeting.meeting_id.is_some() && facts.meeting.meeting_id.as_deref() != race.meeting_id.as_deref() {
+        race.meeting = Meeting::default();
+    }
     text::update(&mut race.meeting_id, facts.meeting.meeting_id.as_ref());
+    race.meeting.update(&facts.meeting);
     text::update(&mut race.name, facts.name.as_ref());
     text::update(&mut race.track_condition, facts.track_condition.as_ref());
     text::update(&mut race.weather, facts.weather.as_ref());
     race.race_number = facts.race_number.or(race.race_number);
     race.distance = facts.distance.or(race.distance);
-    race.actual_start_us = facts.actual_start_us.or(race.actual_start_us);
+    race.actual_start_us = if race.is_open() { None } else { facts.actual_start_us.or(race.actual_start_us) };
     race.protest = facts.protest.unwrap_or(race.protest);
     race
 }

@@ -1,6 +1,6 @@
 //! What reading a poll noticed without failing, and the reading of values that may be unusable.
 
-use crate::json::{Leaf, Lenient, Objects};
+use crate::json::{Leaf, Lenient, Object, Objects};
 use crate::{decimal, text, time};
 use std::borrow::Cow;
 use std::fmt::{self, Display};
@@ -118,6 +118,24 @@ impl Report {
             "false" | "\"false\"" => Some(false),
             _ => None,
         })
+    }
+
+    /// Microseconds since 1970 of an RFC 3339 time; `None` if it is empty.
+    pub fn instant_us(&mut self, leaf: Leaf, place: impl Display) -> Option<i64> {
+        let text = self.text(leaf, &place)?;
+        let instant_us = time::parse_us(&text);
+        if instant_us.is_none() {
+            self.bad(place);
+        }
+        instant_us
+    }
+
+    /// An object; `None` if it is null or absent.
+    pub fn object<'r, T>(&mut self, object: &'r Object<T>, place: impl Display) -> Option<&'r T> {
+        if matches!(object.0, Lenient::Bad) {
+            self.bad(place);
+        }
+        object.good()
     }
 
     /// The usable rows of an array; `None` if there is no array.

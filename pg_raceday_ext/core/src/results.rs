@@ -3,7 +3,7 @@
 use crate::decimal::format_hundredths;
 use crate::entrant::EntrantState;
 use crate::json::{Leaf, Objects, from_object};
-use crate::race::Race;
+use crate::race::{Phase, Race};
 use crate::report::Report;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const MOST_HUNDREDTHS: i64 = i64::MAX / 2;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Results {
-    /// Whether there are placings.
+    /// Whether there are placings; not for an abandoned race.
     pub available: bool,
     pub placings: String,
     pub dividends: String,
@@ -30,6 +30,10 @@ pub struct Results {
 }
 
 impl Results {
+    fn none() -> Self {
+        Self { placings: "[]".to_owned(), dividends: "[]".to_owned(), fixed_odds: "{}".to_owned(), ..Self::default() }
+    }
+
     /// The status that a word names; `None` for any other word.
     pub fn known_status(word: &str) -> Option<&'static str> {
         ["interim", "final", "protest"].into_iter().find(|known| *known == word)
@@ -126,7 +130,8 @@ fn read_positions(raw: Objects<RawPosition>, report: &mut Report) -> Vec<Positio
         .collect()
 }
 
-/// The results after a poll; documents that the poll leaves out stay. There are none until the first placings or `Interim`.
+/// The results after a poll; documents that the poll leaves out stay. There are none until the first placings or `Interim`, and
+/// none of an abandoned race.
 pub(crate) fn next_results(
     known: Option<Results>,
     placings: &[Placing],
@@ -141,15 +146,13 @@ pub(crate) fn next_results(
         "Interim" => Some("interim"),
         _ => None,
     };
+    if race.phase == Phase::Abandoned {
+        return known.map(|known| Results { result_us: known.result_us, ..Results::none() });
+    }
     if placings.is_empty() && !matches!(race.status.as_str(), "Interim" | "Final") {
         return known;
     }
-    let known = known.unwrap_or_else(|| Results {
-        placings: "[]".to_owned(),
-        dividends: "[]".to_owned(),
-        result_us: event_us,
-        ..Results::default()
-    });
+    let known = known.unwrap_or_else(|| Results { result_us: event_us, ..Results::none() });
     Some(Results {
         available: known.available || !placings.is_empty(),
         placings: if placings.is_empty() { known.placings } else { placings_json(placings) },

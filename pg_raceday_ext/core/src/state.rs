@@ -3,7 +3,6 @@
 use crate::entrant::{EntrantState, Runner};
 use crate::event::Event;
 use crate::history::{self, HistoryRows, OddsRows, Poll};
-use crate::meeting::{self, Meeting};
 use crate::payload::PayloadError;
 use crate::pools::{self, Pools};
 use crate::race::{self, Phase, Race};
@@ -17,8 +16,6 @@ use std::collections::BTreeMap;
 /// Everything known of one race: its rows in the current-state tables, and how far its history has come.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RaceState {
-    /// The meeting, as this race's polls describe it.
-    pub meeting: Option<Meeting>,
     /// The race; `None` until its first poll.
     pub race: Option<Race>,
     /// Runners by `entrant_id`.
@@ -50,6 +47,10 @@ pub struct Progress {
     pub first_fetched_us: i64,
     /// Whether any history row was written.
     pub has_history: bool,
+    /// The win pool, in cents, of the latest poll that gave rows of `money_flow_history`.
+    pub rows_win_cents: Option<i64>,
+    /// Its place pool.
+    pub rows_place_cents: Option<i64>,
 }
 
 /// What became of a payload.
@@ -115,7 +116,6 @@ impl RaceState {
     fn advance(&mut self, event: Event, pools: Option<Pools>, hash: i64, fetched_us: i64) -> PollRows {
         let event_us = time::event_timestamp_us(event.generated_us, fetched_us);
         let (mut report, runners) = (event.report, event.runners);
-        self.meeting = meeting::next_meeting(self.meeting.take(), &event.race.meeting);
         let race = race::next_race(self.race.take(), &event.race, event_us, fetched_us);
         let seconds_to_start = time::seconds_to_start(race.start_us, event_us);
         let holds = event.tracker.map(|rows| tracker::sum_holds(rows, |id| runners.contains_key(id), &mut report));
@@ -131,16 +131,22 @@ impl RaceState {
             (HistoryRows::default(), OddsRows::default())
         } else {
             let odds = history::odds_rows(&mut self.entrants, &runners);
-            let rows =
-                holds.map(|holds| history::history_rows(&mut self.entrants, &runners, &holds, &poll, &mut report));
+            let is_written = race.is_open() || self.is_late_money(&poll);
+            let rows = holds
+                .filter(|_| is_written)
+                .map(|holds| history::history_rows(&mut self.entrants, &runners, &holds, &poll, &mut report));
             (rows.unwrap_or_default(), odds)
         };
         let (placings, dividends) = (&event.placings, &event.dividends);
         self.results = results::next_results(self.results.take(), placings, dividends, &race, &self.entrants, event_us);
         self.pools = pools::next_pools(self.pools.take(), pools, event_us);
         self.race = Some(race);
-        let wrote_history = !history.entrant_id.is_empty() || !odds.entrant_id.is_empty();
-        let progress = next_progress(self.progress.take(), wrote_history, event_us, fetched_us);
+        let wrote_flow = !history.entrant_id.is_empty();
+        let wrote_history = wrote_flow || !odds.entrant_id.is_empty();
+        let mut progress = next_progress(self.progress.take(), wrote_history, event_us, fetched_us);
+        if wrote_flow {
+            (progress.rows_win_cents, progress.rows_place_cents) = (poll.win_cents, poll.place_cents);
+        }
         self.progress = Some(Progress { payload_hash: hash, generated_us: event.generated_us, ..progress });
         PollRows {
             event_us,
@@ -153,6 +159,14 @@ impl RaceState {
             odds,
             report,
         }
+    }
+
+    /// Whether a poll after the close reports another win or place pool than the latest poll with rows.
+    fn is_late_money(&self, poll: &Poll) -> bool {
+        let (win, place) =
+            self.progress.as_ref().map_or((None, None), |known| (known.rows_win_cents, known.rows_place_cents));
+        let differs = |polled: Option<i64>, known: Option<i64>| polled.is_some() && polled != known;
+        differs(poll.win_cents, win) || differs(poll.place_cents, place)
     }
 
     fn update_entrants(&mut self, runners: &BTreeMap<Cow<str>, Runner>, holds: Option<&BTreeMap<Cow<str>, Hold>>) {

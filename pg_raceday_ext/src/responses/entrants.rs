@@ -30,7 +30,7 @@ pub fn money_statement() -> Statement {
 
 fn rows_statement(table: &str, fields: &[Field], condition: &str) -> Statement {
     let sql = format!(
-        "select id, entrant_id, event_timestamp, {}\nfrom raceday.{table}\n\
+        "select polling_timestamp, entrant_id, event_timestamp, {}\nfrom raceday.{table}\n\
          where race_id = $1 and event_timestamp between $2 and $3{condition}\norder by id",
         list(&columns(fields))
     );
@@ -57,6 +57,8 @@ fn raceday_entrants_json(
             ODDS_ROWS.visit(&bounds, |row| odds.add(row));
             MONEY_ROWS.visit(&bounds, |row| money.add(row));
         });
+        odds.sort();
+        money.sort();
     }
     let mut json = Json::with_capacity(1024 * entrants.len() + 90 * (odds.len() + money.len()));
     json.raw("[");
@@ -82,6 +84,7 @@ struct History<'a> {
 }
 
 struct Entry {
+    polled: Option<i64>,
     moment: usize,
     values: [Value; 2],
 }
@@ -102,9 +105,18 @@ impl<'a> History<'a> {
                 self.moments.push((moment, text));
             }
             let values = [self.fields[0].read(row, 3), self.fields[1].read(row, 4)];
-            self.of_runner[runner].push(Entry { moment: self.moments.len() - 1, values });
+            self.of_runner[runner].push(Entry { polled: row.timestamp(0), moment: self.moments.len() - 1, values });
         }
         true
+    }
+
+    /// Puts the entries in order of their polls. They are, unless a late payload changed some of them.
+    fn sort(&mut self) {
+        for entries in &mut self.of_runner {
+            if !entries.is_sorted_by_key(|entry| entry.polled) {
+                entries.sort_by_key(|entry| entry.polled);
+            }
+        }
     }
 
     fn len(&self) -> usize {

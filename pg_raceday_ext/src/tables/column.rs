@@ -198,6 +198,17 @@ impl<R> Column<R> {
         }
     }
 
+    /// Whether a result's column, counted from 1, holds what a row gives.
+    pub fn holds(&self, result: &Rows, at: (usize, i32), row: &R) -> bool {
+        let (from, column) = at;
+        match (&self.value, self.kind) {
+            (Value::Text(get, _), _) => result.get::<String>(from, column).as_deref() == get(row),
+            (Value::Flag(get, _), _) => result.get(from, column) == Some(get(row)),
+            (Value::Number(get, _), Kind::Moment) => result.get(from, column).map(|Moment(us)| us) == get(row),
+            (Value::Number(get, _), _) => result.get(from, column) == get(row),
+        }
+    }
+
     /// Sets the field of each row from a result's array column; rows beyond the array's end get `None`.
     pub fn load_array<'a>(&self, result: &Rows, column: i32, rows: impl Iterator<Item = &'a mut R>) {
         let Value::Number(_, set) = &self.value else { unreachable!("arrays are loaded of numbers") };

@@ -31,6 +31,11 @@ const COLUMNS: &[Column<Entrant>] = &[
     Column::text("runner_change", |e| e.runner_change.as_deref(), |e, v| e.runner_change = v),
     Column::flag("favourite", |e| e.favourite, |e, v| e.favourite = v),
     Column::flag("mover", |e| e.mover, |e, v| e.mover = v),
+    Column::hundredths("opening_odds", |e| e.opening_odds, |e, v| e.opening_odds = v),
+    Column::moment("opening_odds_at", |e| e.opening_us, |e, v| e.opening_us = v),
+    Column::hundredths("nine_am_odds", |e| e.nine_am_odds, |e, v| e.nine_am_odds = v),
+    Column::hundredths("highest_odds", |e| e.highest_odds, |e, v| e.highest_odds = v),
+    Column::hundredths("lowest_odds", |e| e.lowest_odds, |e, v| e.lowest_odds = v),
 ];
 
 static LOAD: Plan = Plan::built(load_statement);
@@ -58,7 +63,7 @@ pub fn load(race_id: &str) -> BTreeMap<String, EntrantState> {
 static WRITE: Plan = Plan::built(write_statement);
 
 /// Elements by subscript cost less than `unnest` of as many arrays: see docs/decisions/writing-rows.md. Only changed runners are
-/// written, so no column is compared. A runner of another race is never taken over: the payload that names it is wrong.
+/// written, so no column is compared.
 pub fn write_statement() -> Statement {
     const FIRST: usize = 3;
     let Table { name, alias, key, columns } = TABLE;
@@ -66,9 +71,8 @@ pub fn write_statement() -> Statement {
         "insert into raceday.{name} as {alias} (race_id, {key}, {names})\n\
          select $1, $2[i], {values}\n\
          from generate_subscripts($2, 1) i\n\
-         on conflict ({key}) do update\n\
-         set {updates}, updated_at = clock_timestamp()\n\
-         where {alias}.race_id = excluded.race_id",
+         on conflict (race_id, {key}) do update\n\
+         set {updates}, updated_at = clock_timestamp()",
         names = list(&names(columns)),
         values = list(&inserted(columns, FIRST, Values::Element)),
         updates = list(&TABLE.updates(FIRST)),

@@ -14,5 +14,5 @@ pub mod races;
 mod series;
 mod table;
 
-pub use history::Span;
+pub use history::{Span, Stored};
 pub use table::{Reader, list};

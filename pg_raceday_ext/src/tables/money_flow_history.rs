@@ -1,7 +1,7 @@
 //! `money_flow_history`: one row per runner per poll.
 
 use super::column::{Column, not_loaded};
-use super::history::{self, History, Span};
+use super::history::{History, Span, Stored};
 use super::series::Series;
 use crate::plan::Plan;
 use raceday_core::{HistoryRows, PollRows};
@@ -42,8 +42,9 @@ pub const TABLE: History<HistoryRows> = History {
 };
 
 static APPEND: Plan = Plan::built(|| TABLE.append_statement());
+static LOAD: Plan = Plan::built(|| TABLE.load_statement()).pruned();
+static LOAD_ALL: Plan = Plan::built(|| TABLE.load_all_statement());
 static DELETE: Plan = Plan::built(|| TABLE.delete_statement()).pruned();
-static DELETE_ALL: Plan = Plan::built(|| TABLE.delete_all_statement());
 
 /// Appends a poll's money flow; returns how many rows.
 pub fn append(race_id: &str, poll: &PollRows, created_us: i64) -> usize {
@@ -51,7 +52,18 @@ pub fn append(race_id: &str, poll: &PollRows, created_us: i64) -> usize {
     if rows.entrant_id.is_empty() { 0 } else { TABLE.append(&APPEND, race_id, created_us, poll, rows) }
 }
 
-/// Deletes a race's money flow of a span, or all of it.
-pub fn delete(race_id: &str, span: Option<Span>) {
-    history::delete(race_id, span, &DELETE, &DELETE_ALL);
+/// Loads a race's money flow of a span, or all of it.
+pub fn load(race_id: &str, span: Option<Span>) -> Stored {
+    Stored::load(race_id, span, &LOAD, &LOAD_ALL)
+}
+
+/// The rows of a poll that the table lacks.
+pub fn missing(stored: &mut Stored, poll: &PollRows) -> HistoryRows {
+    let rows = &poll.history;
+    rows.at(&TABLE.missing(stored, poll, rows, rows.entrant_id.len()))
+}
+
+/// Deletes the rows that no poll gives; returns how many.
+pub fn delete_surplus(race_id: &str, stored: &Stored) -> usize {
+    stored.delete_surplus(race_id, &DELETE)
 }

@@ -17,6 +17,7 @@ const COLUMNS: &[Column<Pools>] = &[
     Column::hundredths("exacta_pool_total", |p| p.exacta, |p, v| p.exacta = v),
     Column::hundredths("first4_pool_total", |p| p.first4, |p, v| p.first4 = v),
     Column::hundredths("total_race_pool", |p| Some(p.total), |p, v| p.total = v.unwrap_or_default()),
+    Column::hundredths("multi_leg_pool_total", |p| Some(p.multi_leg), |p, v| p.multi_leg = v.unwrap_or_default()),
     Column::integer("data_quality_score", |p| Some(p.quality), |p, v| p.quality = v.unwrap_or_default()),
     Column::integer("extracted_pools", |p| Some(p.extracted), |p, v| p.extracted = v.unwrap_or_default()),
     Column::moment("last_updated", |p| Some(p.last_updated_us), |p, v| p.last_updated_us = v.unwrap_or_default()),

@@ -54,6 +54,8 @@ const COLUMNS: &[Column<ProgressRow>] = &[
     ),
     Column::flag("has_history", |g| g.progress.has_history, |g, v| g.progress.has_history = v),
     Column::moment("rows_created_at", |g| Some(g.rows_created_us), |g, v| g.rows_created_us = v.unwrap_or_default()),
+    Column::bigint("rows_win_cents", |g| g.progress.rows_win_cents, |g, v| g.progress.rows_win_cents = v),
+    Column::bigint("rows_place_cents", |g| g.progress.rows_place_cents, |g, v| g.progress.rows_place_cents = v),
 ];
 
 /// Array columns, in step with `entrant_ids`. An amount belongs to the interval before it: both are there, or neither.
@@ -132,7 +134,7 @@ pub fn write_statement() -> Statement {
 pub fn write(race_id: &str, state: &RaceState, rows_created_us: i64) {
     let Some(progress) = state.progress.clone() else { return };
     let row = ProgressRow { progress, rows_created_us };
-    let ids: Vec<&str> = state.entrants.one().map(String::as_str).collect();
+    let ids: Vec<&str> = state.entrants.keys().map(String::as_str).collect();
     let runners: Vec<&EntrantState> = state.entrants.values().collect();
     let args: Vec<_> = [arg(race_id)]
         .into_iter()

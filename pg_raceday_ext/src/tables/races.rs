@@ -40,6 +40,10 @@ const COLUMNS: &[Column<Race>] = &[
     Column::<Race>::moment("finalized_at", |r| r.finalized_us, |r, v| r.finalized_us = v),
     Column::<Race>::moment("abandoned_at", |r| r.abandoned_us, |r, v| r.abandoned_us = v),
     Column::<Race>::moment("polled_at", |r| Some(r.polled_us), |r, v| r.polled_us = v.unwrap_or_default()),
+    Column::<Race>::text("meeting_name", |r| r.meeting.name.as_deref(), |r, v| r.meeting.name = v),
+    Column::<Race>::text("meeting_country", |r| r.meeting.country.as_deref(), |r, v| r.meeting.country = v),
+    Column::<Race>::text("meeting_state", |r| r.meeting.state.as_deref(), |r, v| r.meeting.state = v),
+    Column::<Race>::date("race_date_nz", |r| r.meeting.date.as_deref(), |r, v| r.meeting.date = v),
 ];
 
 /// The row's columns for a statement that reads it; read by [`read`].
@@ -71,7 +75,6 @@ const UNTIL_POLLED: &str = "case when r.polled_at is null then {new} else {old} 
 const LISTED: &[Column<ListedRace>] = &[
     Column::<ListedRace>::text("race_id", |r| Some(&r.race_id), not_loaded).insert_only(),
     Column::<ListedRace>::text("type", |r| Some(r.category.letter()), not_loaded).insert_only(),
-    Column::<ListedRace>::text("meeting_id", |r| Some(&r.meeting_id), not_loaded).on_conflict("coalesce({old}, {new})"),
     Column::<ListedRace>::moment("start_time", |r| Some(r.start_us), not_loaded).on_conflict(UNTIL_POLLED),
     Column::<ListedRace>::text("status", |r| Some(&r.status), not_loaded).on_conflict(UNTIL_POLLED),
     Column::<ListedRace>::text("phase", |r| Some(r.phase.as_str()), not_loaded).on_conflict(UNTIL_POLLED),
@@ -79,6 +82,7 @@ const LISTED: &[Column<ListedRace>] = &[
 
 /// The same: what is written of a race not polled yet only because it differs.
 const LISTED_DETAILS: &[Column<ListedRace>] = &[
+    Column::<ListedRace>::text("meeting_id", |r| Some(&r.meeting_id), not_loaded).on_conflict(FILL_GAP),
     Column::<ListedRace>::text("name", |r| r.name.as_deref(), not_loaded).on_conflict(FILL_GAP),
     Column::<ListedRace>::integer("race_number", |r| r.race_number, not_loaded).on_conflict(FILL_GAP),
     Column::<ListedRace>::integer("distance", |r| r.distance, not_loaded).on_conflict(FILL_GAP),

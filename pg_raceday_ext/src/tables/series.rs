@@ -1,5 +1,6 @@
 //! A column with a value per row, for rows that are kept column by column.
 
+use crate::plan::Rows;
 use crate::value::{Hundredths, arg};
 use pgrx::pg_sys::{self, Datum, Oid};
 
@@ -45,6 +46,24 @@ impl<R> Series<R> {
             Values::Texts(_) => pg_sys::TEXTARRAYOID,
             Values::Bigints(_) => pg_sys::INT8ARRAYOID,
             Values::Hundredths(_) | Values::Odds(_) => pg_sys::NUMERICARRAYOID,
+        }
+    }
+
+    /// How the column is selected, so that [`Self::holds`] can read it.
+    pub fn selected(&self, alias: &str) -> String {
+        match self.values {
+            Values::Texts(_) | Values::Bigints(_) => format!("{alias}.{}", self.name),
+            Values::Hundredths(_) | Values::Odds(_) => format!("({alias}.{} * 100)::int8", self.name),
+        }
+    }
+
+    /// Whether a result's column, counted from 1, holds the value at a place of the rows.
+    pub fn holds(&self, result: &Rows, at: (usize, i32), rows: &R, place: usize) -> bool {
+        let (from, column) = at;
+        match self.values {
+            Values::Texts(get) => result.get::<String>(from, column).as_deref() == get(rows).get(place).copied(),
+            Values::Bigints(get) | Values::Hundredths(get) => result.get(from, column) == get(rows)[place],
+            Values::Odds(get) => result.get(from, column) == Some(get(rows)[place]),
         }
     }
 

@@ -113,15 +113,16 @@ mod tests {
     }
 
     #[pg_test]
-    fn an_entrant_of_another_race_is_not_taken_over() {
+    fn an_entrant_of_another_race_keeps_its_row_there() {
         migrate();
         stage(RACE, 290, &Poll::default().payload());
         process(RACE);
         stage("race-2", 280, &Poll::default().payload().replace(RACE, "race-2").replace("Runner 1", "Thief"));
         process("race-2");
         assert_eq!(
-            text("select race_id || ' ' || name from raceday.entrants where entrant_id = 'runner-1'").as_deref(),
-            Some("race-1 Runner 1")
+            text("select string_agg(race_id || ' ' || name, ', ' order by race_id) from raceday.entrants where entrant_id = 'runner-1'")
+                .as_deref(),
+            Some("race-1 Runner 1, race-2 Thief")
         );
     }
 

@@ -11,6 +11,7 @@ mod money_flow;
 mod order;
 mod responses;
 mod schema;
+mod sets;
 #[cfg(test)]
 mod snapshots;
 
@@ -120,13 +121,14 @@ pub fn truncate() {
 pub fn fingerprint() -> String {
     text(
     "select jsonb_build_object(
-        'flow', (select jsonb_agg(to_jsonb(h) - 'id' - 'created_at' order by polling_timestamp, entrant_id) from raceday.money_flow_history h),
-        'odds', (select jsonb_agg(to_jsonb(o) - 'id' - 'created_at' order by polling_timestamp, entrant_id, type) from raceday.odds_history o),
-        'entrants', (select jsonb_agg(to_jsonb(e) - 'created_at' - 'updated_at' order by entrant_id) from raceday.entrants e),
-        'race', (select jsonb_agg(to_jsonb(r) - 'created_at' - 'updated_at') from raceday.races r),
-        'meeting', (select jsonb_agg(to_jsonb(m) - 'created_at' - 'updated_at') from raceday.meetings m),
-        'pools', (select jsonb_agg(to_jsonb(p)) from raceday.race_pools p),
-        'progress', (select jsonb_agg(to_jsonb(g) - 'rows_created_at') from raceday.race_progress g))",
+        'flow', (select jsonb_agg(to_jsonb(h) - 'id' - 'created_at' order by polling_timestamp, race_id, entrant_id) from raceday.money_flow_history h),
+        'odds', (select jsonb_agg(to_jsonb(o) - 'id' - 'created_at' order by polling_timestamp, race_id, entrant_id, type) from raceday.odds_history o),
+        'entrants', (select jsonb_agg(to_jsonb(e) - 'created_at' - 'updated_at' order by race_id, entrant_id) from raceday.entrants e),
+        'race', (select jsonb_agg(to_jsonb(r) - 'created_at' - 'updated_at' order by race_id) from raceday.races r),
+        'meeting', (select jsonb_agg(to_jsonb(m) - 'created_at' - 'updated_at' order by meeting_id) from raceday.meetings m),
+        'results', (select jsonb_agg(to_jsonb(s) - 'created_at' - 'updated_at' order by race_id) from raceday.race_results s),
+        'pools', (select jsonb_agg(to_jsonb(p) order by race_id) from raceday.race_pools p),
+        'progress', (select jsonb_agg(to_jsonb(g) - 'rows_created_at' order by race_id) from raceday.race_progress g))",
 )
 .expect("a document")
 }

@@ -18,7 +18,8 @@ fn statements() -> Vec<(&'static str, Vec<(&'static str, Statement)>)> {
         (
             "meetings",
             vec![
-                ("write a meeting", meetings::write_statement()),
+                ("add a meeting", meetings::add_statement()),
+                ("settle meetings", meetings::settle_statement()),
                 ("write the meetings of a list", meetings::write_listed_statement()),
             ],
         ),
@@ -47,14 +48,16 @@ fn statements() -> Vec<(&'static str, Vec<(&'static str, Statement)>)> {
             "money_flow_history",
             vec![
                 ("append a poll's money flow", money_flow_history::TABLE.append_statement()),
-                ("delete a race's money flow of a span", money_flow_history::TABLE.delete_statement()),
+                ("load a race's money flow of a span", money_flow_history::TABLE.load_statement()),
+                ("delete some of a race's money flow", money_flow_history::TABLE.delete_statement()),
             ],
         ),
         (
             "odds_history",
             vec![
                 ("append a poll's changed odds", odds_history::TABLE.append_statement()),
-                ("delete a race's odds of a span", odds_history::TABLE.delete_statement()),
+                ("load a race's odds of a span", odds_history::TABLE.load_statement()),
+                ("delete some of a race's odds", odds_history::TABLE.delete_statement()),
             ],
         ),
         (

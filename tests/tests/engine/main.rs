@@ -1,6 +1,7 @@
 //! The extension's engine on a real PostgreSQL: order of arrival, concurrency, hostile payloads, upgrades.
 
 mod captures;
+mod cursor;
 mod hostile;
 mod ingest;
 mod order;

@@ -8,7 +8,8 @@ const RACE: &str = "race_id name race_number start_time status meeting_id phase 
 const MEETING: &str =
     "meeting_id meeting_name country race_type date status category track_condition weather created_at updated_at";
 const ENTRANT: &str = "entrant_id name runner_number win_odds place_odds hold_percentage is_scratched odds_history money_flow_history \
-                       pool_win_odds pool_place_odds barrier jockey trainer_name silk_colours silk_url silk_url_64 silk_url_128 favourite mover";
+                       pool_win_odds pool_place_odds barrier jockey trainer_name silk_colours silk_url silk_url_64 silk_url_128 favourite mover \
+                       opening_odds nine_am_odds highest_odds lowest_odds";
 const POOLS: &str = "race_id win_pool_total place_pool_total quinella_pool_total trifecta_pool_total exacta_pool_total first4_pool_total \
                      total_race_pool currency data_quality_score extracted_pools last_updated";
 const RESULTS: &str = "race_id results_available results_data dividends_data fixed_odds_data result_status photo_finish stewards_inquiry \
@@ -244,8 +245,11 @@ fn results_are_404_until_there_are_any() {
     let stack = Stack::shared();
     stack.sql(
         "select seed.meeting('re', 'Results', 'harness', current_date);
-         select seed.race('re-1', 're', 1, now(), 'Final'), seed.race('re-2', 're', 2, now(), 'Closed');
-         select seed.runners('re-1', 5); select seed.results('re-1')",
+         select seed.race('re-1', 're', 1, now(), 'Final'), seed.race('re-2', 're', 2, now(), 'Closed'),
+                seed.race('re-3', 're', 3, now(), 'Interim'), seed.race('re-4', 're', 4, now(), 'Abandoned');
+         select seed.runners('re-1', 5); select seed.results('re-1');
+         insert into raceday.race_results (race_id, results_available, results_data, dividends_data, fixed_odds_data, result_status, result_time)
+         values ('re-3', false, '[]', '[]', '{}', 'interim', now()), ('re-4', false, '[]', '[]', '{}', null, now())",
     );
     let results = stack.json("/api/race-results?raceId=re-1");
     assert_keys(&results, RESULTS);
@@ -260,6 +264,25 @@ fn results_are_404_until_there_are_any() {
     assert_timestamp(&results["result_time"]);
     stack.get("/api/race-results").assert_error(400, "no raceId");
     stack.get("/api/race-results?race_id=re-2").assert_error(404, "no results yet");
+    stack.get("/api/race-results?raceId=re-3").assert_error(404, "no placings yet");
+    stack.get("/api/race-results?raceId=re-4").assert_error(404, "an abandoned race");
+}
+
+#[test]
+fn a_race_without_weather_shows_its_meetings() {
+    let stack = Stack::shared();
+    stack.sql(
+        "select seed.meeting('we', 'Weather', 'harness', current_date);
+         select seed.race('we-1', 'we', 1, now()), seed.race('we-2', 'we', 2, now());
+         update raceday.meetings set weather = 'Fine', track_condition = 'Good3' where meeting_id = 'we';
+         update raceday.races set weather = null, track_condition = null where race_id = 'we-1';
+         update raceday.races set weather = 'Showers', track_condition = 'Soft5' where race_id = 'we-2'",
+    );
+    let of = |race: &Value| (race["weather"].clone(), race["track_condition"].clone());
+    let races = stack.json("/api/races?meetingId=we");
+    assert_eq!(of(&races[0]), (json!("Fine"), json!("Good3")));
+    assert_eq!(of(&races[1]), (json!("Showers"), json!("Soft5")), "its own come first");
+    assert_eq!(of(&stack.json("/api/races/we-1")), (json!("Fine"), json!("Good3")));
 }
 
 #[test]

@@ -40,6 +40,10 @@ const HOLD_AT: &[&str] = &["money_tracker.entrants[0].hold_percentage"];
 const WIN_TOTAL: &str = "/data/tote_pools/0/total";
 const WIN_TOTAL_AT: &[&str] = &["tote_pools[0].total"];
 
+const FLUCS: &str = "/data/runners/0/flucs_with_timestamp";
+const FLUCS_AT: &[&str] = &["runners[0].flucs_with_timestamp"];
+const OPEN_AT: &[&str] = &["runners[0].flucs_with_timestamp.open"];
+
 /// Values that lose only their own field.
 const FIELDS: &[Case] = &[
     case(NAME, "null", &[], |state, rows| a(state).name.is_none() && rows.history.entrant_id.len() == 3),
@@ -51,6 +55,15 @@ const FIELDS: &[Case] = &[
     case(NAME, "\"\\udc00x\"", NAME_AT, |state, _| a(state).name.is_none()),
     case(NAME, "17", NAME_AT, |state, _| a(state).name.is_none()),
     case(NAME, "[\"x\"]", NAME_AT, |state, _| a(state).name.is_none()),
+    case(FLUCS, "null", &[], |state, _| a(state).opening_odds.is_none()),
+    case(FLUCS, "{\"open\":null}", &[], |state, _| a(state).opening_odds.is_none()),
+    case(FLUCS, "[1]", FLUCS_AT, |state, _| a(state).opening_odds.is_none()),
+    case(FLUCS, "{\"open\":8.5}", OPEN_AT, |state, _| a(state).opening_odds.is_none()),
+    case(FLUCS, "{\"open\":{\"fluc\":0,\"timestamp\":\"no\"}}", &[], |state, _| a(state).opening_us.is_none()),
+    case(FLUCS, "{\"open\":{\"fluc\":-1}}", OPEN_AT, |state, _| a(state).opening_odds.is_none()),
+    case(FLUCS, "{\"low\":{\"fluc\":4.6},\"nine_am\":{},\"high\":{\"fluc\":9}}", &[], |state, _| {
+        (a(state).nine_am_odds, a(state).highest_odds, a(state).lowest_odds) == (None, Some(900), Some(460))
+    }),
     case(BARRIER, "0", &[], |state, _| a(state).barrier.is_none()),
     case(BARRIER, "null", &[], |state, _| a(state).barrier.is_none()),
     case(BARRIER, "\"\"", &[], |state, _| a(state).barrier.is_none()),
@@ -143,17 +156,19 @@ const FIELDS: &[Case] = &[
         state.race.as_ref().unwrap().race_number.is_none()
     }),
     case("/data/race/race_date_nz", "\"2025-02-30\"", &["race.race_date_nz"], |state, _| {
-        state.meeting.as_ref().unwrap().date.is_none()
+        state.race.as_ref().unwrap().meeting.date.is_none()
     }),
     case("/data/race/race_date_nz", "\"0000-01-01\"", &["race.race_date_nz"], |state, _| {
-        state.meeting.as_ref().unwrap().date.is_none()
+        state.race.as_ref().unwrap().meeting.date.is_none()
     }),
     case("/data/race/race_date_nz", "\"-2025-01-01\"", &["race.race_date_nz"], |state, _| {
-        state.meeting.as_ref().unwrap().date.is_none()
+        state.race.as_ref().unwrap().meeting.date.is_none()
     }),
     case("/data/race/actual_start", "null", &[], |state, _| state.race.as_ref().unwrap().actual_start_us.is_none()),
     case("/data/race/event_id", "null", &[], |state, _| state.race.is_some()),
-    case("/data/race/meeting_id", "{}", &["race.meeting_id"], |state, _| state.meeting.is_none()),
+    case("/data/race/meeting_id", "{}", &["race.meeting_id"], |state, _| {
+        state.race.as_ref().unwrap().meeting_id.is_none()
+    }),
     case("/data/race/advertised_start", "\"1752713400\"", &[], |_, rows| rows.seconds_to_start == 1_799),
     case("/data/race/protest", "\"maybe\"", &["race.protest"], |state, _| !state.race.as_ref().unwrap().protest),
     case("/header", "[]", &["header"], |_, rows| rows.event_us == FETCHED_US),
@@ -222,10 +237,24 @@ fn a_bad_value_leaves_known_data_alone() {
         }
         let (now, before) = (state.pools.unwrap(), known.pools.clone().unwrap());
         assert_eq!((now.win, now.place, now.first4), (before.win, before.place, before.first4), "{at} = {raw}");
-        assert_eq!(state.meeting.unwrap().meeting_id, "meeting-1", "{at} = {raw}");
         let (race, known_race) = (state.race.unwrap(), known.race.as_ref().unwrap());
+        assert_eq!(race.meeting_id.as_deref(), Some("meeting-1"), "{at} = {raw}");
         assert_eq!((&race.status, race.race_number), (&known_race.status, known_race.race_number), "{at} = {raw}");
     }
+}
+
+#[test]
+fn an_unusable_opening_time_leaves_the_opening_odds() {
+    let opening = |open: &str| {
+        let (state, rows) = first(&with(FLUCS, &format!("{{\"open\":{open}}}")));
+        (a(&state).opening_odds, a(&state).opening_us, rows.report.examples)
+    };
+    let at = "runners[0].flucs_with_timestamp.open.timestamp".to_owned();
+    assert_eq!(opening(r#"{"fluc":"8.5","timestamp":"soon"}"#), (Some(850), None, vec![at]));
+    assert_eq!(opening(r#"{"fluc":8.5}"#), (Some(850), None, vec![]));
+    let timestamp = "2025-07-15T04:30:44.920959249Z";
+    let expected = (Some(850), Some(1_752_553_844_920_959), vec![]);
+    assert_eq!(opening(&format!(r#"{{"fluc":8.5,"timestamp":"{timestamp}"}}"#)), expected);
 }
 
 #[test]

@@ -197,14 +197,11 @@ fn check_times(poll: &PollRows) {
 
 /// Every value of the current state fits its column.
 pub fn check_state(state: &RaceState) {
-    if let Some(meeting) = &state.meeting {
-        check_id(&meeting.meeting_id);
-        for text in [&meeting.name, &meeting.country, &meeting.state] {
-            check_text(text.as_deref());
-        }
-        meeting.date.as_deref().into_iter().for_each(check_date);
-    }
     let race = state.race.as_ref().expect("a race after a good payload");
+    for text in [&race.meeting.name, &race.meeting.country, &race.meeting.state] {
+        check_text(text.as_deref());
+    }
+    race.meeting.date.as_deref().into_iter().for_each(check_date);
     race.meeting_id.as_deref().into_iter().for_each(check_id);
     for text in [&race.name, &race.track_condition, &race.weather, &Some(race.status.clone())] {
         check_text(text.as_deref());

@@ -15,6 +15,8 @@ pub struct Poll {
     pub age_ms: i64,
     /// By how much the advertised start moves; it stays moved.
     pub delay_s: i64,
+    /// Whether the race is open for betting.
+    pub is_open: bool,
     pub win: Option<i64>,
     pub place: Option<i64>,
     /// Rows `(runner, hold)`; a runner beyond the field is a stranger. `None`: no tracker.
@@ -55,22 +57,29 @@ pub struct Row {
 }
 
 fn poll(field: usize) -> impl Strategy<Value = Poll> {
-    let cents = || prop::option::weighted(0.9, prop_oneof![1 => Just(0), 2 => 0..500_i64, 5 => 0..99_999_999_i64]);
+    let cents = || {
+        prop::option::weighted(
+            0.9,
+            prop_oneof![1 => Just(0), 2 => Just(7_000), 2 => 0..500_i64, 5 => 0..99_999_999_i64],
+        )
+    };
     let hold = prop::option::weighted(0.95, prop_oneof![(0..100_i64).prop_map(|whole| whole * 100), 0..10_000_i64]);
     let odds = prop::option::weighted(0.97, prop_oneof![100..10_000_i64, 1..999_999_999_i64]);
     (
         1..400_i64,
         0..20_000_i64,
         prop_oneof![9 => Just(0), 1 => -300..900_i64],
+        prop::bool::weighted(0.7),
         cents(),
         cents(),
         prop::option::weighted(0.9, prop::collection::vec((0..=field, hold), 1..3 * field)),
         prop::collection::vec((prop::bool::weighted(0.1), odds), field),
     )
-        .prop_map(|(step_s, age_ms, delay_s, win, place, tracker, runners)| Poll {
+        .prop_map(|(step_s, age_ms, delay_s, is_open, win, place, tracker, runners)| Poll {
             step_s,
             age_ms,
             delay_s,
+            is_open,
             win,
             place,
             tracker,
@@ -133,7 +142,7 @@ impl Timed<'_> {
         json!({
             "header": {"generated_time": generated},
             "data": {
-                "race": {"event_id": race_id, "type": "T", "status": "Open", "advertised_start": self.start_s},
+                "race": {"event_id": race_id, "type": "T", "status": if self.poll.is_open { "Open" } else { "Closed" }, "advertised_start": self.start_s},
                 "runners": runners,
                 "money_tracker": tracker,
                 "tote_pools": pools.collect::<Vec<Value>>(),
@@ -204,12 +213,18 @@ impl Timed<'_> {
     }
 }
 
-/// The rows of every poll; none for a poll without a tracker.
+/// The rows of every poll; none for a poll without a tracker, or after the close with the pools of the last poll that has rows.
 pub fn rows(race: &Race) -> Vec<Option<Vec<Row>>> {
-    let mut earlier = Vec::new();
+    let (mut earlier, mut last) = (Vec::new(), (None, None));
     let mut all = Vec::new();
     for timed in race.timed() {
-        let rows = timed.rows(&earlier);
+        let differs = |polled: Option<i64>, last: Option<i64>| polled.is_some() && polled != last;
+        let poll = timed.poll;
+        let is_written = poll.is_open || differs(poll.win, last.0) || differs(poll.place, last.1);
+        let rows = timed.rows(&earlier).filter(|_| is_written);
+        if rows.is_some() {
+            last = (poll.win, poll.place);
+        }
         earlier.extend(rows.clone());
         all.push(rows);
     }

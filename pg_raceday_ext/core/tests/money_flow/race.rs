@@ -1,7 +1,7 @@
 //! The race itself and its meeting: status and phase, results, a meeting that is in no list.
 
 use crate::payload::{FETCHED_US, SECOND, START_S, apply, base, first, put, with, with_all};
-use raceday_core::{Category, Phase, Race, RaceState};
+use raceday_core::{Category, Meeting, Phase, Race, RaceState};
 use serde_json::json;
 
 /// Polls the base race with a status, `later_s` seconds after its first poll.
@@ -46,6 +46,9 @@ fn an_abandoned_race_without_history_has_current_state_only() {
     let mut state = RaceState::default();
     apply(&mut state, &base().to_string(), FETCHED_US);
     let rows = apply(&mut state, &abandoned, FETCHED_US + SECOND);
+    assert_eq!(rows.history.entrant_id.len(), 0, "the pools are those of the race's last rows");
+    let larger = with_all(&[("/data/race/status", "\"Abandoned\""), ("/data/tote_pools/0/total", "9151.39")]);
+    let rows = apply(&mut state, &larger, FETCHED_US + 2 * SECOND);
     assert_eq!(rows.history.entrant_id.len(), 3, "with history, rows continue");
 
     let mut state = RaceState::default();
@@ -104,6 +107,96 @@ fn a_protest_is_the_races_own_flag() {
 }
 
 #[test]
+fn a_dead_heat_is_no_protest() {
+    for (reason, expected) in [
+        ("\"Dead heat for 4th\"", (Some("interim"), false)),
+        ("\"DEAD-HEAT 3rd\"", (Some("interim"), false)),
+        ("\"Protest upheld 1st v 2nd\"", (Some("protest"), true)),
+        ("\"\"", (Some("protest"), true)),
+        ("null", (Some("protest"), true)),
+    ] {
+        let mut payload = base();
+        put(&mut payload, "/data/race/status", json!("Interim"));
+        put(&mut payload, "/data/race/protest", json!(true));
+        put(&mut payload, "/data/race/protest_reason", serde_json::from_str(reason).unwrap());
+        let mut state = RaceState::default();
+        apply(&mut state, &payload.to_string(), FETCHED_US);
+        let results = state.results.clone().unwrap();
+        assert_eq!((results.status, results.protest), expected, "{reason}");
+        put(&mut payload, "/data/race/status", json!("Final"));
+        apply(&mut state, &payload.to_string(), FETCHED_US + SECOND);
+        assert_eq!(state.results.unwrap().status, Some("final"), "{reason}");
+    }
+}
+
+#[test]
+fn an_abandoned_race_has_no_results() {
+    let mut state = RaceState::default();
+    let mut payload = base();
+    put(&mut payload, "/data/race/status", json!("Interim"));
+    put(&mut payload, "/data/race/protest", json!(true));
+    put(&mut payload, "/data/results", json!([{"position": 1, "runner_number": 2, "entrant_id": "b"}]));
+    put(&mut payload, "/data/dividends", json!([{"product_name": "Pool Win", "dividend": 6.6}]));
+    apply(&mut state, &payload.to_string(), FETCHED_US);
+    assert!(state.results.as_ref().unwrap().available);
+    // The TAB keeps sending the placings.
+    put(&mut payload, "/data/race/status", json!("Abandoned"));
+    apply(&mut state, &payload.to_string(), FETCHED_US + SECOND);
+    let results = state.results.unwrap();
+    assert_eq!((results.available, results.status, results.protest), (false, None, false));
+    assert_eq!((results.placings.as_str(), results.dividends.as_str()), ("[]", "[]"));
+    assert_eq!(results.fixed_odds, "{}");
+    assert_eq!(first(&payload.to_string()).0.results, None, "and gets no row");
+}
+
+#[test]
+fn an_actual_start_counts_once_the_race_is_no_longer_open() {
+    let mut state = RaceState::default();
+    let mut payload = base();
+    let mut actual = |status: &str, start_s: i64, later_s: i64| {
+        put(&mut payload, "/data/race/status", json!(status));
+        put(&mut payload, "/data/race/actual_start", json!(start_s));
+        apply(&mut state, &payload.to_string(), FETCHED_US + later_s * SECOND);
+        state.race.as_ref().unwrap().actual_start_us
+    };
+    assert_eq!(actual("Open", START_S, 0), None, "the advertised start");
+    assert_eq!(actual("Closed", START_S + 40, 1), Some((START_S + 40) * SECOND));
+    assert_eq!(actual("Interim", 0, 2), Some((START_S + 40) * SECOND), "what a poll omits stays");
+    assert_eq!(actual("Open", START_S, 3), None, "it has not started after all");
+}
+
+#[test]
+fn after_the_close_rows_follow_the_pools() {
+    let mut state = RaceState::default();
+    let mut payload = base();
+    let mut rows = |status: &str, win: serde_json::Value, place: serde_json::Value, later_s: i64| {
+        put(&mut payload, "/data/race/status", json!(status));
+        put(&mut payload, "/data/tote_pools/0/total", win);
+        put(&mut payload, "/data/tote_pools/1/total", place);
+        put(&mut payload, "/data/race/weather", json!(later_s.to_string())); // No payload repeats the one before it.
+        apply(&mut state, &payload.to_string(), FETCHED_US + later_s * SECOND).history.entrant_id.len()
+    };
+    assert_eq!(rows("Open", json!(100), json!(50), 0), 3);
+    assert_eq!(rows("Open", json!(100), json!(50), 1), 3, "every poll while it is open");
+    assert_eq!(rows("Closed", json!(100), json!(50), 2), 0);
+    assert_eq!(rows("Closed", json!(100.01), json!(50), 3), 3, "late money in the win pool");
+    assert_eq!(rows("Closed", json!(100.01), json!(50), 4), 0);
+    assert_eq!(rows("Interim", json!(100.01), json!(49), 5), 3, "in the place pool");
+    assert_eq!(rows("Final", json!(null), json!(null), 6), 0, "a poll without pools reports no other ones");
+    assert_eq!(rows("Final", json!(100.01), json!(49), 7), 0, "the pools of the last rows");
+    assert_eq!(rows("Final", json!(100), json!(49), 8), 3);
+    assert_eq!(rows("Open", json!(100), json!(49), 9), 3, "open again");
+}
+
+#[test]
+fn a_race_first_seen_after_the_close_has_rows_of_that_poll() {
+    let (state, rows) = first(&with("/data/race/status", "\"Final\""));
+    assert_eq!(rows.history.entrant_id.len(), 3);
+    let progress = state.progress.unwrap();
+    assert_eq!((progress.rows_win_cents, progress.rows_place_cents), (Some(915_138), Some(392_351)));
+}
+
+#[test]
 fn an_unknown_meeting_is_built_from_the_race() {
     let (state, _) = first(&with_all(&[
         ("/data/race/meeting_id", "\"meeting-2\""),
@@ -111,11 +204,11 @@ fn an_unknown_meeting_is_built_from_the_race() {
         ("/data/race/race_date_nz", "null"),
         ("/data/race/type", "\"H\""),
     ]));
-    let meeting = state.meeting.unwrap();
-    assert_eq!((meeting.meeting_id.as_str(), meeting.name, meeting.date), ("meeting-2", None, None));
-    assert_eq!(meeting.category, Category::Harness);
+    let race = state.race.unwrap();
+    assert_eq!((race.meeting_id.as_deref(), race.meeting.name, race.meeting.date), (Some("meeting-2"), None, None));
+    assert_eq!(race.category, Category::Harness);
     let (state, rows) = first(&with("/data/race/meeting_id", "null"));
-    assert_eq!((state.meeting, state.race.unwrap().meeting_id), (None, None));
+    assert_eq!(state.race.unwrap().meeting_id, None);
     assert_eq!(rows.history.entrant_id.len(), 3, "no meeting, but the race has rows");
 }
 
@@ -123,20 +216,20 @@ fn an_unknown_meeting_is_built_from_the_race() {
 fn meeting_data_that_a_poll_omits_is_kept() {
     let mut state = RaceState::default();
     apply(&mut state, &base().to_string(), FETCHED_US);
-    let known = state.meeting.clone().unwrap();
+    let known = state.race.clone().unwrap().meeting;
     assert!(known.name.is_some() && known.country.is_some() && known.date.is_some());
     let silent = ["meeting_name", "country", "state", "race_date_nz"].map(|key| format!("/data/race/{key}"));
     let silent: Vec<(&str, &str)> = silent.iter().map(|pointer| (pointer.as_str(), "null")).collect();
     apply(&mut state, &with_all(&silent), FETCHED_US + SECOND);
-    assert_eq!(state.meeting.as_ref(), Some(&known));
+    assert_eq!(state.race.as_ref().unwrap().meeting, known);
     // Another meeting does not inherit the data of the previous one.
     apply(
         &mut state,
         &with_all(&[&silent[..], &[("/data/race/meeting_id", "\"meeting-2\"")]].concat()),
         FETCHED_US + 2 * SECOND,
     );
-    let other = state.meeting.unwrap();
-    assert_eq!((other.meeting_id.as_str(), other.name, other.country), ("meeting-2", None, None));
+    let other = state.race.unwrap();
+    assert_eq!((other.meeting_id.as_deref(), other.meeting), (Some("meeting-2"), Meeting::default()));
 }
 
 #[test]

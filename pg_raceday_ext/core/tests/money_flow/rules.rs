@@ -239,12 +239,41 @@ fn pools_are_read_by_product() {
             {"product_type":null,"total":2},{"total":3}]"#,
     )
     .unwrap();
-    assert_eq!((read.win, read.place, read.total, read.extracted), (Some(1_050), Some(100), 2_150, 5));
-    assert_eq!(read.quality, 85, "three unknown products");
+    assert_eq!((read.win, read.place, read.total, read.extracted), (Some(1_050), Some(100), 1_650, 5));
+    assert_eq!((read.multi_leg, read.quality), (500, 85), "three products without a column");
     let twice = pools(r#"[{"product_type":"Win","total":10},{"product_type":"Win","total":20}]"#).unwrap();
     assert_eq!((twice.win, twice.total), (Some(2_000), 2_000), "the last one wins");
     let large = pools(r#"[{"product_type":"Win","total":123456789.01}]"#).unwrap();
     assert_eq!(large.win, Some(12_345_678_901));
+}
+
+#[test]
+fn pools_of_several_races_are_kept_beside_the_races_own() {
+    let pools = |json: &str| first(&with("/data/tote_pools", json)).0.pools.unwrap();
+    for product in [
+        "EarlyQuadrella",
+        "Quadrella",
+        "Quaddie",
+        "Treble",
+        "RunningDouble",
+        "Daily Double",
+        "Pick6",
+        "Pick 4",
+        "Place Six",
+        "PLACESIX",
+        "Big 6",
+    ] {
+        let read =
+            pools(&json!([{"product_type": "Win", "total": 1}, {"product_type": product, "total": 12.5}]).to_string());
+        assert_eq!((read.total, read.multi_leg, read.extracted), (100, 1_250, 2), "{product}");
+    }
+    for product in ["Quinella", "Trifecta", "Exacta", "FirstFour", "Duet", "QuinellaPlace", "Superfecta"] {
+        let read = pools(&json!([{"product_type": product, "total": 12.5}]).to_string());
+        assert_eq!((read.total, read.multi_leg), (1_250, 0), "{product}");
+    }
+    // A race is the second leg of one double and the first of the next.
+    let doubles = r#"[{"product_type":"RunningDouble","total":563},{"product_type":"RunningDouble","total":7.25}]"#;
+    assert_eq!(pools(doubles).multi_leg, 57_025);
 }
 
 #[test]

@@ -62,14 +62,14 @@ fn check_state(state: &RaceState) {
     assert_eq!((race.status.as_str(), race.phase), ("Final", Phase::Finished));
     assert_eq!((race.race_number, race.distance, race.category), (Some(1), Some(1_700), Category::Thoroughbred));
     assert_eq!((race.start_us, race.actual_start_us), (1_752_713_400_000_000, Some(1_752_713_566_000_000)));
-    assert_eq!(state.meeting.as_ref().unwrap().date.as_deref(), Some("2025-07-17"));
+    assert_eq!(race.meeting.date.as_deref(), Some("2025-07-17"));
 
     let pools = state.pools.as_ref().unwrap();
     assert_eq!((pools.win, pools.place, pools.quinella), (Some(915_138), Some(392_351), Some(534_106)));
     assert_eq!((pools.trifecta, pools.exacta, pools.first4), (Some(797_624), None, Some(461_792)));
-    // The six and EarlyQuadrella's 8126.61: 9151.38 + 3923.51 + 5341.06 + 7976.24 + 4617.92 + 8126.61.
-    assert_eq!((pools.total, pools.extracted), (3_913_672, 6));
-    // 100 − 5 for EarlyQuadrella; the holds sum to 101.
+    // 9151.38 + 3923.51 + 5341.06 + 7976.24 + 4617.92; EarlyQuadrella is of four races.
+    assert_eq!((pools.total, pools.multi_leg, pools.extracted), (3_101_011, 812_661, 6));
+    // 100 − 5 for EarlyQuadrella, which has no column; the holds sum to 101.
     assert_eq!(pools.quality, 95);
 
     let runner = &state.entrants[RUNNER_1].entrant;

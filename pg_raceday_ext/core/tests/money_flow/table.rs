@@ -78,18 +78,18 @@ fn odds(odds: &Odds) -> String {
 /// The current state of a race.
 pub fn state(state: &RaceState) -> String {
     let mut out = String::new();
-    let meeting = state.meeting.as_ref().unwrap();
+    let race = state.race.as_ref().unwrap();
+    let meeting = &race.meeting;
     let _ = writeln!(
         out,
         "meeting {} | {} | {} {} | {} | {}",
-        meeting.meeting_id,
+        text(race.meeting_id.as_deref()),
         text(meeting.name.as_deref()),
         text(meeting.country.as_deref()),
         text(meeting.state.as_deref()),
-        meeting.category.race_type(),
+        race.category.race_type(),
         text(meeting.date.as_deref()),
     );
-    let race = state.race.as_ref().unwrap();
     let _ = writeln!(
         out,
         "race    {} of {} | {} {} m | {} ({}) | start {} actual {} | {} {} | protest {}",
@@ -116,7 +116,7 @@ pub fn state(state: &RaceState) -> String {
     let pools = state.pools.as_ref().unwrap();
     let _ = writeln!(
         out,
-        "pools   win {} place {} quinella {} trifecta {} exacta {} first4 {} total {} | quality {} of {} pools | {}",
+        "pools   win {} place {} quinella {} trifecta {} exacta {} first4 {} total {} multi-leg {} | quality {} of {} pools | {}",
         money(pools.win),
         money(pools.place),
         money(pools.quinella),
@@ -124,6 +124,7 @@ pub fn state(state: &RaceState) -> String {
         money(pools.exacta),
         money(pools.first4),
         money(Some(pools.total)),
+        money(Some(pools.multi_leg)),
         pools.quality,
         pools.extracted,
         moment(pools.last_updated_us),

@@ -57,7 +57,7 @@ begin
             on conflict (race_id) do update set win_pool_total = excluded.win_pool_total;
         when 'entrants: upsert' then
             insert into entrants (entrant_id, race_id, win_odds) select u.i, 'r', u.n + k % 7 from unnest(v_ids, v_numerics) u (i, n)
-            on conflict (entrant_id) do update set win_odds = excluded.win_odds;
+            on conflict (race_id, entrant_id) do update set win_odds = excluded.win_odds;
         when 'entrants: update by key' then
             update entrants e set win_odds = u.n + k % 7 from unnest(v_ids, v_numerics) u (i, n) where e.entrant_id = u.i;
         end case;

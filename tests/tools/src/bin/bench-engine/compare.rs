@@ -12,7 +12,7 @@ const ODDS: &str = "entrant_id, race_id, odds, type, event_timestamp, polling_ti
 const ENTRANTS: &str = "entrant_id, race_id, name, runner_number, win_odds, place_odds, pool_win_odds, pool_place_odds, \
      hold_percentage, bet_percentage, is_scratched, is_late_scratched, scratched_at, barrier, jockey, trainer_name";
 const POOLS: &str = "race_id, win_pool_total, place_pool_total, quinella_pool_total, trifecta_pool_total, exacta_pool_total, \
-     first4_pool_total, total_race_pool, data_quality_score, extracted_pools, last_updated";
+     first4_pool_total, total_race_pool, multi_leg_pool_total, data_quality_score, extracted_pools, last_updated";
 
 /// Compares the tables row by row and prints the row counts. Fails on any difference.
 pub async fn check(client: &Client) -> Result<()> {

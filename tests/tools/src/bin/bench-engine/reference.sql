@@ -78,9 +78,13 @@ declare
     v_phase constant text := case v_status
         when 'Open' then 'upcoming' when 'Closed' then 'in_progress' when 'Interim' then 'in_progress'
         when 'Final' then 'finished' when 'Abandoned' then 'abandoned' else 'upcoming' end;
+    v_protest constant boolean := coalesce((v_race ->> 'protest')::boolean, false)
+        and coalesce(v_race ->> 'protest_reason', '') !~* 'dead.?heat';
     v_meeting_id constant text := v_race ->> 'meeting_id';
     v_phase_before text;
     v_pools record;
+    -- Rows are written while the race is open; after that, when its pools have changed.
+    v_has_rows boolean := v_status = 'Open';
     v_rows bigint;
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_race_id, 0));
@@ -93,20 +97,22 @@ begin
         case v_race ->> 'type' when 'T' then 'thoroughbred' else 'harness' end, (v_race ->> 'race_date_nz')::date)
     on conflict (meeting_id) do update
     set meeting_name = coalesce(excluded.meeting_name, m.meeting_name), country = coalesce(excluded.country, m.country),
-        state = coalesce(excluded.state, m.state), race_type = excluded.race_type, date = excluded.date
+        state = coalesce(excluded.state, m.state), race_type = excluded.race_type, date = least(excluded.date, m.date)
     where m.listed_at is null
       and (m.meeting_name, m.country, m.state, m.race_type, m.date) is distinct from
           (coalesce(excluded.meeting_name, m.meeting_name), coalesce(excluded.country, m.country),
-           coalesce(excluded.state, m.state), excluded.race_type, excluded.date);
+           coalesce(excluded.state, m.state), excluded.race_type, least(excluded.date, m.date));
 
     select r.phase into v_phase_before from reference.races r where r.race_id = p_race_id;
     insert into reference.races as r (race_id, meeting_id, name, race_number, start_time, status, phase, actual_start, distance,
-        track_condition, weather, type, protest, last_status_change, finalized_at, abandoned_at, polled_at)
+        track_condition, weather, type, protest, last_status_change, finalized_at, abandoned_at, polled_at, meeting_name,
+        meeting_country, meeting_state, race_date_nz)
     values (p_race_id, v_meeting_id, v_race ->> 'description', (v_race ->> 'race_number')::int, v_start, v_status, v_phase,
-        to_timestamp(nullif((v_race ->> 'actual_start')::bigint, 0)), (v_race ->> 'distance')::int,
+        case when v_status <> 'Open' then to_timestamp(nullif((v_race ->> 'actual_start')::bigint, 0)) end, (v_race ->> 'distance')::int,
         nullif(v_race ->> 'track_condition', ''), nullif(v_race ->> 'weather', ''), v_race ->> 'type',
-        coalesce((v_race ->> 'protest')::boolean, false), v_event, case v_phase when 'finished' then v_event end,
-        case v_phase when 'abandoned' then v_event end, p_fetched_at)
+        v_protest, v_event, case v_phase when 'finished' then v_event end,
+        case v_phase when 'abandoned' then v_event end, p_fetched_at, v_race ->> 'meeting_name', v_race ->> 'country',
+        v_race ->> 'state', (v_race ->> 'race_date_nz')::date)
     on conflict (race_id) do update
     set meeting_id = coalesce(excluded.meeting_id, r.meeting_id), name = coalesce(excluded.name, r.name),
         race_number = coalesce(excluded.race_number, r.race_number), start_time = excluded.start_time, status = excluded.status,
@@ -116,14 +122,17 @@ begin
         type = excluded.type, protest = excluded.protest, last_status_change =
             case when r.status is distinct from excluded.status then excluded.last_status_change else r.last_status_change end,
         finalized_at = coalesce(r.finalized_at, excluded.finalized_at), abandoned_at = coalesce(r.abandoned_at, excluded.abandoned_at),
-        polled_at = coalesce(r.polled_at, excluded.polled_at)
+        polled_at = coalesce(r.polled_at, excluded.polled_at), meeting_name = coalesce(excluded.meeting_name, r.meeting_name),
+        meeting_country = coalesce(excluded.meeting_country, r.meeting_country),
+        meeting_state = coalesce(excluded.meeting_state, r.meeting_state), race_date_nz = coalesce(excluded.race_date_nz, r.race_date_nz)
     where (r.meeting_id, r.name, r.race_number, r.start_time, r.status, r.phase, r.actual_start, r.distance, r.track_condition,
-           r.weather, r.type, r.protest) is distinct from
+           r.weather, r.type, r.protest, r.meeting_name, r.meeting_country, r.meeting_state, r.race_date_nz) is distinct from
           (coalesce(excluded.meeting_id, r.meeting_id), coalesce(excluded.name, r.name),
            coalesce(excluded.race_number, r.race_number), excluded.start_time, excluded.status, excluded.phase,
            coalesce(excluded.actual_start, r.actual_start), coalesce(excluded.distance, r.distance),
            coalesce(excluded.track_condition, r.track_condition), coalesce(excluded.weather, r.weather), excluded.type,
-           excluded.protest);
+           excluded.protest, coalesce(excluded.meeting_name, r.meeting_name), coalesce(excluded.meeting_country, r.meeting_country),
+           coalesce(excluded.meeting_state, r.meeting_state), coalesce(excluded.race_date_nz, r.race_date_nz));
     if v_phase_before is distinct from v_phase then
         update reference.meetings m
         set status = s.status
@@ -139,20 +148,29 @@ begin
     select max(p.cents) filter (where p.product = 'win') as win, max(p.cents) filter (where p.product = 'place') as place,
         max(p.cents) filter (where p.product = 'quinella') as quinella, max(p.cents) filter (where p.product = 'trifecta') as trifecta,
         max(p.cents) filter (where p.product = 'exacta') as exacta,
-        max(p.cents) filter (where p.product in ('firstfour', 'first4')) as first4, sum(p.cents) as total,
+        max(p.cents) filter (where p.product in ('firstfour', 'first4')) as first4,
+        coalesce(sum(p.cents) filter (where not p.is_multi_leg), 0) as total,
+        coalesce(sum(p.cents) filter (where p.is_multi_leg), 0) as multi_leg,
         count(*)::int as extracted,
         (count(*) filter (where p.product not in ('win', 'place', 'quinella', 'trifecta', 'exacta', 'firstfour', 'first4')))::int as unknown
     into v_pools
     from (
-        select lower(replace(t.product_type, ' ', '')) as product, round(t.total * 100)::bigint as cents
+        select lower(replace(t.product_type, ' ', '')) as product, round(t.total * 100)::bigint as cents,
+            t.product_type ~* 'double|treble|quad|pick' as is_multi_leg
         from jsonb_to_recordset(nullif(v_data -> 'tote_pools', 'null')) as t (product_type text, total numeric)
     ) p;
 
+    if not v_has_rows then
+        select (p.win_pool_total, p.place_pool_total) is distinct from (v_pools.win / 100.0, v_pools.place / 100.0) into v_has_rows
+        from reference.race_pools p where p.race_id = p_race_id;
+        v_has_rows := coalesce(v_has_rows, true);
+    end if;
+
     if v_pools.extracted > 0 then
         insert into reference.race_pools as p (race_id, win_pool_total, place_pool_total, quinella_pool_total, trifecta_pool_total,
-            exacta_pool_total, first4_pool_total, total_race_pool, data_quality_score, extracted_pools, last_updated)
+            exacta_pool_total, first4_pool_total, total_race_pool, multi_leg_pool_total, data_quality_score, extracted_pools, last_updated)
         values (p_race_id, v_pools.win / 100.0, v_pools.place / 100.0, v_pools.quinella / 100.0, v_pools.trifecta / 100.0,
-            v_pools.exacta / 100.0, v_pools.first4 / 100.0, v_pools.total / 100.0,
+            v_pools.exacta / 100.0, v_pools.first4 / 100.0, v_pools.total / 100.0, v_pools.multi_leg / 100.0,
             greatest(0, 100 - 5 * v_pools.unknown
                 - case when v_pools.win is null or v_pools.place is null then 30 else 0 end
                 - coalesce((select case when sum(t.hold_percentage) not between 95 and 105 then 20 else 0 end
@@ -165,15 +183,15 @@ begin
             trifecta_pool_total = coalesce(excluded.trifecta_pool_total, p.trifecta_pool_total),
             exacta_pool_total = coalesce(excluded.exacta_pool_total, p.exacta_pool_total),
             first4_pool_total = coalesce(excluded.first4_pool_total, p.first4_pool_total),
-            total_race_pool = excluded.total_race_pool, data_quality_score = excluded.data_quality_score,
+            total_race_pool = excluded.total_race_pool, multi_leg_pool_total = excluded.multi_leg_pool_total, data_quality_score = excluded.data_quality_score,
             extracted_pools = excluded.extracted_pools, last_updated = excluded.last_updated
         where (p.win_pool_total, p.place_pool_total, p.quinella_pool_total, p.trifecta_pool_total, p.exacta_pool_total,
-               p.first4_pool_total, p.total_race_pool, p.data_quality_score, p.extracted_pools) is distinct from
+               p.first4_pool_total, p.total_race_pool, p.multi_leg_pool_total, p.data_quality_score, p.extracted_pools) is distinct from
               (coalesce(excluded.win_pool_total, p.win_pool_total), coalesce(excluded.place_pool_total, p.place_pool_total),
                coalesce(excluded.quinella_pool_total, p.quinella_pool_total),
                coalesce(excluded.trifecta_pool_total, p.trifecta_pool_total),
                coalesce(excluded.exacta_pool_total, p.exacta_pool_total), coalesce(excluded.first4_pool_total, p.first4_pool_total),
-               excluded.total_race_pool, excluded.data_quality_score, excluded.extracted_pools);
+               excluded.total_race_pool, excluded.multi_leg_pool_total, excluded.data_quality_score, excluded.extracted_pools);
     end if;
 
     -- One statement for all runners. All its parts see the tables as they were before.
@@ -203,7 +221,7 @@ begin
             r.is_scratched, r.is_late_scratched, r.scratched_at, r.barrier, r.jockey, r.trainer_name, r.silk_colours,
             r.silk_url_64x64, r.silk_url_128x128, r.runner_change, r.favourite, r.mover
         from runner r
-        on conflict (entrant_id) do update
+        on conflict (race_id, entrant_id) do update
         set name = excluded.name, runner_number = excluded.runner_number, win_odds = excluded.win_odds,
             place_odds = excluded.place_odds, pool_win_odds = excluded.pool_win_odds, pool_place_odds = excluded.pool_place_odds,
             hold_percentage = excluded.hold_percentage, bet_percentage = excluded.bet_percentage,
@@ -212,8 +230,7 @@ begin
             trainer_name = excluded.trainer_name, silk_colours = excluded.silk_colours, silk_url_64 = excluded.silk_url_64,
             silk_url_128 = excluded.silk_url_128, runner_change = excluded.runner_change, favourite = excluded.favourite,
             mover = excluded.mover, updated_at = clock_timestamp()
-        where e.race_id = excluded.race_id
-          and (e.name, e.runner_number, e.win_odds, e.place_odds, e.pool_win_odds, e.pool_place_odds, e.hold_percentage,
+        where (e.name, e.runner_number, e.win_odds, e.place_odds, e.pool_win_odds, e.pool_place_odds, e.hold_percentage,
                e.bet_percentage, e.is_scratched, e.is_late_scratched, e.scratched_at, e.barrier, e.jockey, e.trainer_name,
                e.silk_colours, e.silk_url_64, e.silk_url_128, e.runner_change, e.favourite, e.mover) is distinct from
               (excluded.name, excluded.runner_number, excluded.win_odds, excluded.place_odds, excluded.pool_win_odds,
@@ -225,7 +242,7 @@ begin
         insert into reference.odds_history (entrant_id, race_id, odds, type, event_timestamp, polling_timestamp)
         select r.entrant_id, p_race_id, o.odds, o.type, v_event, p_fetched_at
         from runner r
-        left join reference.entrants e on e.entrant_id = r.entrant_id
+        left join reference.entrants e on e.race_id = p_race_id and e.entrant_id = r.entrant_id
         cross join lateral (values
             ('fixed_win', r.fixed_win, e.win_odds), ('fixed_place', r.fixed_place, e.place_odds),
             ('pool_win', r.pool_win, e.pool_win_odds), ('pool_place', r.pool_place, e.pool_place_odds)
@@ -256,23 +273,23 @@ begin
     left join lateral (
         select h.win_pool_amount as win, h.place_pool_amount as place
         from reference.money_flow_history h
-        where h.entrant_id = m.entrant_id
+        where h.entrant_id = m.entrant_id and h.race_id = p_race_id
           -- Prunes to two partitions; a race has a money tracker for less than a day.
           and h.event_timestamp >= v_event - interval '1 day' and h.event_timestamp < v_event
           and h.time_interval <> v_interval
         order by h.event_timestamp desc
         limit 1
     ) b on true
-    where jsonb_array_length(v_tracker) > 0;
+    where jsonb_array_length(v_tracker) > 0 and v_has_rows;
     get diagnostics v_rows = row_count;
 
-    if jsonb_array_length(v_results) > 0 or v_status in ('Interim', 'Final') then
+    if v_phase <> 'abandoned' and (jsonb_array_length(v_results) > 0 or v_status in ('Interim', 'Final')) then
         insert into reference.race_results as s (race_id, results_available, results_data, dividends_data, fixed_odds_data,
             result_status, protest_lodged, result_time)
         select p_race_id, jsonb_array_length(v_results) > 0, coalesce(v_results, '[]'), coalesce(nullif(v_data -> 'dividends', 'null'), '[]'),
             jsonb_object_agg(e.runner_number, jsonb_build_object('fixed_win', e.win_odds, 'fixed_place', e.place_odds,
                 'fixed_win_odds', e.win_odds, 'fixed_place_odds', e.place_odds, 'runner_name', e.name, 'entrant_id', e.entrant_id)),
-            lower(v_status), coalesce((v_race ->> 'protest')::boolean, false), v_event
+            case when v_status <> 'Final' and v_protest then 'protest' else lower(v_status) end, v_protest, v_event
         from reference.entrants e where e.race_id = p_race_id and e.runner_number is not null
         on conflict (race_id) do update
         set results_available = excluded.results_available, results_data = excluded.results_data,
@@ -281,6 +298,11 @@ begin
         where (s.results_available, s.results_data, s.dividends_data, s.fixed_odds_data, s.result_status, s.protest_lodged)
             is distinct from (excluded.results_available, excluded.results_data, excluded.dividends_data, excluded.fixed_odds_data,
             excluded.result_status, excluded.protest_lodged);
+    elsif v_phase = 'abandoned' and v_phase_before is distinct from v_phase then
+        update reference.race_results s
+        set results_available = false, results_data = '[]', dividends_data = '[]', fixed_odds_data = '{}', result_status = null,
+            protest_lodged = false
+        where s.race_id = p_race_id;
     end if;
     return v_rows;
 end
