@@ -310,14 +310,14 @@ async fn a_missing_event_is_404_and_an_unlisted_race_is_left_out_of_the_list() {
     };
     let all = ids(&meetings);
     let whole_meeting = ids(&json!({"data": {"meetings": [meetings["data"]["meetings"][0]]}}));
-    server.misbehave(json!({"missing_events": [all[0]], "unlisted_races": whole_meeting})).await;
+    server.set_faults(json!({"missing_events": [all[0]], "unlisted_races": whole_meeting})).await;
     assert_eq!(server.get(&format!("events/{}", all[0])).await.status(), StatusCode::NOT_FOUND);
     assert_eq!(server.get(&format!("events/{}", all[1])).await.status(), StatusCode::OK);
     let fewer = server.json("meetings").await;
     assert_eq!(ids(&fewer), all[whole_meeting.len()..]);
     let count = |list: &Value| list["data"]["meetings"].as_array().unwrap().len();
     assert_eq!(count(&fewer), count(&meetings) - 1);
-    server.misbehave(json!({})).await;
+    server.set_faults(json!({})).await;
     assert_eq!(server.get(&format!("events/{}", all[0])).await.status(), StatusCode::OK);
     assert_eq!(ids(&server.json("meetings").await), all);
 }

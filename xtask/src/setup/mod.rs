@@ -39,7 +39,7 @@ pub fn run(layout: &Layout) -> Result<()> {
     extension::install(&setup)
 }
 
-/// Builds packages of the workspace for release, for the demo, the tools and the end-to-end tests.
+/// Builds programs of the workspace for release, for the demo, the tools and the end-to-end tests.
 pub fn build_programs(layout: &Layout, programs: &[&str]) -> Result<()> {
     let mut step = Step::begin(&format!("building {} (release)", programs.join(", ")));
     let mut command = cargo(layout);
