@@ -41,7 +41,9 @@ impl Maintenance {
                 self.problems.is_over("maintenance");
                 let steps = rows.iter().map(Step::of).collect::<Result<Vec<_>, _>>()?;
                 self.due_at = Instant::now() + pause(&steps);
-                steps.iter().for_each(|step| self.log(step));
+                for step in &steps {
+                    self.log(step);
+                }
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
