@@ -153,7 +153,7 @@ pub fn unstaged(scene: &Scene, session: &mut Client) -> Vec<String> {
         .map(|row| format!("{} {:016x}", row.get::<_, &str>(0), xxhash_rust::xxh3::xxh3_64(row.get::<_, &[u8]>(1))))
         .collect();
     let stats = scene.stats();
-    let sent = stats["answers"].as_array().unwrap().iter();
+    let sent = stats["responses"].as_array().unwrap().iter();
     let sent: Vec<String> =
         sent.map(|one| format!("{} {}", one["race_id"].as_str().unwrap(), one["xxh3"].as_str().unwrap())).collect();
     assert!(!sent.is_empty(), "the simulator received no request");

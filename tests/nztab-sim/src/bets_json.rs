@@ -1,4 +1,4 @@
-//! Single bets: big ones, recent ones.
+//! Single bets: the biggest and the latest.
 
 use rand::RngExt;
 use serde::Serialize;
@@ -43,16 +43,16 @@ pub struct LegRace<'a> {
     pub barrier_number: u8,
 }
 
-/// Bets to show.
+/// The bets of a response.
 #[derive(Debug)]
 pub struct Bets<'a> {
-    /// The ten biggest, biggest first.
+    /// The ten biggest, the biggest first.
     pub big: Vec<Bet<'a>>,
-    /// The ten newest, newest first.
+    /// The ten latest, the latest first.
     pub live: Vec<Bet<'a>>,
 }
 
-/// The bets of a race up to a moment: one a minute is told of.
+/// The bets on a race up to a time, one per minute.
 #[must_use]
 pub fn bets<'a>(race: &'a Race, at: i64, switches: &Switches) -> Bets<'a> {
     let until = at.min(race.card.fate.betting_ends_at());

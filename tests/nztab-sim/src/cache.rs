@@ -1,10 +1,10 @@
-//! A bounded cache that forgets the oldest entry first.
+//! A bounded cache that drops the oldest entry first.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-/// Keeps the newest `capacity` entries.
+/// A cache of the newest `capacity` entries.
 #[derive(Debug)]
 pub struct Cache<K, V> {
     capacity: usize,
@@ -18,12 +18,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         Self { capacity, entries: Mutex::new((HashMap::new(), VecDeque::new())) }
     }
 
-    /// The entry of a key, made when it is not there; `None` when it cannot be made.
+    /// The entry of a key, made if it is missing; `None` if it cannot be made.
     pub fn get_or_make(&self, key: &K, make: impl FnOnce() -> Option<V>) -> Option<V> {
         if let Some(value) = self.entries.lock().unwrap_or_else(PoisonError::into_inner).0.get(key) {
             return Some(value.clone());
         }
-        // Made outside the lock: two callers may both make it, and make the same.
+        // Made outside the lock: two callers may both make it, with the same result.
         let value = make()?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (map, order) = &mut *entries;
@@ -44,12 +44,12 @@ mod tests {
     use super::Cache;
 
     #[test]
-    fn the_oldest_entry_goes_first() {
+    fn the_oldest_entry_is_dropped_first() {
         let cache = Cache::new(2);
         for key in 0..3 {
             assert_eq!(cache.get_or_make(&key, || Some(key * 10)), Some(key * 10));
         }
         assert_eq!(cache.get_or_make(&2, || None), Some(20), "kept");
-        assert_eq!(cache.get_or_make(&0, || None), None, "forgotten");
+        assert_eq!(cache.get_or_make(&0, || None), None, "dropped");
     }
 }

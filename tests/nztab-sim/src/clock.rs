@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::rng;
 
-/// The source refreshes an answer this often, seconds.
+/// Seconds between two refreshes of the source.
 pub const REFRESH_S: i64 = 15;
 
-/// A clock that runs `speed` times as fast as the real one from a simulated epoch on.
+/// A clock that starts at a simulated epoch and runs `speed` times as fast as real time.
 #[derive(Debug, Clone)]
 pub struct Clock {
     started: Instant,
@@ -19,16 +19,16 @@ pub struct Clock {
     speed: f64,
 }
 
-/// What a clock shows.
+/// A clock's reading and settings.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClockFace {
-    /// Simulated time.
+    /// The simulated time.
     pub now: DateTime<Utc>,
-    /// Simulated seconds in a real one.
+    /// Simulated seconds per real second.
     pub speed: f64,
-    /// Real time at which the clock was started, milliseconds since 1970.
+    /// The real time at which the clock was started, in milliseconds since 1970.
     pub real_epoch_ms: i64,
-    /// The same moment in simulated time.
+    /// The simulated time at which the clock was started.
     pub simulated_epoch: DateTime<Utc>,
 }
 
@@ -39,7 +39,7 @@ impl Clock {
         Self { started: Instant::now(), real_epoch: Utc::now(), simulated_epoch, speed }
     }
 
-    /// Simulated time.
+    /// The simulated time.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a simulation lasts less than 292 000 years")]
     pub fn now(&self) -> DateTime<Utc> {
@@ -47,7 +47,7 @@ impl Clock {
         self.simulated_epoch + TimeDelta::microseconds(elapsed_us as i64)
     }
 
-    /// What it shows and how it was set.
+    /// The reading and settings.
     #[must_use]
     pub fn face(&self) -> ClockFace {
         ClockFace {
@@ -59,17 +59,17 @@ impl Clock {
     }
 }
 
-/// One refresh of the source: the data are those of `grid`, the answer is built a moment later.
+/// One refresh of the source: the data are as of `grid`, and the response is generated slightly later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tick {
     /// Unix seconds, a multiple of [`REFRESH_S`].
     pub grid: i64,
-    /// Nanoseconds after `grid` at which the answer was built; less than half a second.
+    /// Nanoseconds from `grid` to the generation of the response; less than half a second.
     pub built_after_ns: u32,
 }
 
 impl Tick {
-    /// The newest refresh of a thing (`id`) at a time.
+    /// The latest refresh of a race or list (`id`) at a time.
     #[must_use]
     pub fn latest(seed: u64, id: u64, at: DateTime<Utc>) -> Self {
         let grid = at.timestamp().div_euclid(REFRESH_S) * REFRESH_S;
@@ -82,14 +82,14 @@ impl Tick {
         Self { grid, built_after_ns: 20_000_000 + u32::try_from(spread).unwrap_or_default() }
     }
 
-    /// When the answer was built.
+    /// When the response was generated.
     #[must_use]
     pub fn generated(self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.grid, self.built_after_ns).unwrap_or_default()
     }
 }
 
-/// A time as the vendor writes it: nanoseconds without trailing zeros.
+/// A time in the vendor's format: nanoseconds without trailing zeros.
 #[must_use]
 pub fn nanoseconds(at: DateTime<Utc>) -> String {
     let fraction = format!("{:09}", at.timestamp_subsec_nanos());

@@ -8,19 +8,21 @@ use crate::ids::ProgramId;
 /// Settings of a simulator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Everything random comes from it.
+    /// The seed of all random values.
     pub seed: u64,
-    /// Simulated time at the start.
+    /// The simulated time at the start.
     pub now: DateTime<Utc>,
-    /// Simulated seconds in a real one.
+    /// Simulated seconds per real second.
     pub speed: f64,
-    /// Lay the day's programme around `now`, so that races are about to start whatever the hour.
+    /// Schedule the day's races around `now`, so that races are about to start at any hour.
     pub races_soon: bool,
-    /// Indent answers as the vendor does, which doubles their size.
+    /// Indent responses as the vendor does, which doubles their size.
     pub indent: bool,
     /// Reject requests without `From`, `X-Partner` and `X-Partner-ID` with 403.
     pub require_identification: bool,
-    /// Misbehaviour from the start.
+    /// Give some races the features that only some real responses have, such as dead heats; see [`crate::quirks`].
+    pub quirks: bool,
+    /// Faults from the start.
     pub faults: Faults,
 }
 
@@ -33,13 +35,14 @@ impl Default for Config {
             races_soon: false,
             indent: false,
             require_identification: false,
+            quirks: false,
             faults: Faults::default(),
         }
     }
 }
 
 impl Config {
-    /// The programme laid around `now`, when races are wanted soon.
+    /// The programme scheduled around `now`; `None` unless `races_soon` is set.
     #[must_use]
     pub fn soon_program(&self) -> Option<ProgramId> {
         let minute = u32::try_from(self.now.timestamp().div_euclid(60)).ok()?;

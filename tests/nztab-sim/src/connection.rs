@@ -1,4 +1,4 @@
-//! Connections that can be cut, and that know when what was given to them has left, and how they ended.
+//! Connections that can be closed at any time, and that record when a response was sent and how they ended.
 
 use std::io;
 use std::pin::Pin;
@@ -15,39 +15,39 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::ledger::{Answer, End, Ledger};
+use crate::ledger::{End, Ledger, Sent};
 
-/// What a handler can do to the connection it answers on.
+/// A handler's access to its connection.
 #[derive(Debug, Clone)]
 pub struct Connection {
     number: u64,
     cut: Arc<AtomicBool>,
-    /// Answers whose last byte was handed over, but may still be on its way.
-    leaving: Arc<Mutex<Vec<Answer>>>,
+    /// Responses that are written, but may not be flushed yet.
+    unflushed: Arc<Mutex<Vec<Sent>>>,
     ledger: Arc<Ledger>,
 }
 
 impl Connection {
     fn new(number: u64, ledger: Arc<Ledger>) -> Self {
-        Self { number, cut: Arc::default(), leaving: Arc::default(), ledger }
+        Self { number, cut: Arc::default(), unflushed: Arc::default(), ledger }
     }
 
-    /// Its number among all connections.
+    /// Its number, from 1.
     #[must_use]
     pub const fn number(&self) -> u64 {
         self.number
     }
 
-    /// Notes the client's end of the connection, if this is one.
+    /// Records the end of the connection if this is an error.
     fn watch_end<T>(&self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Poll::Ready(Err(error)) = &done {
             let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
-            self.ledger.ended(self.number, if kinds.contains(&error.kind()) { End::Reset } else { End::Here });
+            self.ledger.record_end(self.number, if kinds.contains(&error.kind()) { End::Reset } else { End::Here });
         }
         done
     }
 
-    /// Cuts the connection: nothing more is read or written.
+    /// Closes the connection: nothing more is read or written.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
@@ -56,25 +56,25 @@ impl Connection {
         if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 
-    fn handed_over(&self, answer: Answer) {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+    fn written(&self, sent: Sent) {
+        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
     }
 
     fn flushed(&self) {
-        for answer in self.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            self.ledger.given(answer);
+        for sent in self.unflushed.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.ledger.record(sent);
         }
     }
 }
 
-/// Accepts connections that can be cut.
+/// A listener whose connections can be closed at any time.
 #[derive(Debug)]
 pub struct CuttableListener {
-    /// The listener beneath.
+    /// The underlying listener.
     pub listener: TcpListener,
-    /// Where answers are written down.
+    /// Where responses are recorded.
     pub ledger: Arc<Ledger>,
-    /// Connections so far.
+    /// The number of connections so far.
     pub accepted: u64,
 }
 
@@ -84,7 +84,7 @@ impl Listener for CuttableListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        // Answers go out in one piece; waiting for acknowledgements would only delay their tails.
+        // Responses are sent in one piece; waiting for acknowledgements would only delay their ends.
         let _ = stream.set_nodelay(true);
         self.accepted += 1;
         (Cuttable { stream, connection: Connection::new(self.accepted, Arc::clone(&self.ledger)) }, address)
@@ -101,7 +101,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Connection {
     }
 }
 
-/// A connection that can be cut.
+/// A connection that can be closed at any time.
 #[derive(Debug)]
 pub struct Cuttable {
     stream: TcpStream,
@@ -114,7 +114,7 @@ impl AsyncRead for Cuttable {
         let before = (buf.filled().len(), buf.remaining());
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() == before.0 && before.1 > 0 {
-            self.connection.ledger.ended(self.connection.number, End::Closed);
+            self.connection.ledger.record_end(self.connection.number, End::Closed);
         }
         self.connection.watch_end(read)
     }
@@ -122,7 +122,7 @@ impl AsyncRead for Cuttable {
 
 impl Drop for Cuttable {
     fn drop(&mut self) {
-        self.connection.ledger.ended(self.connection.number, End::Here);
+        self.connection.ledger.record_end(self.connection.number, End::Here);
     }
 }
 
@@ -150,7 +150,7 @@ impl AsyncWrite for Cuttable {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.check()?;
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        // The server flushes the connection only when its own buffer is empty, so all handed over is gone.
+        // The server flushes the connection only when its own buffer is empty, so everything written has been sent.
         if let Poll::Ready(Ok(())) = flushed {
             self.connection.flushed();
         }
@@ -162,22 +162,22 @@ impl AsyncWrite for Cuttable {
     }
 }
 
-/// A body that reports when its end was handed to the connection.
+/// A body that reports when its end was written to the connection.
 #[derive(Debug)]
 pub struct Watched {
     body: axum::body::Body,
-    /// Bytes to come, when the length is told: the server does not ask for more than that.
+    /// Bytes left if the length is known; the server never polls for more.
     left: Option<usize>,
-    report: Option<(Connection, Answer)>,
+    report: Option<(Connection, Sent)>,
 }
 
 impl Watched {
-    /// Watches the body of a response.
+    /// Wraps the body of a response.
     #[must_use]
-    pub fn watch(response: Response, connection: Connection, answer: Answer) -> Response {
+    pub fn watch(response: Response, connection: Connection, sent: Sent) -> Response {
         let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         let left = length.and_then(|length| length.parse().ok());
-        response.map(|body| axum::body::Body::new(Self { body, left, report: Some((connection, answer)) }))
+        response.map(|body| axum::body::Body::new(Self { body, left, report: Some((connection, sent)) }))
     }
 }
 
@@ -193,14 +193,14 @@ impl Body for Watched {
         let over = match &frame {
             Poll::Ready(None) => true,
             Poll::Ready(Some(Ok(frame))) => {
-                let come = frame.data_ref().map_or(0, Bytes::len);
-                self.left = self.left.map(|left| left.saturating_sub(come));
+                let received = frame.data_ref().map_or(0, Bytes::len);
+                self.left = self.left.map(|left| left.saturating_sub(received));
                 self.left == Some(0) || self.body.is_end_stream()
             }
             _ => false,
         };
-        if over && let Some((connection, answer)) = self.report.take() {
-            connection.handed_over(answer);
+        if over && let Some((connection, sent)) = self.report.take() {
+            connection.written(sent);
         }
         frame
     }

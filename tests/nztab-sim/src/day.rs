@@ -1,4 +1,4 @@
-//! The programme of a race day: which meetings, which races, when.
+//! The programme of a race day: its meetings, their races and when they start.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,20 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::fate::{Fate, Forced};
 use crate::ids::{Key, Kind, ProgramId};
+use crate::quirks::Quirks;
 use crate::{names, rng};
 
-/// Thoroughbred, harness or greyhound racing.
+/// What races: gallopers, trotters and pacers, or dogs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names suffice")]
 pub enum Category {
-    /// Gallops.
     Thoroughbred,
-    /// Trots and paces.
     Harness,
-    /// Dogs.
     Greyhound,
 }
 
 impl Category {
-    /// The vendor's letter.
+    /// The vendor's code.
     #[must_use]
     pub const fn letter(self) -> &'static str {
         match self {
@@ -33,7 +32,7 @@ impl Category {
         }
     }
 
-    /// The vendor's words.
+    /// The vendor's name.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -44,64 +43,74 @@ impl Category {
     }
 }
 
-/// A meeting: one track on one day.
+/// A meeting: races at one track on one day.
 #[derive(Debug, Clone)]
 pub struct Meeting {
-    /// Its UUID.
+    /// UUID.
     pub id: String,
-    /// Index in its programme.
+    /// Index within its programme.
     pub index: u8,
     /// The track's name.
     pub name: String,
-    /// The track's four letters.
+    /// The track's four-letter code.
     pub mnemonic: &'static str,
-    /// New Zealand date of its first race.
+    /// The New Zealand date of its first race.
     pub date: NaiveDate,
     /// What races there.
     pub category: Category,
     /// `NZ`, `AUS`, ...
     pub country: &'static str,
-    /// State or province.
+    /// The state or province.
     pub state: &'static str,
-    /// Condition of the track, as the vendor words it.
+    /// The track's condition, in the vendor's words.
     pub track_condition: &'static str,
-    /// Weather.
+    /// The weather, in the vendor's words.
     pub weather: &'static str,
     /// `Left` or `Right`.
     pub direction: &'static str,
-    /// Its races, by number.
+    /// Its races, ordered by number.
     pub races: Vec<RaceCard>,
 }
 
-/// A race as the programme knows it.
+/// A race as listed in a programme.
 #[derive(Debug, Clone)]
 pub struct RaceCard {
-    /// Its UUID.
+    /// UUID.
     pub id: String,
-    /// What the UUID stands for.
+    /// What the UUID encodes.
     pub key: Key,
     /// Number within the meeting, from 1.
     pub number: u8,
     /// Its name.
     pub name: String,
-    /// Metres.
+    /// The distance in metres.
     pub distance_m: u16,
-    /// Runners, scratched ones included.
+    /// The number of runners, including scratched ones.
     pub field: u8,
     /// What happens to it, and when.
     pub fate: Fate,
+    /// Its quirks; `None` if the programme has none.
+    pub quirks: Option<Quirks>,
 }
 
-/// All meetings of one programme.
+impl RaceCard {
+    /// The weather at its meeting, or nothing.
+    #[must_use]
+    pub fn weather(&self, meeting: &Meeting) -> &'static str {
+        if self.quirks.is_some_and(|quirks| quirks.no_weather) { "" } else { meeting.weather }
+    }
+}
+
+/// A programme: all meetings of a day.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Which.
+    /// Its id.
     pub id: ProgramId,
-    /// Its meetings, in order of their first start.
+    /// Its meetings, ordered by first start.
     pub meetings: Vec<Meeting>,
 }
 
-/// Country and category of the meetings of a day; NZ and AUS thoroughbreds and harness come first.
+/// Country and category of a day's NZ and AUS thoroughbred and harness meetings, which come before all others.
 const SLOTS: [(&str, Category); 12] = [
     ("NZ", Category::Thoroughbred),
     ("NZ", Category::Harness),
@@ -117,13 +126,17 @@ const SLOTS: [(&str, Category); 12] = [
     ("AUS", Category::Harness),
 ];
 
-/// First starts of the meetings of an ordinary day, in minutes after midnight of New Zealand.
+/// First starts of an ordinary day's meetings, in minutes after midnight in New Zealand.
 const FIRST_STARTS: [i64; 12] = [725, 700, 825, 838, 855, 742, 882, 960, 902, 1053, 1072, 1137];
 
-/// Offsets of the first wave of a soon programme, in minutes after its anchor; eight of them start at once.
+/// The meeting that with quirks starts later by this many seconds, so that it spans two days in New Zealand.
+const NIGHT_MEETING: u8 = 11;
+const NIGHT_MEETING_S: i64 = 3 * 3600;
+
+/// Offsets of the first wave of a "soon" programme, in minutes after its anchor.
 const WAVE: [i64; 12] = [3, 4, 3, 5, 4, 5, 6, 7, 8, 10, 11, 13];
 
-/// Meetings that go on when the others of a soon programme are over, and when they begin, in minutes after the anchor.
+/// The slots of meetings that start when the others of a "soon" programme end, and the minutes from the anchor to their start.
 const LATE_MEETINGS: [(u8, i64); 4] = [(1, 135), (3, 142), (7, 149), (8, 156)];
 
 struct Draft {
@@ -135,11 +148,12 @@ struct Draft {
 }
 
 impl Program {
-    /// The programme of this id under a seed.
+    /// The programme with this id under a seed. A benchmark's programme never has quirks.
     #[must_use]
-    pub fn new(seed: u64, id: ProgramId) -> Self {
+    pub fn new(seed: u64, id: ProgramId, quirks: bool) -> Self {
+        let quirks = quirks && !matches!(id, ProgramId::Bench(_));
         let drafts = match id {
-            ProgramId::Day(date) => ordinary_day(seed, id, date),
+            ProgramId::Day(date) => ordinary_day(seed, id, date, quirks),
             ProgramId::Soon(minute) => soon(seed, id, i64::from(minute) * 60),
             ProgramId::Bench(index) => vec![Draft {
                 index: 0,
@@ -153,7 +167,7 @@ impl Program {
         let mut meetings: Vec<Meeting> = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let nth = of_country.entry(draft.country).or_default();
-            meetings.push(meeting(seed, id, &draft, *nth));
+            meetings.push(meeting(seed, id, &draft, *nth, quirks));
             *nth += 1;
         }
         meetings.sort_by_key(|meeting| (meeting.races.first().map(|race| race.fate.first_start), meeting.index));
@@ -176,24 +190,25 @@ pub fn nz_date(unix: i64) -> NaiveDate {
     DateTime::from_timestamp(unix, 0).unwrap_or_default().with_timezone(&Auckland).date_naive()
 }
 
-/// Bench races start one a minute through a fixed day, over and over.
+/// Benchmark races start one per minute throughout a fixed day, and again from its beginning.
 fn bench_start(index: u32) -> i64 {
     1_763_856_000 + i64::from(index % 1440) * 60
 }
 
-fn ordinary_day(seed: u64, id: ProgramId, date: NaiveDate) -> Vec<Draft> {
+fn ordinary_day(seed: u64, id: ProgramId, date: NaiveDate, quirks: bool) -> Vec<Draft> {
     let mut rng = rng::stream(seed, "programme", Key::race(id, 0, 0).number());
     let midnight = nz_midnight(date).timestamp();
     let mut drafts = Vec::new();
     for (index, ((country, category), first)) in (0..).zip(SLOTS.into_iter().zip(FIRST_STARTS)) {
         let first = midnight + (first + rng.random_range(-12..13)) * 60;
+        let first = if quirks && index == NIGHT_MEETING { first + NIGHT_MEETING_S } else { first };
         drafts.push(Draft { index, country, category, starts: starts(&mut rng, first, 7..10, 24..36), foreign: None });
     }
     drafts.extend(others(&mut rng, midnight));
     drafts
 }
 
-/// Dogs and races abroad, which the unfiltered list has too.
+/// Greyhound and foreign meetings, which only the unfiltered list contains.
 fn others(rng: &mut ChaCha8Rng, midnight: i64) -> Vec<Draft> {
     let dogs = [("NZ", 718), ("AUS", 750), ("AUS", 930), ("AUS", 1110)];
     let mut drafts = Vec::new();
@@ -251,7 +266,7 @@ fn soon(seed: u64, id: ProgramId, anchor: i64) -> Vec<Draft> {
     drafts
 }
 
-/// What has to happen in every programme, so that whoever looks for it finds it.
+/// What happens in every programme, so that each kind of event occurs at least once.
 fn forced(id: ProgramId, meeting: u8, race: usize, starts: &[i64]) -> Forced {
     let (first, soon) = match id {
         ProgramId::Day(_) => (0, false),
@@ -274,7 +289,7 @@ fn forced(id: ProgramId, meeting: u8, race: usize, starts: &[i64]) -> Forced {
     }
 }
 
-fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> Meeting {
+fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize, quirks: bool) -> Meeting {
     let key = Key { program, meeting: draft.index, race: 0, item: 0, kind: Kind::Meeting };
     let mut rng = rng::stream(seed, "meeting", key.number());
     let (name, mnemonic, state) = track(seed, program, draft, nth);
@@ -290,7 +305,9 @@ fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> Meeting 
     let weather = names::pick(&mut rng, &["FINE", "OCAST", "SHWRY", "Overcast"]);
     let direction = names::pick(&mut rng, &["Left", "Right"]);
     let races = (0..draft.starts.len())
-        .map(|race| race_card(seed, Key { race: u8::try_from(race + 1).unwrap_or(u8::MAX), ..key }, draft, race))
+        .map(|race| {
+            race_card(seed, Key { race: u8::try_from(race + 1).unwrap_or(u8::MAX), ..key }, draft, race, quirks)
+        })
         .collect();
     Meeting {
         id: key.uuid(seed),
@@ -308,7 +325,7 @@ fn meeting(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> Meeting 
     }
 }
 
-/// The track of a country's n-th meeting; the day turns the lists, so that tracks are not raced on daily.
+/// The track of a country's n-th meeting. The lists are rotated by day, so that a track does not race daily.
 fn track(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> (&'static str, &'static str, &'static str) {
     if let Some(track) = draft.foreign {
         let (name, mnemonic, _, state, _) = names::FOREIGN_TRACKS[track];
@@ -324,7 +341,7 @@ fn track(seed: u64, program: ProgramId, draft: &Draft, nth: usize) -> (&'static 
     }
 }
 
-fn race_card(seed: u64, meeting: Key, draft: &Draft, index: usize) -> RaceCard {
+fn race_card(seed: u64, meeting: Key, draft: &Draft, index: usize, quirks: bool) -> RaceCard {
     let key = Key { kind: Kind::Race, ..meeting };
     let mut rng = rng::stream(seed, "card", key.number());
     let distance_m = match draft.category {
@@ -341,11 +358,16 @@ fn race_card(seed: u64, meeting: Key, draft: &Draft, index: usize) -> RaceCard {
     let name = format!("{sponsor} {} {distance_m}", names::pick(&mut rng, &names::RACE_WORDS));
     let name = if draft.country == "NZ" { name.to_uppercase() } else { name };
     let forced = forced(key.program, draft.index, index, &draft.starts);
-    let fate = Fate::new(seed, key, draft.starts[index], distance_m, forced);
-    RaceCard { id: key.uuid(seed), key, number: key.race, name, distance_m, field, fate }
+    let mut fate = Fate::new(seed, key, draft.starts[index], distance_m, forced);
+    let quirks = quirks.then(|| Quirks::draw(seed, key, draft.country, field, &fate));
+    if let Some(quirks) = quirks {
+        fate.protest = quirks.protest;
+    }
+    let name = if quirks.is_some_and(|quirks| quirks.padded) { format!(" {name}  ") } else { name };
+    RaceCard { id: key.uuid(seed), key, number: key.race, name, distance_m, field, fate, quirks }
 }
 
-/// The days from one date to another, both included, at most a fortnight of them.
+/// The days from one date to another, both included; at most 14.
 pub fn dates(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     let days = to.signed_duration_since(from).num_days().clamp(-1, 13);
     (0..=days).filter_map(move |day| from.checked_add_days(Days::new(u64::try_from(day).ok()?)))

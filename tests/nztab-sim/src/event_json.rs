@@ -1,4 +1,4 @@
-//! An event, in the vendor's shape.
+//! An event in the vendor's format.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use crate::bets_json::{self, Bet};
 use crate::betting::Book;
 use crate::clock::{self, Tick};
 use crate::day::Category;
+use crate::derivatives_json::{self, Derivative};
 use crate::fate::Status;
-use crate::flucs::{self, Flucs};
-use crate::odds::{self, Hundredths};
 use crate::pools_json::{self, TotePool};
+use crate::quirks::Protest;
 use crate::race::Race;
 use crate::result_json::{self, Dividend, Placing, Substitution};
 use crate::rng;
-use crate::runner::{Details, Entry, Identity, Past, Pick};
+use crate::runner_json::{self, RunnerJson};
 use crate::switches::Switches;
 use crate::tracker_json::{self, MoneyTracker};
 
-/// The header of every answer.
+/// The header of a response.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Header {
@@ -30,10 +30,10 @@ pub struct Header {
     pub url: String,
 }
 
-/// An answer: header, what was asked, data.
+/// A response: header, request parameters, data.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
-pub struct Answer<P, D> {
+pub struct Response<P, D> {
     pub header: Header,
     pub params: P,
     pub data: D,
@@ -64,7 +64,7 @@ struct Data<'a> {
     substitutions: Option<Vec<Substitution<'a>>>,
     favourite: Option<RunnerJson<'a>>,
     runners: Vec<RunnerJson<'a>>,
-    derivatives: Option<()>,
+    derivatives: Option<Vec<Derivative>>,
     mover: Option<RunnerJson<'a>>,
     big_bets: Option<Vec<Bet<'a>>>,
     live_bets: Option<Vec<Bet<'a>>>,
@@ -152,53 +152,7 @@ struct Video<'a> {
     scheduler_note_priority: &'static str,
 }
 
-#[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the vendor's fields")]
-struct RunnerJson<'a> {
-    #[serde(flatten)]
-    identity: &'a Identity,
-    is_scratched: bool,
-    is_late_scratched: bool,
-    #[serde(flatten)]
-    entry: &'a Entry,
-    odds: Odds,
-    scratch_time: i64,
-    #[serde(flatten)]
-    details: &'a Details,
-    favourite: bool,
-    mover: bool,
-    #[serde(flatten)]
-    past: &'a Past,
-    #[serde(flatten)]
-    tail: Option<Tail<'a>>,
-}
-
-/// What `favourite` and `mover` do without.
-#[derive(Debug, Clone, Serialize)]
-struct Tail<'a> {
-    #[serde(skip_serializing_if = "<[Pick]>::is_empty")]
-    picks: &'a [Pick],
-    meta: Option<()>,
-    flucs: Vec<Hundredths>,
-    scr_time: Option<String>,
-    competitor_id: &'static str,
-    ride_guide_exists: bool,
-    ride_guide_thumbnail: &'static str,
-    ride_guide_file: &'static str,
-    flucs_with_timestamp: Flucs,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Odds {
-    fixed_win: Hundredths,
-    fixed_place: Hundredths,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pool_win: Option<Hundredths>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pool_place: Option<Hundredths>,
-}
-
-/// The event at a refresh of the source.
+/// The event as of a refresh of the source.
 #[must_use]
 pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Serialize + 'a {
     let at = tick.grid;
@@ -206,7 +160,7 @@ pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Ser
     let book = race.book(at);
     let status = race.card.fate.status(at);
     let resulted = matches!(status, Status::Interim | Status::Final);
-    let runners = runners(race, &book, at);
+    let runners = runner_json::runners(race, &book, at);
     let flagged = |flag: fn(&RunnerJson<'_>) -> bool| {
         runners.iter().find(|runner| flag(runner)).cloned().map(|runner| RunnerJson { tail: None, ..runner })
     };
@@ -214,12 +168,12 @@ pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Ser
     let bets = switches.wants_bets().then(|| bets_json::bets(race, at, switches));
     let data = Data {
         race: race_json(race, at, status, &book),
-        results: resulted.then(|| result_json::placings(race)),
+        results: resulted.then(|| result_json::placings(race, status)),
         dividends: resulted.then(|| result_json::dividends(race, status)),
         substitutions: resulted.then(|| result_json::substitutions(race, &book)),
         favourite,
         runners,
-        derivatives: None,
+        derivatives: derivatives_of(race),
         mover,
         big_bets: bets.as_ref().filter(|_| switches.with_big_bets).map(|bets| bets.big.clone()),
         live_bets: bets.as_ref().filter(|_| switches.with_live_bets).map(|bets| bets.live.clone()),
@@ -246,62 +200,28 @@ pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Ser
         generated_time: clock::nanoseconds(tick.generated()),
         url: format!("/affiliates/v1/racing/events/{id}?{}", switches.query()),
     };
-    Answer { header, params, data }
+    Response { header, params, data }
 }
 
-fn runners<'a>(race: &'a Race, book: &Book, at: i64) -> Vec<RunnerJson<'a>> {
-    let places = i64::try_from(race.places()).unwrap_or(3);
-    let (tote_win, tote_place) = (odds::tote_win(book), odds::tote_place(book, places));
-    let prices = flucs::Prices::new(race, at);
-    let fixed = prices.latest();
-    let flag = prices.favourite_and_mover();
-    let known = |odds: Hundredths| (odds.0 > 0).then_some(odds);
-    race.runners
-        .iter()
-        .enumerate()
-        .map(|(index, runner)| {
-            let out_at = race.market.scratched_at(index).filter(|out_at| *out_at <= at);
-            let late = out_at.is_some_and(|out_at| out_at > race.card.fate.first_start - 3600);
-            RunnerJson {
-                identity: &runner.identity,
-                is_scratched: out_at.is_some(),
-                is_late_scratched: late,
-                entry: &runner.entry,
-                odds: Odds {
-                    fixed_win: fixed[index],
-                    fixed_place: odds::fixed_place(fixed[index], places),
-                    pool_win: known(tote_win[index]),
-                    pool_place: known(tote_place[index]),
-                },
-                scratch_time: out_at.unwrap_or(0),
-                details: &runner.details,
-                favourite: flag.0 == Some(index),
-                mover: flag.1 == Some(index),
-                past: &runner.past,
-                tail: Some(Tail {
-                    picks: &runner.picks,
-                    meta: None,
-                    flucs: prices.flucs(index),
-                    scr_time: out_at.map(clock::rfc3339),
-                    competitor_id: "",
-                    ride_guide_exists: false,
-                    ride_guide_thumbnail: "",
-                    ride_guide_file: "",
-                    flucs_with_timestamp: prices.with_timestamps(index),
-                }),
-            }
-        })
-        .collect()
+fn derivatives_of(race: &Race) -> Option<Vec<Derivative>> {
+    race.card.quirks.filter(|quirks| quirks.derivatives).and_then(|_| derivatives_json::derivatives(race))
+}
+
+/// The actual start: with quirks, the advertised one while the race is open; 0 if unknown.
+fn actual_start(race: &Race, at: i64) -> i64 {
+    let fate = &race.card.fate;
+    let open = race.card.quirks.is_some() && fate.status(at) == Status::Open;
+    if open { fate.advertised_start(at) } else { fate.known_start(at).unwrap_or(0) }
 }
 
 fn race_json<'a>(race: &'a Race, at: i64, status: Status, book: &Book) -> RaceJson<'a> {
     let (card, meeting) = (&race.card, &race.meeting);
     let start = card.fate.advertised_start(at);
-    let actual_start = card.fate.known_start(at).unwrap_or(0);
+    let actual_start = actual_start(race, at);
     let nz = DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&Auckland);
     let facts = rng::hash(race.seed, &[card.key.number(), 5]);
     let prize = 12_000 + facts % 90 * 1_000;
-    let protested = card.fate.protest && matches!(status, Status::Interim | Status::Final);
+    let protest = card.fate.protest.filter(|_| matches!(status, Status::Interim | Status::Final));
     RaceJson {
         event_id: &card.id,
         meeting_name: &meeting.name,
@@ -325,7 +245,7 @@ fn race_json<'a>(race: &'a Race, at: i64, status: Status, book: &Book) -> RaceJs
         country: meeting.country,
         state: meeting.state,
         distance: card.distance_m,
-        weather: meeting.weather,
+        weather: card.weather(meeting),
         form_guide: "",
         comment: format!("Race {} is open on paper; an even field over {} metres.", card.number, card.distance_m),
         silk_base_url: "silks.primary.invalid",
@@ -360,8 +280,8 @@ fn race_json<'a>(race: &'a Race, at: i64, status: Status, book: &Book) -> RaceJs
         weight_and_handicap_conditions: "hcp",
         mile_rate_400: "",
         mile_rate_800: "",
-        protest: protested.then_some(true),
-        protest_reason: protested.then(|| result_json::PROTEST.to_owned()),
+        protest: protest.map(|_| true),
+        protest_reason: protest.map(Protest::reason),
     }
 }
 
@@ -393,7 +313,7 @@ fn prize_monies(total: u64) -> BTreeMap<String, u64> {
     places.chain([("total_value".to_owned(), total)]).collect()
 }
 
-/// A time as Go prints it.
+/// A time as Go formats it.
 fn go_time(unix: i64) -> String {
     DateTime::from_timestamp(unix, 0).unwrap_or_default().format("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
 }

@@ -1,22 +1,23 @@
-//! What happens to a race and when: delays, scratchings, insiders, its start, its result, its abandonment.
+//! What happens to a race and when: delays, scratchings, insiders, start, result, abandonment.
 
 use rand::RngExt;
 
 use crate::ids::{Key, ProgramId};
+use crate::quirks::Protest;
 use crate::rng;
 
-/// A state of a race, in the vendor's words.
+/// A race's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// Betting is open.
     Open,
-    /// The race runs or waits for its result.
+    /// The race is running or awaits its result.
     Closed,
     /// The result is not official yet.
     Interim,
     /// The result is official.
     Final,
-    /// There is no race.
+    /// The race was called off.
     Abandoned,
 }
 
@@ -34,7 +35,7 @@ impl Status {
     }
 }
 
-/// A start that is put off.
+/// A delayed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delay {
     /// When the new start is announced, Unix seconds.
@@ -43,63 +44,63 @@ pub struct Delay {
     pub start: i64,
 }
 
-/// A planted late plunge on one runner.
+/// A planted late bet on one runner.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Insider {
-    /// Rank of the runner by opening odds, from 0; never the favourite.
+    /// The runner's rank by opening odds, from 0; never the favourite.
     pub rank: usize,
-    /// Seconds before the advertised start at which it begins.
+    /// Seconds from its beginning to the advertised start.
     pub from_s: i64,
-    /// Seconds before the advertised start at which it is over.
+    /// Seconds from its end to the advertised start.
     pub to_s: i64,
-    /// Part of the final win pool, 0.10..0.25.
+    /// Its share of the final win pool, 0.10 to 0.25.
     pub share: f64,
 }
 
-/// What is to happen to a race in any case.
+/// What must happen to a race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forced {
-    /// Whatever chance brings.
+    /// Anything may happen.
     Chance,
-    /// Nothing but a race.
+    /// Nothing unusual happens.
     Ordinary,
-    /// A planted plunge.
+    /// A planted late bet.
     Insider,
     /// A scratching minutes before the start.
     LateScratching,
     /// A delayed start.
     Delayed,
-    /// No race.
+    /// Abandonment.
     Abandoned,
 }
 
-/// A race's life; all times in Unix seconds.
+/// The course of a race; all times are in Unix seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fate {
     /// The start first advertised.
     pub first_start: i64,
-    /// A later start, announced at some time.
+    /// The later start, if it is delayed.
     pub delay: Option<Delay>,
-    /// When the field jumps and betting closes.
+    /// When the race starts and betting closes.
     pub actual_start: i64,
-    /// When the interim result is out.
+    /// When the interim result is published.
     pub interim_at: i64,
     /// When the result is official.
     pub final_at: i64,
-    /// When the race is called off, if it is.
+    /// When the race is abandoned, if it is.
     pub abandoned_at: Option<i64>,
-    /// The planted plunge.
+    /// The planted late bet.
     pub insider: Option<Insider>,
     /// When a runner is scratched late.
     pub late_scratching_at: Option<i64>,
-    /// When a runner is scratched hours before.
+    /// When a runner is scratched hours before the start.
     pub early_scratching_at: Option<i64>,
-    /// Whether a protest is lodged, and dismissed.
-    pub protest: bool,
+    /// The protest, if one is lodged.
+    pub protest: Option<Protest>,
 }
 
 impl Fate {
-    /// Decides over a race.
+    /// Decides what happens to a race.
     #[must_use]
     pub fn new(seed: u64, key: Key, first_start: i64, distance_m: u16, forced: Forced) -> Self {
         let mut rng = rng::stream(seed, "fate", key.number());
@@ -137,7 +138,7 @@ impl Fate {
             insider: (planted && !abandoned).then_some(insider),
             late_scratching_at: late.then(|| first_start - late_s),
             early_scratching_at: early.then(|| first_start - early_s),
-            protest: rng.random_bool(0.04),
+            protest: rng.random_bool(0.04).then_some(Protest::Dismissed),
         }
     }
 
@@ -153,13 +154,13 @@ impl Fate {
         self.delay.map_or(self.first_start, |delay| delay.start)
     }
 
-    /// When betting ends: at the jump, or when the race is called off.
+    /// When betting ends: at the start, or when the race is abandoned.
     #[must_use]
     pub fn betting_ends_at(&self) -> i64 {
         self.abandoned_at.unwrap_or(self.actual_start)
     }
 
-    /// The state at a time.
+    /// The status at a time.
     #[must_use]
     pub fn status(&self, at: i64) -> Status {
         match self.abandoned_at {

@@ -1,4 +1,4 @@
-//! How the simulator misbehaves, and when.
+//! Which faults the simulator produces, and when.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,9 +10,9 @@ use crate::rng;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Often {
-    /// Chance that a request meets it.
+    /// The probability that a request meets the fault.
     pub probability: f64,
-    /// At most so many requests meet it; `null` for no bound.
+    /// The maximum number of requests that meet it; `null` for no limit.
     pub count: Option<u64>,
 }
 
@@ -22,10 +22,10 @@ impl Default for Often {
     }
 }
 
-/// A fault with a time.
+/// A fault with a duration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timed {
-    /// Real milliseconds.
+    /// The duration in real milliseconds.
     pub ms: u64,
     /// How often.
     #[serde(flatten)]
@@ -35,7 +35,7 @@ pub struct Timed {
 /// `429 Too Many Requests`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TooManyRequests {
-    /// Seconds in the header `Retry-After`; left out when `null`.
+    /// Seconds in the header `Retry-After`; `null` omits it.
     #[serde(default)]
     pub retry_after_s: Option<u64>,
     /// How often.
@@ -43,10 +43,10 @@ pub struct TooManyRequests {
     pub often: Often,
 }
 
-/// A 5xx answer.
+/// A 5xx response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerError {
-    /// The status.
+    /// The status code.
     #[serde(default = "ServerError::default_status")]
     pub status: u16,
     /// How often.
@@ -60,47 +60,51 @@ impl ServerError {
     }
 }
 
-/// All faults; those absent do not happen. The first that fires is the one that happens, but latency adds to any.
+/// All faults; an absent one does not happen. A request meets at most the first that applies, besides latency.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Only requests whose path contains this meet faults.
     pub path: Option<String>,
-    /// The answer comes so much later.
+    /// The response is delayed.
     pub latency: Option<Timed>,
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     pub dropped_connection: Option<Often>,
     /// 429.
     pub too_many_requests: Option<TooManyRequests>,
     /// 5xx.
     pub server_error: Option<ServerError>,
-    /// Half of the body comes, then the connection closes.
+    /// The connection closes after half of the body.
     pub truncated_body: Option<Often>,
-    /// The body takes so long to come.
+    /// The body is sent slowly.
     pub slow_body: Option<Timed>,
-    /// A 200 whose body is no JSON.
+    /// A 200 whose body is not JSON.
     pub garbage_body: Option<Often>,
+    /// Ids of races whose event is 404, whatever `path` is.
+    pub missing_events: Vec<String>,
+    /// Ids of races that the meetings lists leave out, with a meeting of which none is left, whatever `path` is.
+    pub unlisted_races: Vec<String>,
 }
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is cut.
+    /// The connection is closed.
     DroppedConnection,
-    /// 429, with seconds to wait.
+    /// 429 with this `Retry-After`, in seconds.
     TooManyRequests(Option<u64>),
-    /// This status.
+    /// This status code.
     ServerError(u16),
     /// Half a body.
     TruncatedBody,
-    /// A body over so many milliseconds.
+    /// A body sent over this many milliseconds.
     SlowBody(u64),
-    /// Rubbish.
+    /// A body that is not JSON.
     GarbageBody,
 }
 
 impl Fault {
-    /// Its name, as in the settings.
+    /// Its name in the settings.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -117,13 +121,13 @@ impl Fault {
 /// What a request meets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Milliseconds before the answer.
+    /// Milliseconds before the response.
     pub latency_ms: Option<u64>,
-    /// What else.
+    /// The fault, if any.
     pub fault: Option<Fault>,
 }
 
-/// Decides which request meets which fault: the n-th request since the faults were set always the same, for a seed.
+/// Decides which request meets which fault: for one seed, the n-th request since the faults were set always meets the same.
 #[derive(Debug)]
 pub struct Misbehaviour {
     seed: u64,
@@ -138,24 +142,24 @@ struct State {
 }
 
 impl Misbehaviour {
-    /// Misbehaves from the start.
+    /// Applies these faults from the start.
     #[must_use]
     pub fn new(seed: u64, faults: Faults) -> Self {
         Self { seed, state: Mutex::new(State { faults, requests: 0, happened: [0; 7] }) }
     }
 
-    /// Misbehaves otherwise from now on; counts begin anew.
+    /// Applies these faults from now on; counts start again.
     pub fn set(&self, faults: Faults) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State { faults, requests: 0, happened: [0; 7] };
     }
 
-    /// The faults set.
+    /// The current faults.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).faults.clone()
     }
 
-    /// Decides over a request.
+    /// Decides what a request meets.
     #[must_use]
     pub fn decide(&self, path: &str) -> Verdict {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_bounds_a_fault() {
+    fn a_count_limits_a_fault() {
         let misbehaviour = Misbehaviour::new(1, faults(r#"{"server_error": {"status": 500, "count": 2}}"#));
         let met: Vec<_> = (0..4).map(|_| misbehaviour.decide("/x").fault).collect();
         let error = Some(Fault::ServerError(500));
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probability_is_kept_and_the_same_every_time() {
+    fn faults_have_their_probability_and_are_reproducible() {
         let settings = faults(r#"{"path": "/events/", "dropped_connection": {"probability": 0.25}}"#);
         let run = || {
             let misbehaviour = Misbehaviour::new(7, settings.clone());
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_faults_are_refused() {
+    fn unknown_faults_are_rejected() {
         assert!(serde_json::from_str::<Faults>(r#"{"earthquake": {}}"#).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The course of fixed odds, as the vendor tells it.
+//! The history of fixed odds in the vendor's format.
 
 use chrono::{NaiveTime, TimeZone, Utc};
 use chrono_tz::Pacific::Auckland;
@@ -9,10 +9,10 @@ use crate::day::nz_date;
 use crate::odds::{self, Hundredths};
 use crate::race::Race;
 
-/// Moments, in seconds before the start, whose prices are remembered.
+/// The times, in seconds before the start, whose prices are kept.
 const MOMENTS: [i64; 10] = [43_200, 10_800, 3_600, 1_800, 900, 480, 240, 120, 60, 30];
 
-/// A price and since when.
+/// A price and the time from which it applied.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Fluc {
@@ -20,7 +20,7 @@ pub struct Fluc {
     pub fluc: Hundredths,
 }
 
-/// The prices worth telling.
+/// The notable prices.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Flucs {
@@ -31,7 +31,7 @@ pub struct Flucs {
     pub nine_am: Fluc,
 }
 
-/// Fixed win odds of a field at the moments up to now, the opening first.
+/// A field's fixed win odds at each time up to now, the opening first.
 #[derive(Debug)]
 pub struct Prices {
     nine_am: i64,
@@ -39,7 +39,7 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Prices of a race up to a time.
+    /// A race's prices up to a time.
     #[must_use]
     pub fn new(race: &Race, at: i64) -> Self {
         let start = race.card.fate.first_start;
@@ -48,7 +48,7 @@ impl Prices {
         let earlier = MOMENTS.iter().map(|before| start - before).take_while(|moment| *moment < until);
         let moments = [opened.min(until)].into_iter().chain(earlier).chain([until]);
         let prices = |moment: i64| {
-            // A scratching is known from its time on, even when betting has ended.
+            // A scratching shows from its time on, even after betting has ended.
             let book = race.book(if moment == until { at } else { moment });
             (moment, odds::fixed_win(&race.market.chances(&book)))
         };
@@ -58,13 +58,13 @@ impl Prices {
         Self { nine_am, moments: moments.map(prices).collect() }
     }
 
-    /// The prices now.
+    /// The latest prices.
     #[must_use]
     pub fn latest(&self) -> &[Hundredths] {
         self.moments.last().map_or(&[], |(_, prices)| prices)
     }
 
-    /// The runner with the lowest price, and the one whose price fell most since the opening.
+    /// The runner with the lowest price, and the one whose price has fallen most since the opening.
     #[must_use]
     pub fn favourite_and_mover(&self) -> (Option<usize>, Option<usize>) {
         let (Some((_, open)), latest) = (self.moments.first(), self.latest()) else { return (None, None) };
@@ -74,7 +74,7 @@ impl Prices {
         (favourite, mover)
     }
 
-    /// A runner's changes of price, oldest first; empty when it never had one.
+    /// A runner's price changes, the oldest first; empty if it never had a price.
     fn changes(&self, runner: usize) -> Vec<(i64, Hundredths)> {
         let mut changes: Vec<(i64, Hundredths)> = Vec::new();
         for (moment, prices) in &self.moments {
@@ -86,7 +86,7 @@ impl Prices {
         changes
     }
 
-    /// A runner's last prices, at most six.
+    /// A runner's last six prices.
     #[must_use]
     pub fn flucs(&self, runner: usize) -> Vec<Hundredths> {
         let changes = self.changes(runner);

@@ -1,4 +1,4 @@
-//! The past of a runner: the heavy, unchanging part of an event.
+//! A runner's past starts, which make up most of an event.
 
 use chrono::{Days, NaiveDate};
 use rand::RngExt;
@@ -18,7 +18,7 @@ pub struct Starts {
     number_of_thirds: u32,
 }
 
-/// Counts of starts and placings under some condition.
+/// Counts of starts and placings under one condition.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Record {
     number_of_starts: u32,
@@ -93,7 +93,7 @@ pub struct Win {
 }
 
 impl Starts {
-    /// A plausible count up to so many starts.
+    /// Draws plausible counts of up to `most` starts.
     pub fn draw(rng: &mut ChaCha8Rng, most: u32) -> Self {
         let record = Record::draw(rng, most);
         Self {
@@ -107,7 +107,7 @@ impl Starts {
 }
 
 impl Record {
-    /// A plausible count up to so many starts.
+    /// Draws plausible counts of up to `most` starts.
     pub fn draw(rng: &mut ChaCha8Rng, most: u32) -> Self {
         let starts = rng.random_range(0..=most);
         let (wins, seconds, thirds) =
@@ -124,7 +124,7 @@ impl Record {
 }
 
 impl YearRecord {
-    /// A plausible count.
+    /// Draws plausible counts.
     pub fn draw(rng: &mut ChaCha8Rng) -> Self {
         let record = Record::draw(rng, 14);
         Self {
@@ -137,7 +137,7 @@ impl YearRecord {
 }
 
 impl Win {
-    /// A win of the past.
+    /// Draws a past win.
     pub fn draw(rng: &mut ChaCha8Rng) -> Self {
         let (ordinal, month, year) = (rng.random_range(4..19), rng.random_range(1..13), rng.random_range(21..26));
         let (_, track) = names::NZ_TRACKS[rng.random_range(0..names::NZ_TRACKS.len())];
@@ -150,13 +150,13 @@ impl Win {
     }
 }
 
-/// Gear worn, in the vendor's way of listing it.
+/// The gear worn, as a list in the vendor's format.
 pub fn gear(rng: &mut ChaCha8Rng) -> String {
     let worn: Vec<&str> = names::GEAR.into_iter().filter(|_| rng.random_bool(0.45)).collect();
     worn.join(", ")
 }
 
-/// The last starts of a runner, the newest first.
+/// A runner's last starts, the latest first.
 pub fn last_starts(rng: &mut ChaCha8Rng, count: usize, race_day: NaiveDate) -> Vec<LastStart> {
     let mut date = race_day;
     (0..count)
@@ -176,7 +176,7 @@ fn last_start(rng: &mut ChaCha8Rng, date: NaiveDate, days: u64, newest: bool) ->
     let weight = rng.random_range(107..122_u32);
     let half = if weight % 2 == 0 { 0 } else { 5 };
     let (_, track) = names::NZ_TRACKS[rng.random_range(0..names::NZ_TRACKS.len())];
-    // Trials have no betting and no weights; the newest start is always a race.
+    // Trials have no betting and no weights; the latest start is always a race.
     let race = newest || rng.random_bool(0.85);
     let noted = newest || rng.random_bool(0.35);
     LastStart {

@@ -1,4 +1,4 @@
-//! UUIDs that carry, unreadably, what they name: any id the simulator ever gave out can be found again without a table.
+//! UUIDs that encode what they identify, so that every id ever sent is recognised without a table.
 
 use chrono::{Days, NaiveDate};
 
@@ -8,18 +8,18 @@ const BITS: u64 = (1 << 62) - 1;
 const FIRST_FACTOR: u64 = 0x1e37_79b9_7f4a_7c15;
 const SECOND_FACTOR: u64 = 0x2f58_476d_1ce4_e5b9;
 
-/// Which programme of races a meeting belongs to.
+/// The programme that a meeting belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProgramId {
     /// The ordinary programme of a New Zealand day.
     Day(NaiveDate),
-    /// A programme laid around a moment, in whole minutes since 1970.
+    /// A programme scheduled around a time, in minutes since 1970.
     Soon(u32),
-    /// One of any number of races for benches, all alike in size.
+    /// A programme of one benchmark race; all have the same size.
     Bench(u32),
 }
 
-/// What a UUID names.
+/// What a UUID identifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A meeting.
@@ -34,18 +34,18 @@ pub enum Kind {
     Dividend,
 }
 
-/// The place of a meeting, race, runner, ... in the simulator's world.
+/// What a UUID encodes: the programme and the place within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The programme.
     pub program: ProgramId,
-    /// Index of the meeting within the programme.
+    /// The meeting's index within the programme.
     pub meeting: u8,
-    /// Race number, from 1; 0 for a meeting.
+    /// The race number, from 1; 0 for a meeting.
     pub race: u8,
-    /// Runner number, or the index of a stranger or dividend; else 0.
+    /// The runner's number, or the index of a stranger or dividend; otherwise 0.
     pub item: u8,
-    /// What it is.
+    /// What the UUID identifies.
     pub kind: Kind,
 }
 
@@ -56,13 +56,13 @@ impl Key {
         Self { program, meeting, race, item: 0, kind: Kind::Race }
     }
 
-    /// The key of something that belongs to this race.
+    /// The key of an item of this race.
     #[must_use]
     pub const fn of_race(self, kind: Kind, item: u8) -> Self {
         Self { item, kind, ..self }
     }
 
-    /// The key as one number, for seeding random streams.
+    /// The key as one number, which seeds random streams.
     #[must_use]
     pub fn number(self) -> u64 {
         let (tag, number) = match self.program {
@@ -113,7 +113,7 @@ impl Key {
         )
     }
 
-    /// The key a UUID was made from; `None` when it is not one of this seed.
+    /// The key that a UUID encodes; `None` if the UUID is not of this seed.
     #[must_use]
     pub fn parse(uuid: &str, seed: u64) -> Option<Self> {
         if uuid.len() != 36 || !uuid.is_ascii() {
@@ -125,7 +125,7 @@ impl Key {
     }
 }
 
-/// Whether a text has the form of a UUID.
+/// Whether text has the form of a UUID.
 #[must_use]
 pub fn looks_like_uuid(text: &str) -> bool {
     text.len() == 36
@@ -144,7 +144,7 @@ fn scramble(number: u64, seed: u64) -> u64 {
 
 fn unscramble(scrambled: u64, seed: u64) -> u64 {
     let mixed = scrambled.wrapping_mul(inverse(SECOND_FACTOR)) & BITS;
-    // A shift by half the width undoes itself.
+    // A shift by half the width is its own inverse.
     let mixed = mixed ^ mixed >> 31;
     let mixed = mixed.wrapping_mul(inverse(FIRST_FACTOR)) & BITS;
     (mixed ^ rng::hash(seed, &[7])) & BITS
@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_uuid_gives_its_key_back(seed: u64, index: u32, meeting: u8, race: u8, item: u8) {
+        fn a_uuid_decodes_to_its_key(seed: u64, index: u32, meeting: u8, race: u8, item: u8) {
             for program in [ProgramId::Soon(index), ProgramId::Bench(index)] {
                 let key = Key { program, meeting, race, item, kind: Kind::Runner };
                 let uuid = key.uuid(seed);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_days_race_is_found_again_and_other_texts_are_not() {
+    fn a_race_id_decodes_and_other_text_does_not() {
         let date = NaiveDate::from_ymd_opt(2025, 11, 23).unwrap();
         let key = Key::race(ProgramId::Day(date), 3, 7);
         assert_eq!(Key::parse(&key.uuid(42), 42), Some(key));

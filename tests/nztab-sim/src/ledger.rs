@@ -1,85 +1,85 @@
-//! What was asked and what was answered, for tests to compare with what arrived.
+//! A record of requests and responses, for tests to compare with what arrived.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-/// Answers remembered.
+/// The number of responses kept.
 const CAPACITY: usize = 200_000;
 
-/// A request, as far as it says who made it.
+/// Who sent a request, and on which connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Request {
-    /// Its `X-Partner-ID`.
+    /// `X-Partner-ID`.
     pub partner_id: Option<String>,
-    /// Its `X-Request-ID`.
+    /// `X-Request-ID`.
     pub request_id: Option<String>,
-    /// The connection it came on; they are counted from 1.
+    /// The number of the connection, from 1.
     pub connection: u64,
-    /// Which one of the connection it was; they are counted from 1.
+    /// The number of the request on its connection, from 1.
     pub nth_of_connection: u64,
 }
 
-/// How a connection ended, as far as this side can know.
+/// How a connection ended, as seen by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// The client closed it, and had read all that had arrived by then.
+    /// The client closed it and had read everything that had arrived.
     Closed,
-    /// The client closed it with bytes unread, or was sent more after it had.
+    /// The client closed it with bytes unread, or more were sent after it had.
     Reset,
-    /// This side ended it.
+    /// The server closed it.
     Here,
 }
 
-/// A connection on which the API was asked.
+/// A connection with requests to the API.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ConnectionCounts {
-    /// Requests that came on it.
+    /// The number of requests on it.
     pub requests: u64,
-    /// How it ended; absent while it is open.
+    /// How it ended; null while it is open.
     pub ended: Option<End>,
 }
 
-/// A complete 200 answer to a request for an event.
+/// A complete 200 response to a request for an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct Sent {
     /// The race.
     pub race_id: String,
-    /// As in the answer's header; absent for garbage.
+    /// The header's `generated_time`; null for garbage.
     pub generated_time: Option<String>,
-    /// xxh3-64 of the body before compression, 16 hexadecimal digits.
+    /// The xxh3-64 of the body before compression, as 16 hexadecimal digits.
     pub xxh3: String,
-    /// Length of the body before compression.
+    /// The length of the body before compression.
     pub body_bytes: usize,
-    /// Simulated time of the request.
-    pub asked_at: String,
-    /// Who asked, and on which connection.
+    /// The simulated time of the request.
+    pub requested_at: String,
+    /// The request it responds to.
     #[serde(flatten)]
     pub request: Request,
-    /// The fault that made the body what it is, when it is not the event itself.
+    /// The fault that replaced the body, if it is not the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
 }
 
-/// Counts of one race.
+/// The counts of one race.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RaceCounts {
-    /// Requests, however they were answered.
+    /// Requests with any outcome.
     pub requests: u64,
-    /// Complete 200 answers, garbage included.
-    pub answers: u64,
+    /// Complete 200 responses, including garbage.
+    pub responses: u64,
 }
 
-/// Counts of everything, and the answers.
+/// All counts, and the responses.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Stats {
     /// Requests to the API.
     pub requests: u64,
-    /// Of them, without `From`, `X-Partner` or `X-Partner-ID`.
+    /// Requests to the API without `From`, `X-Partner` or `X-Partner-ID`.
     pub unidentified_requests: u64,
-    /// Answers by status code.
+    /// Responses by status code.
     pub by_status: BTreeMap<u16, u64>,
     /// Faults by name.
     pub by_fault: BTreeMap<&'static str, u64>,
@@ -87,13 +87,13 @@ pub struct Stats {
     pub races: BTreeMap<String, RaceCounts>,
     /// Connections by number.
     pub connections: BTreeMap<u64, ConnectionCounts>,
-    /// Answers that the log had no room for: the oldest ones.
-    pub answers_forgotten: u64,
-    /// The answers, oldest first.
-    pub answers: VecDeque<Answer>,
+    /// The number of responses dropped, the oldest first, because there was no room.
+    pub responses_dropped: u64,
+    /// The responses, the oldest first.
+    pub responses: VecDeque<Sent>,
 }
 
-/// Keeps the counts.
+/// Keeps the counts and the responses.
 #[derive(Debug, Default)]
 pub struct Ledger {
     stats: Mutex<Stats>,
@@ -101,7 +101,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Counts a request.
-    pub fn asked(&self, race_id: Option<&str>, identified: bool) {
+    pub fn count_request(&self, race_id: Option<&str>, identified: bool) {
         self.with(|stats| {
             stats.requests += 1;
             stats.unidentified_requests += u64::from(!identified);
@@ -111,8 +111,8 @@ impl Ledger {
         });
     }
 
-    /// Counts a request on a connection; returns which one of it this is.
-    pub fn asked_on(&self, connection: u64) -> u64 {
+    /// Counts a request on a connection and returns its number there.
+    pub fn count_request_on(&self, connection: u64) -> u64 {
         self.with(|stats| {
             let counts = stats.connections.entry(connection).or_default();
             counts.requests += 1;
@@ -120,10 +120,10 @@ impl Ledger {
         })
     }
 
-    /// Notes the end of a connection; the first that is noted counts.
-    pub fn ended(&self, connection: u64, end: End) {
+    /// Records the end of a connection; only the first call counts.
+    pub fn record_end(&self, connection: u64, end: End) {
         self.with(|stats| {
-            // One on which the API was never asked is of no interest.
+            // Connections without requests to the API are ignored.
             if let Some(counts) = stats.connections.get_mut(&connection) {
                 counts.ended.get_or_insert(end);
             }
@@ -131,33 +131,33 @@ impl Ledger {
     }
 
     /// Counts a status.
-    pub fn answered(&self, status: u16) {
+    pub fn count_status(&self, status: u16) {
         self.with(|stats| *stats.by_status.entry(status).or_default() += 1);
     }
 
     /// Counts a fault.
-    pub fn misbehaved(&self, fault: &'static str) {
+    pub fn count_fault(&self, fault: &'static str) {
         self.with(|stats| *stats.by_fault.entry(fault).or_default() += 1);
     }
 
-    /// Writes down a complete answer.
-    pub fn given(&self, answer: Answer) {
+    /// Records a complete response.
+    pub fn record(&self, sent: Sent) {
         self.with(|stats| {
-            stats.races.entry(answer.race_id.clone()).or_default().answers += 1;
-            if stats.answers.len() == CAPACITY {
-                stats.answers.pop_front();
-                stats.answers_forgotten += 1;
+            stats.races.entry(sent.race_id.clone()).or_default().responses += 1;
+            if stats.responses.len() == CAPACITY {
+                stats.responses.pop_front();
+                stats.responses_dropped += 1;
             }
-            stats.answers.push_back(answer);
+            stats.responses.push_back(sent);
         });
     }
 
-    /// The counts, and the answers wanted.
-    pub fn stats(&self, wanted: impl Fn(&Answer) -> bool) -> Stats {
+    /// The counts, and the responses that match.
+    pub fn stats(&self, matches: impl Fn(&Sent) -> bool) -> Stats {
         self.with(|stats| {
-            let answers = stats.answers.iter().filter(|answer| wanted(answer)).cloned().collect();
+            let responses = stats.responses.iter().filter(|sent| matches(sent)).cloned().collect();
             let (by_status, by_fault, races) = (stats.by_status.clone(), stats.by_fault.clone(), stats.races.clone());
-            Stats { by_status, by_fault, races, connections: stats.connections.clone(), answers, ..*stats }
+            Stats { by_status, by_fault, races, connections: stats.connections.clone(), responses, ..*stats }
         })
     }
 

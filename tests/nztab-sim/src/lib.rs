@@ -1,20 +1,23 @@
-//! A simulator of the NZ TAB racing API: a race day made up from a seed, served in the vendor's shape, at any speed, and
-//! misbehaving on request.
+//! A simulator of the NZ TAB racing API: an invented race day, served in the vendor's format at any speed, with faults on
+//! request.
 //!
-//! Everything it says is a function of the seed and the (simulated) time: the same question gets the same bytes.
+//! Every response is a function of the seed and the simulated time: the same request gets the same bytes.
 
 mod bets_json;
 mod cache;
 mod connection;
+mod derivatives_json;
 mod event_json;
 mod flucs;
 mod form;
 mod meetings_json;
 mod misbehave;
+mod multi_leg;
 mod names;
 mod pools_json;
 mod result_json;
 mod rng;
+mod runner_json;
 mod tracker_json;
 
 pub mod betting;
@@ -28,6 +31,7 @@ pub mod ledger;
 pub mod odds;
 pub mod plan;
 pub mod query;
+pub mod quirks;
 pub mod race;
 pub mod record;
 pub mod runner;

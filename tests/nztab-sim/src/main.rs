@@ -1,4 +1,4 @@
-//! The simulator as a program.
+//! The simulator's command line.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// How long answers begun may take to end when the simulator is to stop.
+/// How long responses in progress may take after a signal to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Parser)]
@@ -26,7 +26,7 @@ struct Cli {
 enum Command {
     /// Serve the API; the first line on stdout is its URL.
     Serve(Box<Serve>),
-    /// Record one race of a day, with the day's meetings list, into a directory: exact response bodies and index.json.
+    /// Record one race and its day's meetings list into a directory, as exact response bodies and index.json.
     Record(Record),
 }
 
@@ -34,10 +34,10 @@ enum Command {
 struct Record {
     /// Directory to write to.
     directory: PathBuf,
-    /// Seed of everything random.
+    /// Seed of all random values.
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// New Zealand day.
+    /// New Zealand date of the race.
     #[arg(long, default_value = "2025-11-23")]
     date: NaiveDate,
 }
@@ -56,31 +56,34 @@ struct Serve {
     /// Address to listen on.
     #[arg(long, env = "NZTAB_SIM_HOST", default_value = "127.0.0.1")]
     host: String,
-    /// Port to listen on; 0 for any free one.
+    /// Port to listen on; 0 for any free port.
     #[arg(long, env = "NZTAB_SIM_PORT", default_value_t = 0)]
     port: u16,
-    /// Seed of everything random.
+    /// Seed of all random values.
     #[arg(long, env = "NZTAB_SIM_SEED", default_value_t = 1)]
     seed: u64,
-    /// New Zealand day to begin on, at this hour of the day [default: today].
+    /// New Zealand date to start on, at the current time of day [default: today].
     #[arg(long, env = "NZTAB_SIM_DATE", conflicts_with = "now")]
     date: Option<NaiveDate>,
-    /// Simulated time at the start, RFC 3339 [default: now].
+    /// Simulated time to start at, RFC 3339 [default: now].
     #[arg(long, env = "NZTAB_SIM_NOW")]
     now: Option<DateTime<Utc>>,
-    /// Simulated seconds in a real one.
+    /// Simulated seconds per real second.
     #[arg(long, env = "NZTAB_SIM_SPEED", default_value_t = 1.0)]
     speed: f64,
-    /// Lay the day's programme around the start, so that races are about to begin.
+    /// Schedule the day's races around the start, so that several are about to begin.
     #[arg(long, env = "NZTAB_SIM_RACES_SOON")]
     races_soon: bool,
-    /// Indent answers, as the vendor does.
+    /// Indent responses, as the vendor does.
     #[arg(long, env = "NZTAB_SIM_INDENT")]
     indent: bool,
     /// Reject requests without From, X-Partner and X-Partner-ID.
     #[arg(long, env = "NZTAB_SIM_REQUIRE_IDENTIFICATION")]
     require_identification: bool,
-    /// Misbehaviour from the start, as JSON; POST the same to /_sim/faults to change it, {} to end it.
+    /// Serve only ordinary races: without dead heats, multi-leg pools in every leg, small pools, bodies of unusual size, ...
+    #[arg(long, env = "NZTAB_SIM_PLAIN")]
+    plain: bool,
+    /// Faults from the start, as JSON; POST the same to /_sim/faults to change them, {} to end them.
     #[arg(long, env = "NZTAB_SIM_FAULTS", value_parser = parse_faults, default_value = "{}")]
     faults: Faults,
 }
@@ -101,6 +104,7 @@ impl Serve {
             races_soon: self.races_soon,
             indent: self.indent,
             require_identification: self.require_identification,
+            quirks: !self.plain,
             faults: self.faults.clone(),
         }
     }
@@ -130,19 +134,19 @@ async fn run(serve: &Serve) -> anyhow::Result<()> {
     tokio::pin!(server);
     tokio::select! {
         result = &mut server => return result.context("the server failed"),
-        result = asked_to_stop() => result.context("cannot wait for signals")?,
+        result = stop_requested() => result.context("cannot wait for signals")?,
     }
     tracing::info!("stopping");
-    // The receiver lives in the server, which is still there.
+    // The receiver belongs to the server, which is still running.
     let _ = stop.send(());
     match tokio::time::timeout(GRACE, server).await {
         Ok(result) => result.context("the server failed"),
-        // Whoever still reads a slow answer has had time enough.
+        // Clients of slow responses have had enough time.
         Err(_) => Ok(()),
     }
 }
 
-async fn asked_to_stop() -> std::io::Result<()> {
+async fn stop_requested() -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         result = tokio::signal::ctrl_c() => result,

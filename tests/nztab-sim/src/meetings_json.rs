@@ -1,4 +1,4 @@
-//! Meetings and lists of races, in the vendor's shape.
+//! Meetings and lists of races in the vendor's format.
 
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Pacific::Auckland;
@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::clock::rfc3339;
 use crate::day::{Category, Meeting, RaceCard};
 use crate::fate::Status;
-use crate::result_json::PROTEST;
+use crate::quirks::Protest;
 
-/// Parameters of a list of meetings, echoed.
+/// The parameters of a list of meetings, as echoed.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MeetingsParams {
@@ -25,7 +25,7 @@ pub struct MeetingsParams {
     pub meeting_numbers: Option<Vec<u32>>,
 }
 
-/// Parameters of one meeting, echoed.
+/// The parameters of one meeting, as echoed.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MeetingParams<'a> {
@@ -33,7 +33,7 @@ pub struct MeetingParams<'a> {
     pub id: &'a str,
 }
 
-/// Parameters of a list of races, echoed.
+/// The parameters of a list of races, as echoed.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct ListParams {
@@ -47,14 +47,14 @@ pub struct ListParams {
     pub page_token: String,
 }
 
-/// Meetings.
+/// The data of a list of meetings.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MeetingsData<'a> {
     pub meetings: Vec<MeetingJson<'a>>,
 }
 
-/// Races.
+/// The data of a list of races.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct ListData<'a> {
@@ -110,7 +110,7 @@ pub struct MeetingJson<'a> {
     pub club: Option<Club<'a>>,
 }
 
-/// What a meeting asked for by its id has besides.
+/// The additional fields of a meeting requested by its id.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 #[expect(clippy::struct_field_names, reason = "the vendor's names")]
@@ -150,7 +150,7 @@ pub struct MeetingRace<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protest: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub protest_reason: Option<&'static str>,
+    pub protest_reason: Option<String>,
 }
 
 /// A meeting at a time (Unix seconds).
@@ -183,13 +183,13 @@ pub fn meeting(meeting: &Meeting, at: i64, with_club: bool) -> MeetingJson<'_> {
     }
 }
 
-/// The start of a date, as the vendor writes dates.
+/// The start of a date, in the vendor's format.
 #[must_use]
 pub fn midnight(date: NaiveDate) -> String {
     format!("{date}T00:00:00Z")
 }
 
-/// A race for the list of races.
+/// A race as an item of the list of races.
 #[must_use]
 pub fn listed<'a>(meeting: &'a Meeting, card: &'a RaceCard, at: i64) -> ListedRace<'a> {
     let silks = meeting.category == Category::Thoroughbred;
@@ -208,7 +208,7 @@ fn race<'a>(meeting: &'a Meeting, card: &'a RaceCard, at: i64, tote: bool) -> Me
     let start = card.fate.advertised_start(at);
     let status = card.fate.status(at);
     let local = DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&Auckland);
-    let protested = card.fate.protest && matches!(status, Status::Interim | Status::Final);
+    let protest = card.fate.protest.filter(|_| matches!(status, Status::Interim | Status::Final));
     MeetingRace {
         id: &card.id,
         race_number: card.number,
@@ -217,12 +217,12 @@ fn race<'a>(meeting: &'a Meeting, card: &'a RaceCard, at: i64, tote: bool) -> Me
         tote_start_time: tote.then(|| local.format("%H:%M:%S").to_string()),
         track_condition: meeting.track_condition,
         distance: card.distance_m,
-        weather: meeting.weather,
+        weather: card.weather(meeting),
         country: meeting.country,
         state: meeting.state,
         status: status.word(),
-        protest: protested.then_some(true),
-        protest_reason: protested.then_some(PROTEST),
+        protest: protest.map(|_| true),
+        protest_reason: protest.map(Protest::reason),
     }
 }
 

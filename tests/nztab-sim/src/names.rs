@@ -1,9 +1,9 @@
-//! Invented names: no track, horse or person of these lists is meant to exist.
+//! Invented names: no track, horse or person in these lists is meant to exist.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Tracks of New Zealand: name, four letters.
+/// Tracks in New Zealand: name, code.
 pub const NZ_TRACKS: [(&str, &str); 8] = [
     ("Kowhai Bend", "KOWB"),
     ("Tussock Downs", "TUSS"),
@@ -15,7 +15,7 @@ pub const NZ_TRACKS: [(&str, &str); 8] = [
     ("Greywacke", "GREY"),
 ];
 
-/// Tracks of Australia: name, four letters, state.
+/// Tracks in Australia: name, code, state.
 pub const AUS_TRACKS: [(&str, &str, &str); 14] = [
     ("Wattle Reach", "WATR", "NSW"),
     ("Saltbush Plains", "SALT", "VIC"),
@@ -33,7 +33,7 @@ pub const AUS_TRACKS: [(&str, &str, &str); 14] = [
     ("Brolga Lagoon", "BROL", "NT"),
 ];
 
-/// Tracks elsewhere: name, four letters, country, state, category letter.
+/// Tracks elsewhere: name, code, country, state, category letter.
 pub const FOREIGN_TRACKS: [(&str, &str, &str, &str, char); 7] = [
     ("Oxmere", "OXME", "UK", "UK", 'T'),
     ("Harrowdene", "HARD", "UK", "UK", 'G'),
@@ -153,17 +153,17 @@ const FAMILY_NAMES: [&str; 32] = [
     "Hawksmoor",
 ];
 
-/// Colours of silks.
+/// Silk colours.
 pub const COLOURS: [&str; 12] =
     ["Amber", "Black", "Cerise", "Emerald", "Gold", "Lilac", "Navy", "Orange", "Red", "Royal Blue", "Silver", "White"];
 
-/// Patterns of silks.
+/// Silk patterns.
 pub const PATTERNS: [&str; 8] = ["hoops", "stripes", "sash", "diamonds", "spots", "chevrons", "quarters", "star"];
 
-/// Words that end a race's name.
+/// Kinds of race, for race names.
 pub const RACE_WORDS: [&str; 8] = ["Stakes", "Handicap", "Maiden", "Cup", "Sprint", "Classic", "Plate", "Trophy"];
 
-/// Trades that sponsor races.
+/// Sponsors, for race names.
 pub const SPONSORS: [&str; 12] = [
     "Harbourside Bakery",
     "Ridgeline Fencing",
@@ -179,7 +179,7 @@ pub const SPONSORS: [&str; 12] = [
     "Plainsview Tractors",
 ];
 
-/// Remarks of stewards.
+/// Stewards' remarks.
 pub const STEWARDS: [&str; 8] = [
     "Slow away.",
     "Wide without cover throughout.",
@@ -191,7 +191,7 @@ pub const STEWARDS: [&str; 8] = [
     "Rider reported that the horse disliked the surface.",
 ];
 
-/// Gear a horse may carry.
+/// Gear that a horse may wear.
 pub const GEAR: [&str; 8] = [
     "Approved Plates",
     "Blinkers",
@@ -203,25 +203,25 @@ pub const GEAR: [&str; 8] = [
     "Pacifiers",
 ];
 
-/// Margins, as the vendor words them.
+/// Margins, in the vendor's words.
 pub const MARGINS: [&str; 7] = ["Nose", "Head", "Neck", "0.5 Length", "1 Length", "1.5 Lengths", "3 Lengths"];
 
-/// One of a list.
+/// A random item of a list.
 pub fn pick<'a, T: ?Sized>(rng: &mut ChaCha8Rng, list: &[&'a T]) -> &'a T {
     list[rng.random_range(0..list.len())]
 }
 
-/// A horse's (or dog's) name.
+/// A random name of a horse or dog.
 pub fn horse(rng: &mut ChaCha8Rng) -> String {
     format!("{} {}", pick(rng, &FIRST_WORDS), pick(rng, &SECOND_WORDS))
 }
 
-/// A person's name.
+/// A random name of a person.
 pub fn person(rng: &mut ChaCha8Rng) -> String {
     format!("{} {}", pick(rng, &GIVEN_NAMES), pick(rng, &FAMILY_NAMES))
 }
 
-/// Names of a field: no two the same.
+/// The names of a field, all different.
 pub fn field(rng: &mut ChaCha8Rng, size: usize) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(size);
     while names.len() < size {

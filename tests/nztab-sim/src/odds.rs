@@ -1,15 +1,15 @@
-//! From money to odds, holds and dividends; all in whole numbers: cents, hundredths, percent.
+//! Odds, holds and dividends from money, in whole cents, hundredths and percent.
 
 use serde::{Serialize, Serializer};
 
 use crate::betting::Book;
 
-/// The tote keeps this much of a win or place pool, percent.
+/// The tote's commission on a win or place pool, in percent.
 pub const TAKE_OUT_PERCENT: i64 = 16;
-/// Of a pool on an order of several runners, percent.
+/// The tote's commission on a pool for several runners, in percent.
 pub const EXOTIC_TAKE_OUT_PERCENT: i64 = 25;
 
-/// A number with two decimals, written as the vendor does: `9151.38`, `4.4`, `5`.
+/// A number with two decimals, in the vendor's format: `9151.38`, `4.4`, `5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Hundredths(pub i64);
 
@@ -23,14 +23,14 @@ impl Serialize for Hundredths {
     }
 }
 
-/// Win odds of the tote: the pool after take-out over the money on each runner, ten-cent steps rounded down; 0 when
-/// nothing is on it or it is scratched.
+/// The tote's win odds: the pool after commission divided by the money on each runner, rounded down to ten cents; 0 for a
+/// runner that is scratched or has no money on it.
 #[must_use]
 pub fn tote_win(book: &Book) -> Vec<Hundredths> {
     book.win.iter().map(|money| tote(book.win_total(), *money, 1)).collect()
 }
 
-/// Place odds of the tote: each placing gets its part of the pool after take-out.
+/// The tote's place odds: each placing gets an equal share of the pool after commission.
 #[must_use]
 pub fn tote_place(book: &Book, places: i64) -> Vec<Hundredths> {
     book.place.iter().map(|money| tote(book.place_total(), *money, places)).collect()
@@ -44,7 +44,7 @@ fn tote(pool_cents: i64, money_cents: i64, places: i64) -> Hundredths {
     Hundredths(tenths.max(10) * 10)
 }
 
-/// Fixed win odds for chances with a bookmaker's margin, on the steps that bookmakers use; 0 for no chance.
+/// Fixed win odds for these chances, with a bookmaker's margin and steps; 0 for no chance.
 #[must_use]
 pub fn fixed_win(chances: &[f64]) -> Vec<Hundredths> {
     chances.iter().map(|chance| if *chance > 0.0 { step(100.0 / (chance * 1.17)) } else { Hundredths(0) }).collect()
@@ -68,7 +68,7 @@ pub fn fixed_place(win: Hundredths, places: i64) -> Hundredths {
     Hundredths((place / grain * grain).max(104))
 }
 
-/// The highest step not above some odds in hundredths.
+/// The highest bookmaker's step not above these odds (hundredths).
 #[expect(clippy::cast_possible_truncation, reason = "odds are capped first")]
 fn step(odds: f64) -> Hundredths {
     let odds = odds.clamp(101.0, 50_100.0) as i64;
@@ -86,7 +86,7 @@ fn step(odds: f64) -> Hundredths {
     Hundredths((odds / grain * grain + if odds >= 2_000 { 100 } else { 0 }).max(101))
 }
 
-/// Splits `total` into whole parts in proportion to weights; the largest remainders get what is left.
+/// Splits `total` into whole parts in proportion to the weights; the largest remainders get the rest.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "parts are between 0 and total")]
 pub fn apportion(total: u32, weights: &[f64]) -> Vec<u32> {
@@ -105,7 +105,7 @@ pub fn apportion(total: u32, weights: &[f64]) -> Vec<u32> {
     parts
 }
 
-/// What one dollar wins when the bets on the outcome are this part of a pool after take-out, to ten cents down.
+/// The dividend per dollar if this share of the pool is on the outcome, after commission, rounded down to ten cents.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "at most 10^11")]
 pub fn exotic(chance: f64) -> Hundredths {
@@ -113,14 +113,15 @@ pub fn exotic(chance: f64) -> Hundredths {
     Hundredths(((net / chance.max(1e-9) * 10.0).floor() as i64 * 10).max(100))
 }
 
-/// What one dollar wins from a pool of this size: somebody holds at least a dollar of the winning ticket.
+/// The dividend per dollar from a pool of this size, of which at least one dollar is on the outcome.
 #[must_use]
 pub fn exotic_dividend(pool_cents: i64, chance: f64) -> Hundredths {
     let net_cents = pool_cents * (100 - EXOTIC_TAKE_OUT_PERCENT) / 100;
     Hundredths(exotic(chance).0.min(net_cents / 10 * 10).max(100))
 }
 
-/// The chance of an order of finish, by Harville: each place goes to the rest in proportion to their chances.
+/// The chance of an order of finish by Harville's formula: each place goes to the remaining runners in proportion to their
+/// chances.
 #[must_use]
 pub fn order_chance(chances: &[f64], order: &[usize]) -> f64 {
     let mut left = 1.0;
@@ -132,7 +133,7 @@ pub fn order_chance(chances: &[f64], order: &[usize]) -> f64 {
     chance
 }
 
-/// The chance that two runners take the first two places, in either order.
+/// The chance that two runners take the first two places in either order.
 #[must_use]
 pub fn pair_chance(chances: &[f64], one: usize, other: usize) -> f64 {
     order_chance(chances, &[one, other]) + order_chance(chances, &[other, one])

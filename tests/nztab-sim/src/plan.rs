@@ -1,4 +1,4 @@
-//! What was planted, for tests to look for.
+//! What was planted, for tests to find.
 
 use serde::Serialize;
 
@@ -8,36 +8,36 @@ use crate::race::Race;
 /// Everything planted in a programme.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
-    /// Late plunges.
+    /// Late bets by insiders.
     pub insiders: Vec<PlannedInsider>,
     /// Scratchings.
     pub scratchings: Vec<PlannedScratching>,
     /// Delayed starts.
     pub delays: Vec<PlannedDelay>,
-    /// Races that are called off.
+    /// Abandoned races.
     pub abandoned: Vec<PlannedAbandonment>,
 }
 
-/// A late plunge on one runner.
+/// A planted late bet on one runner.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedInsider {
     /// The race.
     pub race_id: String,
     /// The runner.
     pub entrant_id: String,
-    /// Its number.
+    /// The runner's number.
     pub runner_number: usize,
-    /// Begins so many seconds before the advertised start.
+    /// Seconds from its beginning to the advertised start.
     pub from_seconds_to_start: i64,
-    /// Is over so many seconds before the advertised start.
+    /// Seconds from its end to the advertised start.
     pub to_seconds_to_start: i64,
-    /// When it begins.
+    /// When it begins, RFC 3339.
     pub from: String,
-    /// When it is over.
+    /// When it ends, RFC 3339.
     pub to: String,
-    /// Its part of the final win pool.
+    /// Its share of the final win pool.
     pub share: f64,
-    /// Into the win pool, cents.
+    /// Its amount in the win pool, in cents.
     pub win_cents: i64,
 }
 
@@ -62,7 +62,7 @@ pub struct PlannedDelay {
     pub start: String,
 }
 
-/// A race called off.
+/// An abandoned race.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "as they say")]
 pub struct PlannedAbandonment {
@@ -71,7 +71,7 @@ pub struct PlannedAbandonment {
 }
 
 impl Plan {
-    /// Adds what is planted in a race.
+    /// Adds what was planted in a race.
     #[expect(clippy::cast_possible_truncation, reason = "cents of one race")]
     pub fn add(&mut self, race: &Race) {
         let (fate, race_id) = (&race.card.fate, race.card.id.as_str());

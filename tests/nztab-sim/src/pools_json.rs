@@ -1,4 +1,4 @@
-//! Tote pools, with the odds and trends that hang on them.
+//! Tote pools with their odds and trends.
 
 use std::fmt::Write;
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::betting::{Book, EXOTICS};
 use crate::day::{Meeting, nz_date};
 use crate::fate::Status;
+use crate::multi_leg::{self, MultiLeg};
 use crate::odds::{self, Hundredths};
 use crate::race::Race;
 use crate::rng;
@@ -38,14 +39,20 @@ pub struct TotePool {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qla_odds: Option<Vec<QuinellaOdds>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub early_quaddie: Option<[u8; 4]>,
+    pub early_quaddie: Option<Vec<u8>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quaddie: Option<Vec<u8>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tote_treble: Option<Vec<Vec<u8>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tote_running_double: Option<Vec<Vec<u8>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub will_pays: Option<Vec<WillPay>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tote_trends: Option<ToteTrends>,
 }
 
-/// Quinella odds of a runner with each other one.
+/// A runner's quinella odds with each other runner.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct QuinellaOdds {
@@ -55,7 +62,7 @@ pub struct QuinellaOdds {
     pub odds_string: String,
 }
 
-/// What a quadrella pays when this runner wins.
+/// What a quadrella pays if this runner wins.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct WillPay {
@@ -63,32 +70,37 @@ pub struct WillPay {
     pub sel: usize,
 }
 
-/// Investments per runner as XML.
+/// Investments per runner, as XML.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 #[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct ToteTrends {
     pub pool_total: Hundredths,
-    pub tote_trends_data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tote_trends_data: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub final_leg_start_time: Option<String>,
 }
 
-/// Races of a meeting's early quadrella.
+/// The races of a meeting's early quadrella.
 #[must_use]
 pub fn early_quaddie(meeting: &Meeting) -> Option<[u8; 4]> {
     (meeting.races.len() >= 4).then_some([1, 2, 3, 4])
 }
 
-/// The pools of a race at a moment.
+/// The pools of a race at a time.
 #[must_use]
 pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<TotePool> {
     let status = race.card.fate.status(at);
     let chances = win_chances(book);
-    let legs = early_quaddie(&race.meeting).filter(|legs| legs.contains(&race.card.number));
+    let quirks = race.card.quirks;
+    let legs = early_quaddie(&race.meeting).filter(|legs| legs.contains(&race.card.number) && quirks.is_none());
     let mut pools = Vec::with_capacity(EXOTICS.len() + 2);
     for (product, cents) in [("Win", book.win_total()), ("Place", book.place_total())] {
         pools.push(pool(product, cents, status));
+    }
+    if quirks.is_some_and(|quirks| quirks.place_pool_abandoned) && matches!(status, Status::Interim | Status::Final) {
+        abandon(&mut pools[1]);
     }
     for ((product, _), cents) in EXOTICS.into_iter().zip(book.exotics) {
         let mut pool = pool(product, cents, status);
@@ -97,8 +109,9 @@ pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<Tote
             "FirstFour" => Some(("FT4", 4)),
             _ => None,
         };
-        if let Some((bet, places)) = runners.filter(|_| switches.with_tote_trends_data) {
-            let tote_trends_data = trends(race, book, bet, places, cents);
+        let with_trends = switches.with_tote_trends_data && !quirks.is_some_and(|quirks| quirks.thin);
+        if let Some((bet, places)) = runners.filter(|_| with_trends) {
+            let tote_trends_data = Some(trends(race, book, bet, places, cents));
             pool.tote_trends =
                 Some(ToteTrends { pool_total: Hundredths(cents), tote_trends_data, final_leg_start_time: None });
         }
@@ -107,9 +120,21 @@ pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<Tote
         }
         if product == "EarlyQuadrella" {
             let Some(legs) = legs else { continue };
-            quadrella(&mut pool, race, &chances, legs, cents, status, switches);
+            pool.early_quaddie = Some(legs.to_vec());
+            if matches!(status, Status::Interim | Status::Final) {
+                pool.jackpot = Hundredths(cents * 84 / 100);
+                pool.will_pay_live_units = Hundredths(581);
+                pool.will_pay_current_leg = race.card.number;
+            }
+            quadrella(&mut pool, race, &chances, &legs, cents, status, switches);
+        } else {
+            pool.jackpot = Hundredths(jackpot(race, product, cents));
+            pool.terminating = quirks.is_some() && product == "Trifecta";
         }
         pools.push(pool);
+    }
+    if quirks.is_some() {
+        pools.extend(multi_leg::of_race(race).iter().map(|legs| multi_leg_pool(race, legs, &chances, at, switches)));
     }
     pools.sort_by_key(|pool| {
         rng::hash(race.seed, &[race.card.key.number(), 31, u64::from(pool.product_type.as_bytes()[1])])
@@ -117,7 +142,7 @@ pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<Tote
     pools
 }
 
-/// The runners' chances by the money in the win pool.
+/// The runners' chances according to the win pool.
 #[must_use]
 pub fn win_chances(book: &Book) -> Vec<f64> {
     let total = book.win_total().max(1) as f64;
@@ -148,39 +173,89 @@ fn pool(product_type: &'static str, cents: i64, status: Status) -> TotePool {
         will_pay_current_leg: 0,
         qla_odds: None,
         early_quaddie: None,
+        quaddie: None,
+        tote_treble: None,
+        tote_running_double: None,
         will_pays: None,
         tote_trends: None,
     }
+}
+
+/// The jackpot of one of a race's own pools, in cents.
+#[must_use]
+pub fn jackpot(race: &Race, product: &str, cents: i64) -> i64 {
+    let has_one = product == "FirstFour" && race.card.quirks.is_some_and(|quirks| quirks.jackpot);
+    if has_one { cents * 38 / 100 } else { 0 }
+}
+
+/// Almost all of an abandoned pool is refunded.
+fn abandon(pool: &mut TotePool) {
+    pool.total = Hundredths(pool.total.0 / 2000);
+    pool.status = "ABANDONED";
+    pool.win_investment = String::new();
+}
+
+fn multi_leg_pool(race: &Race, pool: &MultiLeg, chances: &[f64], at: i64, switches: &Switches) -> TotePool {
+    let status = race.card.fate.status(at);
+    let cents = pool.cents(race, at);
+    let legs_run = pool.legs_run(race, at);
+    let of_product = multi_leg::of_race(race).into_iter().filter(|other| other.product == pool.product);
+    let groups = of_product.map(|other| other.legs).collect();
+    let mut json = self::pool(pool.product, cents, status);
+    if status != Status::Abandoned {
+        json.status = if pool.is_open(race, at) { "OPEN" } else { "CLOSED" };
+    }
+    json.is_commingled = false;
+    json.commingled_info = false;
+    json.is_final = None;
+    json.will_pay_current_leg = u8::try_from(legs_run.min(pool.legs.len() - 1)).unwrap_or_default();
+    json.will_pay_live_units = Hundredths(if legs_run > 0 { cents / 97 } else { 0 });
+    match pool.product {
+        "Treble" => json.tote_treble = Some(groups),
+        "RunningDouble" => json.tote_running_double = Some(groups),
+        "Quadrella" => json.quaddie = Some(pool.legs.clone()),
+        _ => json.early_quaddie = Some(pool.legs.clone()),
+    }
+    if matches!(pool.product, "Quadrella" | "EarlyQuadrella") {
+        if legs_run == pool.legs.len() && race.card.quirks.is_some_and(|quirks| quirks.no_winner) {
+            json.jackpot = Hundredths(cents);
+        }
+        quadrella(&mut json, race, chances, &pool.legs, cents, status, switches);
+    } else if switches.with_tote_trends_data {
+        let final_leg_start_time = Some(final_leg_start(race, &pool.legs));
+        json.tote_trends =
+            Some(ToteTrends { pool_total: Hundredths(cents), tote_trends_data: None, final_leg_start_time });
+    }
+    json
+}
+
+/// The start of the last leg in New Zealand time.
+fn final_leg_start(race: &Race, legs: &[u8]) -> String {
+    let last = race.meeting.races.iter().find(|card| Some(&card.number) == legs.last());
+    let start = last.map_or(0, |card| card.fate.first_start);
+    let local = DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&Auckland);
+    local.format("%Y-%m-%d %H:%M").to_string()
 }
 
 fn quadrella(
     pool: &mut TotePool,
     race: &Race,
     chances: &[f64],
-    legs: [u8; 4],
+    legs: &[u8],
     cents: i64,
     status: Status,
     switches: &Switches,
 ) {
-    pool.early_quaddie = Some(legs);
-    if matches!(status, Status::Interim | Status::Final) {
-        pool.jackpot = Hundredths(cents * 84 / 100);
-        pool.will_pay_live_units = Hundredths(581);
-        pool.will_pay_current_leg = race.card.number;
-    }
     if switches.with_will_pays {
         let pays =
             |runner: usize| WillPay { odds: odds::exotic_dividend(cents, chances[runner] * 0.02), sel: runner + 1 };
         pool.will_pays = Some((0..chances.len()).filter(|runner| chances[*runner] > 0.0).map(pays).collect());
     }
     if switches.with_tote_trends_data {
-        let last_leg = race.meeting.races.iter().find(|card| card.number == legs[3]);
-        let last_leg = last_leg.map_or(0, |card| card.fate.first_start);
-        let local = DateTime::from_timestamp(last_leg, 0).unwrap_or_default().with_timezone(&Auckland);
-        let final_leg = local.format("%Y-%m-%d %H:%M").to_string();
+        let final_leg = final_leg_start(race, legs);
         pool.tote_trends = Some(ToteTrends {
             pool_total: Hundredths(cents / 100),
-            tote_trends_data: quadrella_trends(race, legs, &final_leg, cents / 100, status),
+            tote_trends_data: Some(quadrella_trends(race, legs, &final_leg, cents / 100, status)),
             final_leg_start_time: Some(final_leg),
         });
     }
@@ -248,7 +323,7 @@ fn trends(race: &Race, book: &Book, bet: &str, places: usize, cents: i64) -> Str
             runner.identity.name,
         );
         for place in 1..=places {
-            // The later the place, the more evenly it is bet on.
+            // Money for later places is spread more evenly.
             let flat = i64::try_from(place - 1).unwrap_or_default() * 15;
             let even = cents / i64::try_from(race.runners.len()).unwrap_or(1);
             let money = if book.scratched[index] {
@@ -269,7 +344,7 @@ fn trends(race: &Race, book: &Book, bet: &str, places: usize, cents: i64) -> Str
     xml
 }
 
-fn quadrella_trends(race: &Race, legs: [u8; 4], final_leg: &str, cents: i64, status: Status) -> String {
+fn quadrella_trends(race: &Race, legs: &[u8], final_leg: &str, cents: i64, status: Status) -> String {
     let mut xml = trends_head(race, "QAD", cents);
     let _ = write!(xml, "          <final_leg_start>{final_leg}</final_leg_start>\r\n");
     for (leg, number) in (1..).zip(legs) {
@@ -277,7 +352,7 @@ fn quadrella_trends(race: &Race, legs: [u8; 4], final_leg: &str, cents: i64, sta
             xml,
             "          <leg leg_number=\"{leg}\">\r\n            <runners race_number=\"{number}\" source_race-number=\"{number}\">\r\n"
         );
-        let won = matches!(status, Status::Interim | Status::Final) && number == race.card.number;
+        let won = matches!(status, Status::Interim | Status::Final) && *number == race.card.number;
         if let Some(winner) = race.finish.first().filter(|_| won) {
             let _ = write!(
                 xml,

@@ -1,36 +1,36 @@
-//! What callers ask of lists.
+//! The queries of lists.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::day::{Meeting, nz_date};
 
-/// A query that cannot be answered: the parameter and the value it had.
+/// A parameter with an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid value {value:?} for parameter {name}")]
 pub struct BadParameter {
-    /// The parameter.
+    /// The parameter's name.
     pub name: String,
     /// Its value.
     pub value: String,
 }
 
-/// One end of a span of dates.
+/// One end of a range of dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Date {
     On(NaiveDate),
     Today,
-    /// So many days from today, today included.
+    /// This many days after today.
     Ahead(u64),
 }
 
-/// A span of dates as asked for.
+/// A requested range of dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dates {
     from: Date,
     to: Date,
 }
 
-/// A query for meetings.
+/// A request for meetings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeetingsQuery {
     /// Days.
@@ -41,15 +41,15 @@ pub struct MeetingsQuery {
     pub countries: Option<Vec<String>>,
     /// Ids.
     pub ids: Option<Vec<String>>,
-    /// At most so many, up to 200.
+    /// The maximum number of items, at most 200.
     pub limit: usize,
-    /// Without the first so many.
+    /// The number of items to skip.
     pub offset: usize,
     /// The query as it came, with its question mark.
     pub echo: String,
 }
 
-/// A query for races.
+/// A request for races.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     /// Days.
@@ -58,9 +58,9 @@ pub struct ListQuery {
     pub categories: Option<Vec<String>>,
     /// Countries.
     pub countries: Option<Vec<String>>,
-    /// At most so many, up to 200.
+    /// The maximum number of items, at most 200.
     pub limit: usize,
-    /// Without the first so many, from the page token.
+    /// The number of items to skip, from the page token.
     pub offset: usize,
     /// 1 for ascending, 0 for descending.
     pub order_by: u8,
@@ -73,7 +73,7 @@ impl Date {
         match value {
             "" | "today" => Ok(Self::Today),
             "week" => Ok(Self::Ahead(6)),
-            // No programme is made for longer than a fortnight.
+            // No list covers more than 14 days.
             "month" | "all" => Ok(Self::Ahead(13)),
             date => NaiveDate::parse_from_str(date, "%Y-%m-%d").map(Self::On).map_err(|_| bad(name, value)),
         }
@@ -98,7 +98,7 @@ impl Dates {
 
     const TODAY: Self = Self { from: Date::Today, to: Date::Today };
 
-    /// First and last day, for a caller at this time.
+    /// The first and last day at a time.
     #[must_use]
     pub fn resolve(self, at: DateTime<Utc>) -> (NaiveDate, NaiveDate) {
         let from = match self.from {
@@ -158,7 +158,7 @@ impl MeetingsQuery {
         Ok(parsed)
     }
 
-    /// Whether a meeting is asked for.
+    /// Whether the request includes a meeting.
     #[must_use]
     pub fn wants(&self, meeting: &Meeting) -> bool {
         among(self.categories.as_ref(), meeting.category.letter())
@@ -202,13 +202,13 @@ impl ListQuery {
         Ok(parsed)
     }
 
-    /// The token of the page that begins after so many races.
+    /// The token of the page that starts at this offset.
     #[must_use]
     pub fn token(offset: usize) -> String {
         format!("cGFnZQ{offset:x}")
     }
 
-    /// Whether a meeting's races are asked for.
+    /// Whether the request includes a meeting's races.
     #[must_use]
     pub fn wants(&self, meeting: &Meeting) -> bool {
         among(self.categories.as_ref(), meeting.category.letter()) && among(self.countries.as_ref(), meeting.country)

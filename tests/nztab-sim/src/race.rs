@@ -1,45 +1,45 @@
-//! One race with everything about it that does not change with time.
+//! One race: everything about it that does not depend on the time.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use crate::betting::{Book, Market};
+use crate::betting::{Book, Depth, Market};
 use crate::day::{Category, Meeting, RaceCard, nz_date};
 use crate::ids::Kind;
 use crate::runner::{Draft, Runner};
 use crate::{names, rng};
 
-/// Bytes that an event is to come to before its results, whatever the field, and what its parts weigh: everything but
-/// runners, a runner's rows in tracker and pools, a runner without a past, an earlier start.
+/// The size in bytes of an event before its results, for any field, and of its parts: all but the runners, a runner's rows
+/// in tracker and pools, a runner without last starts, and one last start.
 const EVENT_BYTES: usize = 190_000;
 const BASE_BYTES: usize = 5_000;
 const ROWS_BYTES: usize = 2_100;
 const RUNNER_BYTES: usize = 6_060;
 const LAST_START_BYTES: usize = 773;
 
-/// A race: card, field, betting, finish.
+/// A race: its card, field, betting and finish.
 #[derive(Debug, Clone)]
 pub struct Race {
-    /// The seed it comes from.
+    /// The seed it was generated from.
     pub seed: u64,
-    /// Its meeting.
+    /// The meeting it belongs to.
     pub meeting: Meeting,
-    /// Its card.
+    /// Its entry in the programme.
     pub card: RaceCard,
-    /// Its field, by number.
+    /// Its field, ordered by number.
     pub runners: Vec<Runner>,
-    /// Its betting.
+    /// The betting on it.
     pub market: Market,
-    /// Indices of the runners in order of finish.
+    /// The runners' indices in order of finish.
     pub finish: Vec<usize>,
-    /// Whether it starts from a stand.
+    /// Whether it is a standing start.
     pub standing: bool,
-    /// Ids of the money tracker that belong to no runner.
+    /// Ids in the money tracker that belong to no runner.
     pub strangers: Vec<String>,
 }
 
 impl Race {
-    /// Makes up the race with this number of a meeting.
+    /// Generates a meeting's race with this number.
     #[must_use]
     pub fn new(seed: u64, meeting: &Meeting, number: u8) -> Option<Self> {
         let card = meeting.races.iter().find(|card| card.number == number)?.clone();
@@ -49,8 +49,8 @@ impl Race {
         let mut barriers: Vec<u8> = (1..=card.field).collect();
         barriers.shuffle(&mut rng);
         let race_day = nz_date(card.fate.first_start);
-        let starts = last_starts(field);
-        let runners = (1..=card.field)
+        let starts = last_starts(field, card.quirks.map_or(EVENT_BYTES, |quirks| quirks.event_bytes));
+        let mut runners: Vec<Runner> = (1..=card.field)
             .zip(names::field(&mut rng, field))
             .zip(barriers)
             .zip(starts)
@@ -60,30 +60,35 @@ impl Race {
                 Runner::draw(&mut rng, draft, meeting.category, standing, race_day)
             })
             .collect();
+        if card.quirks.is_some_and(|quirks| quirks.padded) {
+            runners.iter_mut().step_by(2).for_each(Runner::pad);
+        }
         let scratched_at = scratchings(seed, &card);
-        let market = Market::new(seed, card.key, &card.fate, meeting.country != "NZ", scratched_at);
+        let thin = card.quirks.is_some_and(|quirks| quirks.thin);
+        let market =
+            Market::new(seed, card.key, &card.fate, Depth { rich: meeting.country != "NZ", thin }, scratched_at);
         let finish = finish(seed, &card, &market.worth());
         let strangers = (0..3).map(|index| card.key.of_race(Kind::Stranger, index).uuid(seed)).collect();
         Some(Self { seed, meeting: meeting.clone(), card, runners, market, finish, standing, strangers })
     }
 
-    /// How many places are paid.
+    /// The number of places paid.
     #[must_use]
     pub fn places(&self) -> usize {
         if self.runners.len() >= 8 { 3 } else { 2 }
     }
 
-    /// The money at a time.
+    /// The money at a time (Unix seconds).
     #[must_use]
     pub fn book(&self, at: i64) -> Book {
         self.market.book(at)
     }
 }
 
-/// Spreads the earlier starts over a field, so that an event weighs the same whatever its field.
-fn last_starts(field: usize) -> Vec<usize> {
-    let runners_bytes = EVENT_BYTES.saturating_sub(BASE_BYTES + field * ROWS_BYTES);
-    // The favourite and the mover are in it twice.
+/// Distributes last starts over a field so that events have the same size for any field.
+fn last_starts(field: usize, event_bytes: usize) -> Vec<usize> {
+    let runners_bytes = event_bytes.saturating_sub(BASE_BYTES + field * ROWS_BYTES);
+    // The event repeats the favourite and the mover.
     let each_bytes = (runners_bytes / (field + 2)).saturating_sub(RUNNER_BYTES);
     let all = (each_bytes * field / LAST_START_BYTES).max(field);
     (0..field).map(|index| all / field + usize::from(index < all % field)).collect()
@@ -104,7 +109,7 @@ fn scratchings(seed: u64, card: &RaceCard) -> Vec<Option<i64>> {
     scratched_at
 }
 
-/// Draws the finish place by place, each runner in proportion to its worth; scratched ones do not finish.
+/// Draws the finish place by place, each runner in proportion to its worth; scratched runners do not finish.
 fn finish(seed: u64, card: &RaceCard, worth: &[f64]) -> Vec<usize> {
     let mut rng = rng::stream(seed, "finish", card.key.number());
     let mut left: Vec<usize> = (0..worth.len()).filter(|runner| worth[*runner] > 0.0).collect();

@@ -1,4 +1,4 @@
-//! A recording of one race: exact responses from across its life, as files.
+//! A recording of one race: exact responses over its whole course, as files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,24 +22,24 @@ const BEFORE: [(&str, i64); 7] = [
     ("01min.json", 1),
     ("00min.json", 0),
 ];
-/// Seconds after a change of status at which the poll that shows it is fetched: the source refreshes every 15 s.
+/// Seconds from a change of status to the poll that shows it; the source refreshes every 15 s.
 const AFTER_CHANGE_S: i64 = 20;
-/// Milliseconds before the full second at which everything is fetched, so that a poll named after a minute falls into its bucket.
+/// Milliseconds by which polls precede the full second, so that a poll named after a minute falls into its bucket.
 const EARLY_MS: i64 = 500;
 
 /// One recorded response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// What the index says about it.
+    /// Its entry in the index.
     pub entry: Entry,
     /// The exact body.
     pub body: String,
 }
 
-/// A line of the index.
+/// An entry of the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// File name.
+    /// The file name.
     pub file: &'static str,
     /// When the response was fetched, RFC 3339.
     pub fetched_at: String,
@@ -47,8 +47,8 @@ pub struct Entry {
     pub race_id: Option<String>,
 }
 
-/// Records the day's first New Zealand thoroughbred race that has a planted insider and a late scratching, and starts on time;
-/// `None` if the day has no such race. The meetings list comes first, then the polls in order.
+/// Records the day's first New Zealand thoroughbred race with an insider and a late scratching that starts on time; `None` if
+/// there is none. The meetings list comes first, then the polls in order.
 #[must_use]
 pub fn record(simulator: &Simulator, date: NaiveDate) -> Option<Vec<Response>> {
     let race = choose(simulator, date)?;
@@ -69,7 +69,7 @@ pub fn record(simulator: &Simulator, date: NaiveDate) -> Option<Vec<Response>> {
     Some(responses)
 }
 
-/// Writes a recording into a directory: every response in its file, and `index.json`.
+/// Writes a recording into a directory: one file per response, and `index.json`.
 pub fn write(responses: &[Response], directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     for response in responses {
@@ -78,7 +78,7 @@ pub fn write(responses: &[Response], directory: &Path) -> io::Result<()> {
     fs::write(directory.join("index.json"), index(responses))
 }
 
-/// The index: a JSON array with one line per response, in order of `fetched_at`.
+/// The index: a JSON array with one line per response, ordered by `fetched_at`.
 #[must_use]
 pub fn index(responses: &[Response]) -> String {
     let line = |response: &Response| serde_json::to_string(&response.entry).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! A runner as the vendor describes it, apart from what the betting changes.
+//! A runner as the vendor describes it, except for what betting changes.
 //!
-//! The groups are the stretches of the vendor's object between the fields that change; an event puts them together.
+//! Each group is a run of consecutive fields of the vendor's object between those that change; an event joins them.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::day::Category;
 use crate::form::{self, LastStart, Record, Starts, Win, YearRecord};
 use crate::names;
 
-/// A runner: who it is and what it has done.
+/// A runner and its record.
 #[derive(Debug, Clone)]
 pub struct Runner {
-    /// Its UUID and name.
+    /// UUID and name.
     pub identity: Identity,
     /// Fields before the odds.
     pub entry: Entry,
@@ -24,13 +24,13 @@ pub struct Runner {
     pub details: Details,
     /// Fields after the mover's flag.
     pub past: Past,
-    /// Opinions of experts.
+    /// Experts' picks.
     pub picks: Vec<Pick>,
-    /// Draw; 0 for none.
+    /// Barrier draw; 0 for none.
     pub barrier: u8,
 }
 
-/// Who a runner is.
+/// A runner's identity.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Identity {
@@ -40,7 +40,7 @@ pub struct Identity {
     pub name: String,
 }
 
-/// How a runner is entered.
+/// A runner's entry.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Entry {
@@ -52,27 +52,27 @@ pub struct Entry {
     pub gear: String,
 }
 
-/// A change the vendor words as an object by date, or just as a text.
+/// A change of a runner: the vendor sends an object keyed by date, or text.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Change {
-    /// By date.
+    /// Keyed by date.
     Dated(BTreeMap<String, String>),
-    /// A text.
+    /// Text.
     Text(String),
 }
 
-/// A barrier: a number, or the vendor's word for a row of a standing start.
+/// A barrier: a number, or the vendor's code for a row of a standing start.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Barrier {
     /// A number.
     Number(u8),
-    /// Such as `Fr1`.
+    /// For example `Fr1`.
     Word(String),
 }
 
-/// Description of a runner.
+/// A runner's description.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Details {
@@ -104,7 +104,7 @@ pub struct Details {
     pub handicap_rating: String,
 }
 
-/// Weight carried, kilograms.
+/// The weight carried, in kilograms.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Weight {
@@ -131,14 +131,14 @@ pub struct Pick {
     pub comment: &'static str,
 }
 
-/// Jockey's record on this runner.
+/// The jockey's record on this runner.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct PastPerformances {
     pub jockey: Starts,
 }
 
-/// Jockey's record elsewhere.
+/// The jockey's record on other runners.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct JockeyPastPerformances {
@@ -146,7 +146,7 @@ pub struct JockeyPastPerformances {
     pub trainer: Starts,
 }
 
-/// What a runner has done.
+/// A runner's record.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct Past {
@@ -191,23 +191,30 @@ pub struct Past {
     pub runner_win_history: Vec<Win>,
 }
 
-/// What a runner is drawn for.
+/// What is known about a runner before it is generated.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Its UUID.
+    /// UUID.
     pub id: String,
     /// Its name.
     pub name: String,
     /// Its number.
     pub number: u8,
-    /// Its draw.
+    /// Its barrier.
     pub barrier: u8,
-    /// Earlier starts to tell of.
+    /// How many last starts to list.
     pub last_starts: usize,
 }
 
 impl Runner {
-    /// Makes up a runner of a race.
+    /// Adds spaces to its names.
+    pub fn pad(&mut self) {
+        self.identity.name.push(' ');
+        self.details.jockey = format!(" {}", self.details.jockey);
+        self.details.trainer_name.push_str("  ");
+    }
+
+    /// Generates a runner of a race.
     pub fn draw(rng: &mut ChaCha8Rng, draft: Draft, category: Category, standing: bool, race_day: NaiveDate) -> Self {
         let age = rng.random_range(3..9_u32);
         let year = race_day.year().unsigned_abs() - age;

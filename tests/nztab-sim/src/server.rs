@@ -21,13 +21,13 @@ use crate::day::nz_date;
 use crate::event_json::Header;
 use crate::faults::{Fault, Faults, Misbehaviour};
 use crate::ids::looks_like_uuid;
-use crate::ledger::{self, Answer, Ledger};
+use crate::ledger::{self, Ledger, Sent};
 use crate::misbehave;
 use crate::query::{BadParameter, ListQuery, MeetingsQuery};
 use crate::simulator::Simulator;
 use crate::switches::Switches;
 
-/// How the vendor asks callers to say who they are.
+/// The headers by which the vendor asks callers to identify themselves.
 const IDENTIFICATION: [&str; 3] = ["from", "x-partner", "x-partner-id"];
 const EVENTS: &str = "/affiliates/v1/racing/events/";
 
@@ -42,7 +42,7 @@ struct Running {
 type Shared = State<Arc<Running>>;
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-/// Serves a simulator until the task is dropped; its clock starts now.
+/// Serves a simulator until the future is dropped; its clock starts now.
 ///
 /// # Errors
 /// When the listener fails.
@@ -50,7 +50,7 @@ pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> std::io:
     serve_until(listener, simulator, std::future::pending()).await
 }
 
-/// Serves a simulator until `stop` is ready and the answers begun are given; its clock starts now.
+/// Serves a simulator until `stop` is ready and the responses in progress are sent; its clock starts now.
 ///
 /// # Errors
 /// When the listener fails.
@@ -87,7 +87,7 @@ fn router(running: Arc<Running>) -> Router {
         .with_state(running)
 }
 
-/// What every request to the API goes through: counting, identification, faults, and the ledger of answers.
+/// Handles every request to the API: counts it, checks its identification, applies faults and records the response.
 async fn receive(
     State(running): Shared,
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -99,24 +99,24 @@ async fn receive(
         .get::<axum::extract::OriginalUri>()
         .map_or_else(|| request.uri().path().to_owned(), |original| original.path().to_owned());
     let race_id = path.strip_prefix(EVENTS).map(str::to_owned);
-    let asked_at = clock::nanoseconds(running.clock.now());
-    let asked = request_of(request.headers(), &connection, &running.ledger);
+    let requested_at = clock::nanoseconds(running.clock.now());
+    let sender = sender_of(request.headers(), &connection, &running.ledger);
     let identified = IDENTIFICATION.iter().all(|name| request.headers().contains_key(*name));
-    running.ledger.asked(race_id.as_deref(), identified);
+    running.ledger.count_request(race_id.as_deref(), identified);
     if running.simulator.config().require_identification && !identified {
-        running.ledger.answered(403);
+        running.ledger.count_status(403);
         return failure(&running, StatusCode::FORBIDDEN, "Forbidden", "unidentified caller", "PERMISSION_DENIED");
     }
     let verdict = running.misbehaviour.decide(&path);
     if let Some(latency_ms) = verdict.latency_ms {
-        running.ledger.misbehaved("latency");
+        running.ledger.count_fault("latency");
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;
     }
     if let Some(fault) = verdict.fault {
-        running.ledger.misbehaved(fault.name());
-        tracing::debug!(sim.fault = fault.name(), http.path = path, "misbehaving");
+        running.ledger.count_fault(fault.name());
+        tracing::debug!(sim.fault = fault.name(), http.path = path, "applying a fault");
     }
-    let (response, answer) = match verdict.fault {
+    let (response, sent) = match verdict.fault {
         Some(Fault::DroppedConnection) => {
             connection.cut();
             return StatusCode::OK.into_response();
@@ -126,41 +126,44 @@ async fn receive(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             (failure(&running, status, "Error", "upstream unavailable", "INTERNAL"), None)
         }
-        Some(Fault::GarbageBody) => misbehave::garbage(race_id.as_deref(), asked_at),
+        Some(Fault::GarbageBody) => misbehave::garbage(race_id.as_deref(), requested_at),
         Some(Fault::TruncatedBody) => (misbehave::truncated(next.run(request).await).await, None),
         Some(Fault::SlowBody(over_ms)) => {
-            let (response, answer) = answered(next.run(request).await);
-            (misbehave::slow(response, over_ms).await, answer)
+            let (response, sent) = with_entry(next.run(request).await);
+            (misbehave::slow(response, over_ms).await, sent)
         }
-        None => answered(next.run(request).await),
+        None => with_entry(next.run(request).await),
     };
-    running.ledger.answered(response.status().as_u16());
-    match answer {
-        Some(answer) => Watched::watch(response, connection, Answer { request: asked, ..answer }),
+    running.ledger.count_status(response.status().as_u16());
+    match sent {
+        Some(sent) => Watched::watch(response, connection, Sent { request: sender, ..sent }),
         None => response,
     }
 }
 
-fn request_of(headers: &HeaderMap, connection: &Connection, ledger: &Ledger) -> ledger::Request {
+fn sender_of(headers: &HeaderMap, connection: &Connection, ledger: &Ledger) -> ledger::Request {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned);
     ledger::Request {
         partner_id: text("x-partner-id"),
         request_id: text("x-request-id"),
         connection: connection.number(),
-        nth_of_connection: ledger.asked_on(connection.number()),
+        nth_of_connection: ledger.count_request_on(connection.number()),
     }
 }
 
-/// Takes from a response what the ledger wants to know about it.
-fn answered(mut response: Response) -> (Response, Option<Answer>) {
-    let answer = response.extensions_mut().remove::<Answer>();
-    (response, answer)
+/// A response and its entry for the ledger.
+fn with_entry(mut response: Response) -> (Response, Option<Sent>) {
+    let sent = response.extensions_mut().remove::<Sent>();
+    (response, sent)
 }
 
 async fn meetings(State(running): Shared, RawQuery(raw): RawQuery, pairs: Pairs) -> Response {
     let (pairs, echo) = question(pairs, raw);
     match MeetingsQuery::parse(&pairs, &echo) {
-        Ok(query) => json(running.simulator.meetings(&query, running.clock.now())),
+        Ok(query) => {
+            let unlisted = running.misbehaviour.faults().unlisted_races;
+            json(running.simulator.meetings_without(&unlisted, &query, running.clock.now()))
+        }
         Err(error) => bad_request(&running, "Race Meetings", &error),
     }
 }
@@ -193,20 +196,21 @@ async fn event(State(running): Shared, Path(id): Path<String>, RawQuery(raw): Ra
         return bad_request(&running, "Event Details", &BadParameter { name: "id".to_owned(), value: id });
     }
     let now = running.clock.now();
-    let Some(body) = running.simulator.event_with(&id, now, &switches) else {
+    let is_missing = running.misbehaviour.faults().missing_events.contains(&id);
+    let Some(body) = running.simulator.event_with(&id, now, &switches).filter(|_| !is_missing) else {
         return not_found(&running, "Event Details", "event not found");
     };
-    let answer = Answer {
+    let sent = Sent {
         race_id: id,
         generated_time: Some(body.generated_time),
         xxh3: body.xxh3,
         body_bytes: body.bytes.len(),
-        asked_at: clock::nanoseconds(now),
+        requested_at: clock::nanoseconds(now),
         request: ledger::Request::default(),
         fault: None,
     };
     let mut response = json(body.bytes);
-    response.extensions_mut().insert(answer);
+    response.extensions_mut().insert(sent);
     response
 }
 
@@ -219,15 +223,15 @@ async fn clock_face(State(running): Shared) -> Response {
 }
 
 async fn plan(State(running): Shared, Query(pairs): Query<Vec<(String, String)>>) -> Response {
-    let asked = pairs.iter().find(|(name, _)| name == "date").and_then(|(_, date)| date.parse().ok());
-    let date = asked.unwrap_or_else(|| nz_date(running.clock.now().timestamp()));
+    let requested = pairs.iter().find(|(name, _)| name == "date").and_then(|(_, date)| date.parse().ok());
+    let date = requested.unwrap_or_else(|| nz_date(running.clock.now().timestamp()));
     Json(running.simulator.plan(date)).into_response()
 }
 
 async fn stats(State(running): Shared, Query(pairs): Query<Vec<(String, String)>>) -> Response {
     let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    let (race_id, answers) = (value("race_id"), value("answers") != Some("false"));
-    Json(running.ledger.stats(|answer| answers && race_id.is_none_or(|race_id| race_id == answer.race_id)))
+    let (race_id, responses) = (value("race_id"), value("responses") != Some("false"));
+    Json(running.ledger.stats(|sent| responses && race_id.is_none_or(|race_id| race_id == sent.race_id)))
         .into_response()
 }
 

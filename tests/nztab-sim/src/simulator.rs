@@ -1,4 +1,4 @@
-//! The simulator: a pure function of seed and time behind bounded caches.
+//! The simulator: a pure function of seed and time, with bounded caches.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::clock::{self, Tick};
 use crate::config::Config;
 use crate::day::{self, Meeting, Program};
-use crate::event_json::{self, Answer, Header};
+use crate::event_json::{self, Header, Response};
 use crate::ids::{Key, Kind, ProgramId};
 use crate::meetings_json::{self, ListData, ListParams, MeetingParams, MeetingsData, MeetingsParams};
 use crate::misbehave;
@@ -19,18 +19,18 @@ use crate::query::{ListQuery, MeetingsQuery};
 use crate::race::Race;
 use crate::switches::Switches;
 
-/// An event as it is sent.
+/// An event response.
 #[derive(Debug, Clone)]
 pub struct Body {
-    /// JSON.
+    /// The JSON body.
     pub bytes: Bytes,
-    /// xxh3-64 of it, 16 hexadecimal digits.
+    /// The body's xxh3-64, as 16 hexadecimal digits.
     pub xxh3: String,
-    /// When it was built, as in its header.
+    /// The header's `generated_time`.
     pub generated_time: String,
 }
 
-/// The simulated TAB.
+/// The simulated API.
 #[derive(Debug)]
 pub struct Simulator {
     config: Config,
@@ -40,32 +40,31 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A simulator of these settings.
+    /// A simulator with these settings.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { config, programs: Cache::new(32), races: Cache::new(256), bodies: Cache::new(128) }
     }
 
-    /// A simulator with nothing but a seed, for benches and tests that bring their own times.
+    /// A simulator with default settings, for benchmarks and tests that pass their own times.
     #[must_use]
     pub fn with(seed: u64) -> Self {
         Self::new(Config { seed, ..Config::default() })
     }
 
-    /// Its settings.
+    /// The settings.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The id of one of any number of races with 14 runners, all of about the same size, each starting at
-    /// [`Simulator::bench_start`].
+    /// The id of a benchmark race: 14 runners, a fixed response size, a start at [`Simulator::bench_start`].
     #[must_use]
     pub fn bench_race_id(&self, index: u32) -> String {
         Key::race(ProgramId::Bench(index), 0, 1).uuid(self.config.seed)
     }
 
-    /// The advertised start of a bench race.
+    /// The advertised start of a benchmark race.
     #[must_use]
     pub fn bench_start(&self, index: u32) -> DateTime<Utc> {
         let key = Key::race(ProgramId::Bench(index), 0, 1);
@@ -73,7 +72,7 @@ impl Simulator {
         DateTime::from_timestamp(start, 0).unwrap_or_default()
     }
 
-    /// The event as Raceday asks for it; `None` for an unknown id.
+    /// The event as Raceday requests it; `None` for an unknown id.
     #[must_use]
     pub fn event(&self, race_id: &str, at: DateTime<Utc>) -> Option<String> {
         let body = self.event_with(race_id, at, &Switches::raceday())?;
@@ -93,7 +92,7 @@ impl Simulator {
         })
     }
 
-    /// The race behind an id.
+    /// The race with this id.
     #[must_use]
     pub fn race(&self, race_id: &str) -> Option<Arc<Race>> {
         let key = Key::parse(race_id, self.config.seed).filter(|key| key.kind == Kind::Race)?;
@@ -103,9 +102,19 @@ impl Simulator {
     /// The list of meetings at a time.
     #[must_use]
     pub fn meetings(&self, query: &MeetingsQuery, at: DateTime<Utc>) -> String {
+        self.meetings_without(&[], query, at)
+    }
+
+    /// The list of meetings without some races.
+    #[must_use]
+    pub fn meetings_without(&self, unlisted: &[String], query: &MeetingsQuery, at: DateTime<Utc>) -> String {
         let tick = Tick::latest(self.config.seed, 0, at);
         let (from, to) = query.dates.resolve(at);
-        let meetings = self.meetings_between(from, to);
+        let mut meetings = self.meetings_between(from, to);
+        for meeting in &mut meetings {
+            meeting.races.retain(|race| !unlisted.contains(&race.id));
+        }
+        meetings.retain(|meeting| !meeting.races.is_empty());
         let chosen = meetings.iter().filter(|meeting| query.wants(meeting)).skip(query.offset).take(query.limit);
         let data = MeetingsData {
             meetings: chosen.map(|meeting| meetings_json::meeting(meeting, tick.grid, false)).collect(),
@@ -123,7 +132,7 @@ impl Simulator {
             meeting_numbers: None,
         };
         let header = header("Race Meetings", tick, format!("/affiliates/v1/racing/meetings{}", query.echo));
-        self.written(&Answer { header, params, data })
+        self.written(&Response { header, params, data })
     }
 
     /// One meeting at a time; `None` for an unknown id.
@@ -136,10 +145,10 @@ impl Simulator {
         let data = MeetingsData { meetings: vec![meetings_json::meeting(meeting, tick.grid, true)] };
         let params = MeetingParams { enc: "json", id: meeting_id };
         let header = header("Get meeting by id", tick, format!("/affiliates/v1/racing/meetings/{meeting_id}"));
-        Some(self.written(&Answer { header, params, data }))
+        Some(self.written(&Response { header, params, data }))
     }
 
-    /// The list of races at a time, by start.
+    /// The list of races at a time, ordered by start.
     #[must_use]
     pub fn list(&self, query: &ListQuery, at: DateTime<Utc>) -> String {
         let tick = Tick::latest(self.config.seed, 1, at);
@@ -170,13 +179,15 @@ impl Simulator {
             page_token: if query.offset == 0 { String::new() } else { ListQuery::token(query.offset) },
         };
         let header = header("List Races", tick, format!("/affiliates/v1/racing/list{}", query.echo));
-        self.written(&Answer { header, params, data })
+        self.written(&Response { header, params, data })
     }
 
-    /// Meetings with a race on one of these New Zealand days, by first start.
+    /// Meetings with a race on one of these New Zealand days, ordered by first start.
     #[must_use]
     pub fn meetings_between(&self, from: NaiveDate, to: NaiveDate) -> Vec<Meeting> {
-        let mut programs: Vec<ProgramId> = day::dates(from, to).map(ProgramId::Day).collect();
+        // With quirks, a meeting of the day before can end on the first day.
+        let first = from.pred_opt().filter(|_| self.config.quirks).unwrap_or(from);
+        let mut programs: Vec<ProgramId> = day::dates(first, to).map(ProgramId::Day).collect();
         if let Some(soon) = self.config.soon_program() {
             // The soon programme replaces that of its day.
             let soon_date = day::nz_date(self.config.now.timestamp());
@@ -194,7 +205,7 @@ impl Simulator {
         meetings
     }
 
-    /// What is planted in the NZ and AUS thoroughbred and harness races of a New Zealand day.
+    /// What was planted in the NZ and AUS thoroughbred and harness races of a New Zealand day.
     #[must_use]
     pub fn plan(&self, date: NaiveDate) -> Plan {
         let mut plan = Plan::default();
@@ -212,15 +223,15 @@ impl Simulator {
     }
 
     fn program(&self, id: ProgramId) -> Arc<Program> {
-        let make = || Arc::new(Program::new(self.config.seed, id));
+        let make = || Arc::new(Program::new(self.config.seed, id, self.config.quirks));
         self.programs.get_or_make(&id, || Some(make())).unwrap_or_else(make)
     }
 
     fn race_of(&self, key: Key) -> Option<Arc<Race>> {
         self.races.get_or_make(&key, || {
             let program = match key.program {
-                // One-race programmes are not worth keeping.
-                ProgramId::Bench(_) => Arc::new(Program::new(self.config.seed, key.program)),
+                // A programme of one race is not worth caching.
+                ProgramId::Bench(_) => Arc::new(Program::new(self.config.seed, key.program, false)),
                 program => self.program(program),
             };
             let meeting = program.meetings.iter().find(|meeting| meeting.index == key.meeting)?;
@@ -228,9 +239,9 @@ impl Simulator {
         })
     }
 
-    fn written(&self, answer: &impl Serialize) -> String {
+    fn written(&self, response: &impl Serialize) -> String {
         let text =
-            if self.config.indent { serde_json::to_string_pretty(answer) } else { serde_json::to_string(answer) };
+            if self.config.indent { serde_json::to_string_pretty(response) } else { serde_json::to_string(response) };
         text.unwrap_or_default()
     }
 }

@@ -1,10 +1,10 @@
-//! What a caller asked an event to contain.
+//! What a caller wants an event to contain.
 
-/// The `with_*` switches of an event; all off, as at the vendor's.
+/// The `with_*` switches of an event; all off by default, as in the vendor's API.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches")]
 pub struct Switches {
-    /// Echoed only.
+    /// Has no effect.
     pub present_overlay: bool,
     /// Big bets.
     pub with_big_bets: bool,
@@ -14,22 +14,22 @@ pub struct Switches {
     pub with_live_bets: bool,
     /// Money tracker.
     pub with_money_tracker: bool,
-    /// Investments per runner as XML.
+    /// Investments per runner, as XML.
     pub with_tote_trends_data: bool,
-    /// What the last leg of a quadrella would pay.
+    /// What a quadrella would pay.
     pub with_will_pays: bool,
-    /// A kind of bet to leave out of the bets.
+    /// A kind of bet to omit.
     pub bet_type_filter: Option<String>,
 }
 
 impl Switches {
-    /// What Raceday asks for: money tracker, tote trends, will pays.
+    /// What Raceday requests: money tracker, tote trends and will pays.
     #[must_use]
     pub fn raceday() -> Self {
         Self { with_money_tracker: true, with_tote_trends_data: true, with_will_pays: true, ..Self::default() }
     }
 
-    /// Reads a query; unknown names are ignored.
+    /// Parses a query and ignores unknown names.
     ///
     /// # Errors
     /// The name and value of a switch that is neither true nor false.
@@ -59,7 +59,7 @@ impl Switches {
         Ok(switches)
     }
 
-    /// The switches as the vendor repeats them in the header's `url`.
+    /// The switches as the vendor echoes them in the header's `url`.
     #[must_use]
     pub fn query(&self) -> String {
         format!(

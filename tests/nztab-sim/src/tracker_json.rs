@@ -1,4 +1,4 @@
-//! The money tracker: whole percentages, several rows a runner (one a betting product).
+//! The money tracker: whole percentages, several rows per runner (one per betting product).
 
 use serde::Serialize;
 
@@ -7,17 +7,17 @@ use crate::odds;
 use crate::race::Race;
 use crate::rng;
 
-/// How a runner's bets spread over products; those at zero are products nobody uses on this race.
+/// How a runner's bets are distributed over products; zero means that no one uses the product on this race.
 const PRODUCTS: [f64; 10] = [0.0, 0.44, 0.28, 0.16, 0.08, 0.04, 0.0, 0.0, 0.0, 0.0];
 
-/// The tracker.
+/// The money tracker.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct MoneyTracker<'a> {
     pub entrants: Vec<TrackerRow<'a>>,
 }
 
-/// A runner's part of all betting in one product, percent.
+/// A runner's share of all betting in one product, in percent.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the vendor's fields")]
 pub struct TrackerRow<'a> {
@@ -26,7 +26,7 @@ pub struct TrackerRow<'a> {
     pub bet_percentage: u32,
 }
 
-/// The tracker of a race at a moment: rows of runners and strangers come to 99..101 % in all.
+/// A race's money tracker at a time; the rows, including those of unknown ids, add up to 99 to 101 %.
 #[must_use]
 pub fn tracker<'a>(race: &'a Race, book: &Book) -> MoneyTracker<'a> {
     let number = race.card.key.number();
@@ -36,7 +36,7 @@ pub fn tracker<'a>(race: &'a Race, book: &Book) -> MoneyTracker<'a> {
     let strangers =
         if betting { u32::try_from(rng::hash(race.seed, &[number, 22]) % 3).unwrap_or_default() } else { 0 };
     let holds = odds::apportion(99 + stray - strangers, &money);
-    // Small punters bet more often on outsiders than their money shows.
+    // Outsiders get more bets than money: bets on them are smaller.
     let tickets: Vec<f64> = money.iter().map(|money| money.powf(0.75)).collect();
     let bets = odds::apportion(100, &tickets);
     let mut rows: Vec<(u64, TrackerRow<'a>)> = Vec::new();

@@ -1,4 +1,4 @@
-//! The simulator over real HTTP: parameters, errors, compression, and every way to misbehave.
+//! The simulator over real HTTP: parameters, errors, compression and faults.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ impl Server {
         self.client.get(format!("{}/_sim/{path}", self.base)).send().await.unwrap().json().await.unwrap()
     }
 
-    async fn misbehave(&self, faults: Value) {
+    async fn set_faults(&self, faults: Value) {
         let request = self.client.post(format!("{}/_sim/faults", self.base)).body(faults.to_string());
         assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
     }
@@ -62,26 +62,26 @@ impl Server {
         meetings["data"]["meetings"][0]["races"][0]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Stats, once so many answers are written down.
-    async fn stats_with(&self, answers: usize) -> Value {
-        self.stats_when(|stats| stats["answers"].as_array().unwrap().len() >= answers).await
+    /// The stats once this many responses are recorded.
+    async fn stats_with(&self, responses: usize) -> Value {
+        self.stats_when(|stats| stats["responses"].as_array().unwrap().len() >= responses).await
     }
 
-    /// Stats, once they are as wanted.
-    async fn stats_when(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+    /// The stats once they match.
+    async fn stats_when(&self, matches: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let stats = self.sim("stats").await;
-            if wanted(&stats) {
+            if matches(&stats) {
                 return stats;
             }
-            assert!(Instant::now() < deadline, "not as wanted: {stats}");
+            assert!(Instant::now() < deadline, "no match: {stats}");
             tokio::task::yield_now().await;
         }
     }
 
-    /// A connection without a client between, and one request for an event on it.
-    async fn ask_raw(&self, race_id: &str, request_id: &str, stream: Option<TcpStream>) -> TcpStream {
+    /// Sends a request for an event on this or a new connection, without an HTTP client.
+    async fn request_raw(&self, race_id: &str, request_id: &str, stream: Option<TcpStream>) -> TcpStream {
         let address = self.base.trim_start_matches("http://");
         let mut stream = match stream {
             Some(stream) => stream,
@@ -95,11 +95,11 @@ impl Server {
     }
 }
 
-/// Reads one answer to its end, as its Content-Length tells it.
+/// Reads one response to its end, according to its Content-Length.
 async fn read_whole(stream: &mut TcpStream) {
     let (mut bytes, mut wanted) = (Vec::new(), usize::MAX);
     while bytes.len() < wanted {
-        assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the answer ends too early");
+        assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the response ends too early");
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
@@ -131,7 +131,7 @@ async fn meetings_are_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn the_list_of_races_goes_on_page_by_page() {
+async fn the_list_of_races_is_paged() {
     let server = Server::start().await;
     let (mut starts, mut token) = (Vec::new(), String::new());
     loop {
@@ -175,7 +175,7 @@ async fn errors_have_the_vendors_body() {
 }
 
 #[tokio::test]
-async fn answers_are_compressed_when_asked() {
+async fn responses_are_compressed_on_request() {
     let server = Server::start().await;
     let path = format!("{}/affiliates/v1/racing/events/{}?{EVENT_QUERY}", server.base, server.race_id().await);
     let plain = server.client.get(&path).send().await.unwrap();
@@ -188,30 +188,30 @@ async fn answers_are_compressed_when_asked() {
 }
 
 #[tokio::test]
-async fn an_answer_given_is_written_down_as_it_was_sent() {
+async fn a_response_is_recorded_as_it_was_sent() {
     let server = Server::start().await;
     let race_id = server.race_id().await;
     let body = server.get(&format!("events/{race_id}?{EVENT_QUERY}")).await.bytes().await.unwrap();
     let event: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(event["data"]["race"]["event_id"], race_id.as_str());
     let stats = server.stats_with(1).await;
-    let answer = &stats["answers"][0];
-    assert_eq!(answer["race_id"], race_id.as_str());
-    assert_eq!(answer["xxh3"], format!("{:016x}", xxh3_64(&body)));
-    assert_eq!(answer["generated_time"], event["header"]["generated_time"]);
-    assert_eq!(stats["races"][&race_id], json!({"requests": 1, "answers": 1}));
+    let sent = &stats["responses"][0];
+    assert_eq!(sent["race_id"], race_id.as_str());
+    assert_eq!(sent["xxh3"], format!("{:016x}", xxh3_64(&body)));
+    assert_eq!(sent["generated_time"], event["header"]["generated_time"]);
+    assert_eq!(stats["races"][&race_id], json!({"requests": 1, "responses": 1}));
 }
 
 #[tokio::test]
-async fn it_knows_who_asked_on_which_connection_and_how_that_ended() {
+async fn the_sender_and_the_end_of_its_connection_are_recorded() {
     let server = Server::start().await;
     let race_id = server.race_id().await;
-    let mut stream = server.ask_raw(&race_id, "first", None).await;
+    let mut stream = server.request_raw(&race_id, "first", None).await;
     read_whole(&mut stream).await;
-    let mut stream = server.ask_raw(&race_id, "second", Some(stream)).await;
+    let mut stream = server.request_raw(&race_id, "second", Some(stream)).await;
     read_whole(&mut stream).await;
     let stats = server.stats_with(2).await;
-    let [first, second] = [&stats["answers"][0], &stats["answers"][1]];
+    let [first, second] = [&stats["responses"][0], &stats["responses"][1]];
     assert_eq!((&first["partner_id"], &first["request_id"]), (&json!("raw"), &json!("first")));
     assert_eq!(second["request_id"], "second");
     assert_eq!((&first["nth_of_connection"], &second["nth_of_connection"]), (&json!(1), &json!(2)));
@@ -223,18 +223,18 @@ async fn it_knows_who_asked_on_which_connection_and_how_that_ended() {
     let stats = server.stats_when(|stats| !stats["connections"][&read]["ended"].is_null()).await;
     assert_eq!(stats["connections"][&read], json!({"requests": 2, "ended": "closed"}), "nothing was left unread");
 
-    let stream = server.ask_raw(&race_id, "third", None).await;
+    let stream = server.request_raw(&race_id, "third", None).await;
     stream.peek(&mut [0; 1]).await.unwrap();
     drop(stream);
     let ended =
         |stats: &Value| stats["connections"].as_object().unwrap().values().all(|one| one["ended"] != Value::Null);
     let unread = |stats: &Value| stats["connections"].as_object().unwrap().values().any(|one| one["ended"] == "reset");
     server.stats_when(unread).await;
-    assert!(!ended(&server.sim("stats").await), "the client of the other questions keeps its connection");
+    assert!(!ended(&server.sim("stats").await), "the other client keeps its connection");
 }
 
 #[tokio::test]
-async fn callers_who_do_not_say_who_they_are_are_counted_and_may_be_rejected() {
+async fn unidentified_callers_are_counted_and_may_be_rejected() {
     let server = Server::start().await;
     server.get("list").await;
     let identified = |request: reqwest::RequestBuilder| {
@@ -252,74 +252,97 @@ async fn callers_who_do_not_say_who_they_are_are_counted_and_may_be_rejected() {
 }
 
 #[tokio::test]
-async fn it_limits_and_fails_as_told() {
+async fn it_sends_429_and_5xx_on_request() {
     let server = Server::start().await;
     let race = format!("events/{}", server.race_id().await);
-    server.misbehave(json!({"path": "/events/", "too_many_requests": {"retry_after_s": 7, "count": 1}})).await;
+    server.set_faults(json!({"path": "/events/", "too_many_requests": {"retry_after_s": 7, "count": 1}})).await;
     assert_eq!(server.get("list").await.status(), StatusCode::OK, "faults are for events only");
     let limited = server.get(&race).await;
     assert_eq!(limited.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(limited.headers()["retry-after"], "7");
-    assert_eq!(server.get(&race).await.status(), StatusCode::OK, "it happened once, as told");
-    server.misbehave(json!({"server_error": {"status": 502}})).await;
+    assert_eq!(server.get(&race).await.status(), StatusCode::OK, "it happens once, as set");
+    server.set_faults(json!({"server_error": {"status": 502}})).await;
     let failed = server.get(&race).await;
     assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);
     assert!(failed.json::<Value>().await.unwrap()["header"]["error"].is_string());
-    server.misbehave(json!({})).await;
+    server.set_faults(json!({})).await;
     assert_eq!(server.get(&race).await.status(), StatusCode::OK);
     let stats = server.sim("stats").await;
     assert_eq!((&stats["by_fault"]["too_many_requests"], &stats["by_fault"]["server_error"]), (&1.into(), &1.into()));
 }
 
 #[tokio::test]
-async fn it_drops_truncates_and_garbles() {
+async fn it_drops_connections_and_truncates_and_garbles_bodies() {
     let server = Server::start().await;
     let race_id = server.race_id().await;
     let url = format!("{}/affiliates/v1/racing/events/{race_id}", server.base);
-    // A client of its own, as it may try a dropped connection again when it was kept alive.
+    // A new client each time, because a client may retry on a dropped keep-alive connection.
     let fresh =
         || Client::builder().no_gzip().pool_max_idle_per_host(0).retry(reqwest::retry::never()).build().unwrap();
-    server.misbehave(json!({"dropped_connection": {}})).await;
+    server.set_faults(json!({"dropped_connection": {}})).await;
     assert!(fresh().get(&url).send().await.is_err(), "no response");
-    server.misbehave(json!({"truncated_body": {}})).await;
+    server.set_faults(json!({"truncated_body": {}})).await;
     let cut = fresh().get(&url).send().await.unwrap();
     assert!(cut.content_length().unwrap() > 100_000);
     assert!(cut.bytes().await.is_err(), "the body ends too early");
-    server.misbehave(json!({"garbage_body": {}})).await;
+    server.set_faults(json!({"garbage_body": {}})).await;
     let garbage = fresh().get(&url).send().await.unwrap();
     assert_eq!(garbage.status(), StatusCode::OK);
     let garbage = garbage.bytes().await.unwrap();
     assert!(serde_json::from_slice::<Value>(&garbage).is_err());
     assert_eq!(server.sim("clock").await["speed"], 1.0, "the simulator's own paths always work");
 
-    // Of all that, only the garbage was an answer.
+    // Only the garbage was a complete response.
     let stats = server.stats_with(1).await;
-    assert_eq!(stats["races"][&race_id], json!({"requests": 3, "answers": 1}));
-    assert_eq!(stats["answers"][0]["fault"], "garbage_body");
-    assert_eq!(stats["answers"][0]["xxh3"], format!("{:016x}", xxh3_64(&garbage)));
+    assert_eq!(stats["races"][&race_id], json!({"requests": 3, "responses": 1}));
+    assert_eq!(stats["responses"][0]["fault"], "garbage_body");
+    assert_eq!(stats["responses"][0]["xxh3"], format!("{:016x}", xxh3_64(&garbage)));
 }
 
 #[tokio::test]
-async fn it_is_slow_as_told() {
+async fn a_missing_event_is_404_and_an_unlisted_race_is_left_out_of_the_list() {
+    let server = Server::start().await;
+    let meetings = server.json("meetings").await;
+    let ids = |list: &Value| -> Vec<String> {
+        let meetings = list["data"]["meetings"].as_array().unwrap().iter();
+        let races = meetings.flat_map(|meeting| meeting["races"].as_array().unwrap().clone());
+        races.map(|race| race["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids(&meetings);
+    let whole_meeting = ids(&json!({"data": {"meetings": [meetings["data"]["meetings"][0]]}}));
+    server.misbehave(json!({"missing_events": [all[0]], "unlisted_races": whole_meeting})).await;
+    assert_eq!(server.get(&format!("events/{}", all[0])).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(server.get(&format!("events/{}", all[1])).await.status(), StatusCode::OK);
+    let fewer = server.json("meetings").await;
+    assert_eq!(ids(&fewer), all[whole_meeting.len()..]);
+    let count = |list: &Value| list["data"]["meetings"].as_array().unwrap().len();
+    assert_eq!(count(&fewer), count(&meetings) - 1);
+    server.misbehave(json!({})).await;
+    assert_eq!(server.get(&format!("events/{}", all[0])).await.status(), StatusCode::OK);
+    assert_eq!(ids(&server.json("meetings").await), all);
+}
+
+#[tokio::test]
+async fn it_is_slow_on_request() {
     let server = Server::start().await;
     let race_id = server.race_id().await;
     let url = format!("{}/affiliates/v1/racing/events/{race_id}", server.base);
     let impatient = Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
-    server.misbehave(json!({"latency": {"ms": 60_000}})).await;
+    server.set_faults(json!({"latency": {"ms": 60_000}})).await;
     assert!(impatient.get(&url).send().await.unwrap_err().is_timeout());
-    // A few of its pieces come in time, but not the last.
-    server.misbehave(json!({"slow_body": {"ms": 8_000}})).await;
-    let slow = impatient.get(&url).send().await.expect("the head comes at once");
+    // Some of the pieces arrive in time, but not the last.
+    server.set_faults(json!({"slow_body": {"ms": 8_000}})).await;
+    let slow = impatient.get(&url).send().await.expect("the head comes immediately");
     assert!(slow.bytes().await.unwrap_err().is_timeout());
-    assert_eq!(server.sim("stats").await["races"][&race_id], json!({"requests": 2, "answers": 0}));
-    server.misbehave(json!({"slow_body": {"ms": 80}})).await;
+    assert_eq!(server.sim("stats").await["races"][&race_id], json!({"requests": 2, "responses": 0}));
+    server.set_faults(json!({"slow_body": {"ms": 80}})).await;
     let body = server.client.get(&url).send().await.unwrap().bytes().await.unwrap();
-    assert!(serde_json::from_slice::<Value>(&body).is_ok(), "slow, but whole");
-    assert_eq!(server.stats_with(1).await["answers"][0]["xxh3"], format!("{:016x}", xxh3_64(&body)));
+    assert!(serde_json::from_slice::<Value>(&body).is_ok(), "slow, but complete");
+    assert_eq!(server.stats_with(1).await["responses"][0]["xxh3"], format!("{:016x}", xxh3_64(&body)));
 }
 
 #[tokio::test]
-async fn the_clock_runs_at_its_speed_and_the_plan_is_told() {
+async fn the_clock_runs_at_its_speed_and_the_plan_is_served() {
     let server = Server::start_with(Config { speed: 100_000.0, ..Config::default() }).await;
     let read = |face: &Value| face["now"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
     let first = server.sim("clock").await;

@@ -1,4 +1,4 @@
-//! What happens on a simulated race day, and that it always happens the same way.
+//! What happens on a simulated race day, and that it is reproducible.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ fn a_day_has_about_twelve_meetings_and_a_hundred_races() {
 }
 
 #[test]
-fn two_simulators_of_one_seed_say_the_same_and_of_another_seed_do_not() {
+fn simulators_with_one_seed_agree_and_with_another_seed_do_not() {
     let (one, other) = (Simulator::with(5), Simulator::with(5));
     let query = MeetingsQuery::day(date());
     let noon = day::nz_midnight(date()) + TimeDelta::hours(15);
@@ -67,7 +67,7 @@ fn two_simulators_of_one_seed_say_the_same_and_of_another_seed_do_not() {
 }
 
 #[test]
-fn an_answer_changes_every_fifteen_seconds_and_not_in_between() {
+fn a_response_changes_every_fifteen_seconds_and_not_in_between() {
     let simulator = Simulator::with(8);
     let race = &races(&simulator)[4];
     let start = race.card.fate.first_start - 600;
@@ -85,14 +85,14 @@ fn an_answer_changes_every_fifteen_seconds_and_not_in_between() {
     assert!(age >= TimeDelta::zero() && age < TimeDelta::seconds(16), "{age}");
 }
 
-/// Moments near the start and how much later to look again, and any moments.
+/// A time relative to the start, mostly near it, and the seconds until the second look.
 fn moments() -> impl Strategy<Value = (i64, i64)> {
     prop_oneof![(-900_i64..200, 1_i64..40), (-200_000_i64..400, 0_i64..90_000)]
 }
 
 proptest! {
     #[test]
-    fn money_only_grows(seed: u64, index: u32, (from, later) in moments()) {
+    fn money_never_falls(seed: u64, index: u32, (from, later) in moments()) {
         let simulator = Simulator::with(seed);
         let race = simulator.race(&simulator.bench_race_id(index)).unwrap();
         let at = race.card.fate.first_start + from;
@@ -106,7 +106,7 @@ proptest! {
 }
 
 #[test]
-fn over_a_races_life_pools_grow_statuses_advance_and_shares_fit() {
+fn during_a_race_pools_grow_statuses_advance_and_holds_add_up() {
     let simulator = Simulator::with(11);
     let mut statuses = BTreeSet::new();
     for race in races(&simulator).iter().step_by(10) {
@@ -150,11 +150,11 @@ fn assert_holds(event: &Value) {
     }
     assert!((98..=102).contains(&holds) && (98..=102).contains(&bets), "{holds} and {bets} %");
     assert_eq!(strangers.len(), 3);
-    assert!(rows.len() > runners.len() * 7, "several rows a runner");
+    assert!(rows.len() > runners.len() * 7, "several rows per runner");
 }
 
 #[test]
-fn tote_odds_tell_the_share_of_the_pool() {
+fn tote_odds_give_the_share_of_the_pool() {
     let simulator = Simulator::with(13);
     for race in races(&simulator) {
         let at = race.card.fate.first_start - 45;
@@ -175,7 +175,7 @@ fn tote_odds_tell_the_share_of_the_pool() {
 }
 
 #[test]
-fn a_planted_plunge_shows_in_pools_and_odds() {
+fn an_insiders_bet_shows_in_pools_and_odds() {
     let simulator = Simulator::with(17);
     let plan = simulator.plan(date());
     assert!(plan.insiders.len() > 5, "{} planted", plan.insiders.len());
@@ -184,8 +184,8 @@ fn a_planted_plunge_shows_in_pools_and_odds() {
         let runner = insider.runner_number - 1;
         let (from, to) = (insider.from.parse::<DateTime<Utc>>().unwrap(), insider.to.parse::<DateTime<Utc>>().unwrap());
         let (before, after) = (race.book(from.timestamp()), race.book(to.timestamp()));
-        let come = after.win[runner] - before.win[runner];
-        assert!(come >= insider.win_cents, "{come} of {} cents came", insider.win_cents);
+        let added = after.win[runner] - before.win[runner];
+        assert!(added >= insider.win_cents, "{added} of {} cents", insider.win_cents);
         let at_end = race.book(race.card.fate.actual_start);
         let share = insider.win_cents as f64 / at_end.win_total() as f64;
         assert!((share - insider.share).abs() < 0.06, "{share} of the pool instead of {}", insider.share);
@@ -228,11 +228,11 @@ fn every_day_has_a_scratching_a_delay_and_an_abandoned_race() {
     assert_eq!(later["data"]["race"]["actual_start"], 0);
     assert_eq!(later["data"]["results"], Value::Null);
     let just_after = event(&simulator, &abandoned.race_id, at + 30);
-    assert!((total(&just_after, "Win") - total(&later, "Win")).abs() < 1e-9, "nobody bets on an abandoned race");
+    assert!((total(&just_after, "Win") - total(&later, "Win")).abs() < 1e-9, "no one bets on an abandoned race");
 }
 
 #[test]
-fn a_race_is_paid_first_for_now_and_then_for_good() {
+fn dividends_are_interim_first_and_then_final() {
     let simulator = Simulator::with(23);
     let day = races(&simulator);
     let race = day.iter().find(|race| race.card.fate.abandoned_at.is_none() && race.runners.len() > 8).unwrap();
@@ -263,7 +263,7 @@ fn a_race_is_paid_first_for_now_and_then_for_good() {
 }
 
 #[test]
-fn switches_bring_and_take_parts() {
+fn switches_add_and_remove_parts() {
     let simulator = Simulator::with(29);
     let race = &races(&simulator)[10];
     let at = time(race.card.fate.first_start - 60);
@@ -285,8 +285,8 @@ fn switches_bring_and_take_parts() {
 }
 
 #[test]
-fn races_are_soon_whatever_the_hour() {
-    // Noon, just before and just after midnight, and early morning in New Zealand; the last on a day its clocks change.
+fn races_start_soon_at_any_hour() {
+    // In New Zealand: noon, just before and after midnight, and early morning on a day when the clocks change.
     for now in ["2025-11-22T23:00:00Z", "2025-11-23T10:58:40Z", "2025-11-23T11:00:20Z", "2025-09-27T13:30:00Z"] {
         let now: DateTime<Utc> = now.parse().unwrap();
         let simulator = Simulator::new(Config { seed: 31, now, races_soon: true, ..Config::default() });
@@ -298,7 +298,7 @@ fn races_are_soon_whatever_the_hour() {
             });
             watched.flat_map(|meeting| &meeting.races).map(|card| card.fate.clone()).collect()
         };
-        // What today's list alone has, and what the next day's adds.
+        // Today's list alone, and together with the next day's.
         let (known, all) = (fates(today), fates(today + chrono::Days::new(1)));
         let starting = |fates: &[Fate], from_s: i64, to_s: i64| {
             let span = now.timestamp() + from_s..now.timestamp() + to_s;
@@ -309,17 +309,17 @@ fn races_are_soon_whatever_the_hour() {
         for live in (0..=3600).step_by(30) {
             let live = now.timestamp() + live;
             let watched = known.iter().filter(|fate| fate.first_start - 300 <= live && live < fate.final_at).count();
-            assert!(watched >= 5, "{watched} at {live}, that is {} s on", live - now.timestamp());
+            assert!(watched >= 5, "{watched} after {} s", live - now.timestamp());
         }
         for hour in 0..7 {
             assert!(starting(&all, hour * 3600, hour * 3600 + 3600) > 3, "none in hour {hour} after {now}");
         }
-        assert!(starting(&known, -7200, 0) > 3, "some are run already");
+        assert!(starting(&known, -7200, 0) > 3, "some have been run");
     }
 }
 
 #[test]
-fn a_race_of_an_earlier_start_of_the_simulator_is_still_known() {
+fn a_race_served_before_a_restart_is_still_known() {
     let now: DateTime<Utc> = "2025-11-23T02:00:00Z".parse().unwrap();
     let earlier = Simulator::new(Config { seed: 37, now, races_soon: true, ..Config::default() });
     let race_id = earlier.meetings_between(date(), date())[0].races[0].id.clone();

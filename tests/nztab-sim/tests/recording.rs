@@ -1,4 +1,4 @@
-//! The recorded race in `tests/fixtures/race` is what the simulator records today, byte for byte.
+//! The recorded race in `tests/fixtures/race` is byte for byte what the simulator records now.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
-//! Every field path of the vendor's responses is in the simulated ones, with the same JSON types.
+//! The simulated responses have every field path of the vendor's, with the same JSON types.
 //!
-//! The vendor's paths and types are in `shapes/`, one line per path. Where the vendor's samples are beside the repository, the
-//! files are compared with them.
+//! `shapes/` lists the vendor's paths and types, one line per path. If the vendor's samples are present beside the repository,
+//! the lists are compared with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -39,7 +39,7 @@ fn walk(value: &Value, path: &str, shape: &mut Shape) {
     shape.entry(path.to_owned()).or_default().insert(kind.to_owned());
     match value {
         Value::Array(items) => items.iter().for_each(|item| walk(item, &format!("{path}[]"), shape)),
-        // Keyed by date: any date matches.
+        // Keys are dates: any date matches.
         Value::Object(fields) if path.ends_with(".runner_change") => {
             fields.values().for_each(|field| walk(field, &format!("{path}.<date>"), shape));
         }
@@ -75,7 +75,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("a response is JSON")
 }
 
-/// The first race of a day's first New Zealand thoroughbred meeting, run and paid.
+/// The final event of the first race of the day's first New Zealand thoroughbred meeting.
 fn final_event(simulator: &Simulator) -> Value {
     let meetings = simulator.meetings_between(date(), date());
     let meeting = meetings.iter().find(|meeting| meeting.country == "NZ" && meeting.category.letter() == "T").unwrap();
@@ -92,7 +92,7 @@ fn an_event_has_every_field_of_a_real_one() {
 #[test]
 fn a_list_of_meetings_has_every_field_of_a_real_one() {
     let simulator = Simulator::with(42);
-    // Late in the day, when races of every status are listed.
+    // Late in the day, when there are races of every status.
     let simulated = json(&simulator.meetings(&MeetingsQuery::day(date()), end_of_day() - chrono::TimeDelta::hours(1)));
     assert_covers(&simulated, &vendors("meetings"));
 }
@@ -128,7 +128,7 @@ fn the_shapes_are_those_of_the_vendors_samples() {
 }
 
 #[test]
-fn an_event_is_as_large_as_a_real_one_whatever_its_field() {
+fn an_event_is_as_large_as_a_real_one_for_any_field() {
     let simulator = Simulator::with(42);
     let mut fields = BTreeSet::new();
     for meeting in simulator.meetings_between(date(), date()) {
@@ -148,7 +148,7 @@ fn an_event_is_as_large_as_a_real_one_whatever_its_field() {
 }
 
 #[test]
-fn numbers_are_written_as_the_vendor_writes_them() {
+fn numbers_have_the_vendors_format() {
     let event = Simulator::with(42).event(&Simulator::with(42).bench_race_id(7), end_of_day()).unwrap();
     assert!(!event.contains(".0,") && !event.contains(".0}"), "whole numbers have no decimals");
     let total = json(&event)["data"]["tote_pools"][0]["total"].to_string();

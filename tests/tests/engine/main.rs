@@ -1,5 +1,7 @@
 //! The extension's engine on a real PostgreSQL: order of arrival, concurrency, hostile payloads, upgrades.
 
+mod captures;
+mod check;
 mod cursor;
 mod hostile;
 mod ingest;
@@ -7,4 +9,5 @@ mod order;
 mod reference;
 mod schema;
 mod server;
+mod stated;
 mod upgrade;

@@ -34,14 +34,18 @@ impl Server {
             // The races are on a past day, whose partitions retention would archive. pg_partman's worker maintains only the
             // database `raceday`, but no test should depend on the name of its database.
             server.postgres.execute(database, "update partman.part_config set retention = null").unwrap();
-            let start = Simulator::with(SEED).bench_start(0);
-            let mut client = server.connect(database);
-            let days: Vec<_> = (-1..=1).map(|day| start + Duration::days(day)).collect();
-            for table in ["raceday.money_flow_history", "raceday.odds_history", "raceday.staged_payloads"] {
-                client.execute("select partman.create_partition_time($1, $2)", &[&table, &days]).unwrap();
-            }
+            server.create_partitions(database, Simulator::with(SEED).bench_start(0));
         }
         server
+    }
+
+    /// Creates the partitions of a day and its neighbours that do not exist yet.
+    pub fn create_partitions(&self, database: &str, day: DateTime<Utc>) {
+        let mut client = self.connect(database);
+        let days: Vec<_> = (-1..=1).map(|offset| day + Duration::days(offset)).collect();
+        for table in ["raceday.money_flow_history", "raceday.odds_history", "raceday.staged_payloads"] {
+            client.execute("select partman.create_partition_time($1, $2)", &[&table, &days]).unwrap();
+        }
     }
 
     /// Brings a database to the latest schema, functions and extension.

@@ -103,10 +103,10 @@ fn a_fetcher_that_is_stopped_finishes_its_polls_and_logs_a_summary() {
 /// When each race was requested since `from`, in simulated time.
 fn requests(scene: &Scene, from: DateTime<Utc>) -> BTreeMap<String, Vec<DateTime<Utc>>> {
     let mut races: BTreeMap<String, Vec<DateTime<Utc>>> = BTreeMap::new();
-    for answer in scene.stats()["answers"].as_array().unwrap() {
-        let at = time(&answer["asked_at"]);
+    for response in scene.stats()["responses"].as_array().unwrap() {
+        let at = time(&response["requested_at"]);
         if at >= from {
-            races.entry(answer["race_id"].as_str().unwrap().to_owned()).or_default().push(at);
+            races.entry(response["race_id"].as_str().unwrap().to_owned()).or_default().push(at);
         }
     }
     races

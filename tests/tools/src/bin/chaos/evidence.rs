@@ -28,8 +28,8 @@ pub fn account(system: &System) -> Result<Account> {
 
 #[derive(Deserialize)]
 struct Stats {
-    answers_forgotten: u64,
-    answers: Vec<StatsResponse>,
+    responses_dropped: u64,
+    responses: Vec<StatsResponse>,
     connections: BTreeMap<u64, StatsConnection>,
 }
 
@@ -60,8 +60,8 @@ fn responses(system: &System) -> Result<Vec<Response>> {
         Ok(over)
     })?;
     let stats = stats.context("the simulator has no stats")?;
-    ensure!(stats.answers_forgotten == 0, "the simulator has forgotten {} responses", stats.answers_forgotten);
-    stats.answers.into_iter().map(|response| of_stats(response, &stats.connections)).collect()
+    ensure!(stats.responses_dropped == 0, "the simulator dropped {} responses", stats.responses_dropped);
+    stats.responses.into_iter().map(|response| of_stats(response, &stats.connections)).collect()
 }
 
 fn of_stats(response: StatsResponse, connections: &BTreeMap<u64, StatsConnection>) -> Result<Response> {
