@@ -18,7 +18,7 @@ select $1, $2[i], $3[i], $4[i]::int4, $5[i], $6[i], $7[i], $8[i], $9[i],
     $10[i], $11[i], $12[i], $13[i], $14[i]::int4, $15[i], $16[i], $17[i], $18[i], $19[i], $20[i], $21[i],
     $22[i], $23[i], $24[i], $25[i], $26[i], $27[i]
 from generate_subscripts($2, 1) i
-on conflict (entrant_id) do update
+on conflict (race_id, entrant_id) do update
 set name = excluded.name, runner_number = excluded.runner_number,
     win_odds = excluded.win_odds, place_odds = excluded.place_odds,
     pool_win_odds = excluded.pool_win_odds, pool_place_odds = excluded.pool_place_odds,
@@ -30,6 +30,5 @@ set name = excluded.name, runner_number = excluded.runner_number,
     runner_change = excluded.runner_change, favourite = excluded.favourite, mover = excluded.mover,
     opening_odds = excluded.opening_odds, opening_odds_at = excluded.opening_odds_at,
     nine_am_odds = excluded.nine_am_odds, highest_odds = excluded.highest_odds,
-    lowest_odds = excluded.lowest_odds, updated_at = clock_timestamp()
-where e.race_id = excluded.race_id;
+    lowest_odds = excluded.lowest_odds, updated_at = clock_timestamp();
 

@@ -17,7 +17,20 @@ from unnest($9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     incremental_place_amount, tote_win_percentage, tote_win_amount, fixed_win_odds, fixed_place_odds,
     pool_win_odds, pool_place_odds);
 
--- To delete a race's money flow of a span
+-- To load a race's money flow of a span
+select h.id, h.event_timestamp, h.polling_timestamp,
+    h.type is not distinct from 'bucketed_aggregation' and h.pool_type is not distinct from 'combined' and h.is_consolidated is not distinct from true and h.incremental_amount is not distinct from h.incremental_win_amount and true,
+    h.event_timestamp, h.polling_timestamp, h.seconds_to_start::int8, h.time_to_start::int8,
+    h.time_interval::int8, h.interval_type, h.entrant_id, (h.hold_percentage * 100)::int8,
+    (h.bet_percentage * 100)::int8, h.win_pool_amount, h.place_pool_amount,
+    (h.win_pool_percentage * 100)::int8, (h.place_pool_percentage * 100)::int8, h.incremental_win_amount,
+    h.incremental_place_amount, (h.tote_win_percentage * 100)::int8, h.tote_win_amount,
+    (h.fixed_win_odds * 100)::int8, (h.fixed_place_odds * 100)::int8, (h.pool_win_odds * 100)::int8,
+    (h.pool_place_odds * 100)::int8
+from raceday.money_flow_history h
+where h.race_id = $1 and h.polling_timestamp >= $2 and h.event_timestamp between $3 and $4;
+
+-- To delete some of a race's money flow
 delete from raceday.money_flow_history
-where race_id = $1 and polling_timestamp >= $2 and event_timestamp between $3 and $4;
+where race_id = $1 and id = any ($2) and event_timestamp between $3 and $4;
 

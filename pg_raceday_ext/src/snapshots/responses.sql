@@ -9,13 +9,13 @@ where race_id = $1 and event_timestamp between $2 and $3 and id > $4 and created
 order by id;
 
 -- To read the odds of a race's runners
-select id, entrant_id, event_timestamp, odds, type
+select polling_timestamp, entrant_id, event_timestamp, odds, type
 from raceday.odds_history
 where race_id = $1 and event_timestamp between $2 and $3
 order by id;
 
 -- To read the money of a race's runners
-select id, entrant_id, event_timestamp, hold_percentage, win_pool_amount
+select polling_timestamp, entrant_id, event_timestamp, hold_percentage, win_pool_amount
 from raceday.money_flow_history
 where race_id = $1 and event_timestamp between $2 and $3 and type = 'bucketed_aggregation'
 order by id;

@@ -3,13 +3,14 @@
 use crate::server::{Server, polls_of};
 use postgres::Client;
 
-const TABLES: [&str; 6] = ["races", "entrants", "race_pools", "race_results", "money_flow_history", "odds_history"];
+const TABLES: [&str; 5] = ["races", "entrants", "race_pools", "money_flow_history", "odds_history"];
 
-/// The columns of a table except those that record when, and in what order, rows were written.
+/// The columns of a table except those that record when, and in what order, rows were written, and those that the reference spells
+/// in another way or leaves out.
 fn columns(client: &mut Client, table: &str) -> String {
     let sql = "select string_agg(format('%I', a.attname), ', ' order by a.attnum) from pg_attribute a
                where a.attrelid = ('reference.' || $1)::regclass and a.attnum > 0 and not a.attisdropped
-                 and a.attname not in ('id', 'created_at', 'updated_at') and a.attname not like 'listed%'
+                 and a.attname not in ('id', 'created_at', 'updated_at', 'runner_change') and a.attname not like 'listed%'
                  and a.attname not similar to '(opening|nine_am|highest|lowest)_odds%'";
     client.query_one(sql, &[&table]).unwrap().get(0)
 }
