@@ -96,7 +96,11 @@ CREATE FUNCTION api.client_meeting(p_id text DEFAULT NULL::text) RETURNS json
 declare
     v_id text := coalesce(p_id, raceday.path_id());
 begin
-    return raceday.row_or_404((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting');
+    return raceday.row_or_404((
+        select raceday.meeting_body(m, r.track_condition, r.weather)
+        from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
+        where m.meeting_id = v_id), 'Meeting');
 end
 $$;
 
@@ -116,12 +120,14 @@ begin
         return raceday.error_response(400, 'raceType must be thoroughbred or harness');
     end if;
     if v_date is null then
-        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        select json_agg(raceday.meeting_body(m, r.track_condition, r.weather) order by m.date, m.meeting_name, m.meeting_id) into v_body
         from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
         where v_race_type is null or m.race_type = v_race_type;
     elsif v_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(v_date, 'date') then
-        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        select json_agg(raceday.meeting_body(m, r.track_condition, r.weather) order by m.date, m.meeting_name, m.meeting_id) into v_body
         from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
         where m.date = v_date::date and (v_race_type is null or m.race_type = v_race_type);
     else
         return raceday.error_response(400, 'date must be a day as YYYY-MM-DD');
@@ -282,11 +288,13 @@ declare
     v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
 begin
     return raceday.row_of_race_or_404(
-        v_race_id, (select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id), 'Race results');
+        v_race_id, (
+            select raceday.results_body(r) from raceday.race_results r where r.race_id = v_race_id and r.results_available
+        ), 'Race results');
 end
 $$;
 
-COMMENT ON FUNCTION api.client_race_results(p_query text) IS 'GET /api/race-results: placings, dividends and final fixed odds of a race';
+COMMENT ON FUNCTION api.client_race_results(p_query text) IS 'GET /api/race-results: placings, dividends and final fixed odds of a race; 404 until there are placings, and for an abandoned race';
 
 CREATE FUNCTION api.client_races(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -386,6 +394,37 @@ $$;
 
 COMMENT ON FUNCTION api.client_upcoming_races(p_query text) IS 'GET /api/races/upcoming: races about to start or just started, in order of start time';
 
+CREATE FUNCTION api.probe_targets() RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_race_id text;
+    v_entrant_ids text;
+begin
+    -- The race that clients look at: the next one, or the last if there is no next.
+    select coalesce(
+        (select r.race_id from raceday.races r where r.start_time >= raceday.now() and r.polled_at is not null
+         order by r.start_time, r.race_id limit 1),
+        (select r.race_id from raceday.races r where r.start_time < raceday.now() and r.polled_at is not null
+         order by r.start_time desc, r.race_id desc limit 1)
+    ) into v_race_id;
+    select string_agg(e.entrant_id, ',' order by e.runner_number, e.entrant_id) into v_entrant_ids
+    from raceday.entrants e where e.race_id = v_race_id;
+    -- An address needs no encoding: identifiers are the TAB's UUIDs.
+    if v_race_id || ',' || v_entrant_ids ~ '^[0-9A-Za-z_,-]+$' then
+        return json_build_array(
+            json_build_object('labels', json_build_object('endpoint', '/api/entrants'),
+                'targets', json_build_array('/api/entrants?raceId=' || v_race_id)),
+            json_build_object('labels', json_build_object('endpoint', '/api/money-flow-timeline'),
+                'targets', json_build_array(format('/api/money-flow-timeline?raceId=%s&entrants=%s', v_race_id, v_entrant_ids))));
+    end if;
+    return json_build_array();
+end
+$_$;
+
+COMMENT ON FUNCTION api.probe_targets() IS 'Entrants and timeline of the race that is next, as targets of Prometheus'' HTTP service discovery; empty if no race is known';
+
 CREATE FUNCTION raceday.alerts_body(p_user_id text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -439,6 +478,23 @@ CREATE FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_us
 $$;
 
 COMMENT ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) IS 'The errors in posted alerts: as a whole, and in each indicator';
+
+CREATE FUNCTION raceday.ascii_json(p_json text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select case when p_json !~ '[^ -~]' then p_json else (
+        select string_agg(
+            case when c.code between 32 and 126 then chr(c.code)
+                when c.code < 65536 then '\u' || lpad(to_hex(c.code), 4, '0')
+                -- A surrogate pair.
+                else '\u' || to_hex(55232 + (c.code >> 10)) || '\u' || to_hex(56320 + (c.code & 1023)) end,
+            '' order by c.position)
+        from (select ascii(letter), position from string_to_table(p_json, null) with ordinality l (letter, position)) c (code, position)
+    ) end
+$$;
+
+COMMENT ON FUNCTION raceday.ascii_json(p_json text) IS 'JSON text, on one line, with what is not printable ASCII in strings as \u escapes';
 
 CREATE FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -505,6 +561,72 @@ $$;
 
 COMMENT ON FUNCTION raceday.create_missing_alerts(p_user_id text) IS 'Creates a user''s missing indicators with their defaults; locks the user''s alerts until commit';
 
+CREATE FUNCTION raceday.create_missing_partitions() RETURNS TABLE(parent_table text, partition text, action text, status text, detail text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_gap record;
+    v_blocked text[] := '{}';
+begin
+    action := 'create';
+    for v_gap in select g.parent_table, g.from_at, g.to_at from raceday.monitor_partition_gaps g order by g.from_at, g.parent_table loop
+        -- A table that is locked now is also locked for its next day.
+        continue when v_gap.parent_table = any (v_blocked);
+        parent_table := v_gap.parent_table;
+        partition := null;
+        detail := format('%s to %s', raceday.utc_text(v_gap.from_at), raceday.utc_text(v_gap.to_at));
+        begin
+            partition := raceday.create_partition(v_gap.parent_table, v_gap.from_at, v_gap.to_at);
+            status := 'created';
+        exception
+            when lock_not_available or deadlock_detected then
+                status := 'deferred';
+                detail := detail || ': ' || sqlerrm;
+                v_blocked := v_blocked || v_gap.parent_table;
+            when others then
+                status := 'failed';
+                detail := detail || ': ' || sqlerrm;
+        end;
+        return next;
+    end loop;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.create_missing_partitions() IS 'Creates what raceday.monitor_partition_gaps lists; for raceday_maintain';
+
+CREATE FUNCTION raceday.create_partition(p_parent_table text, p_from_at timestamp with time zone, p_to_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    v_config partman.part_config;
+begin
+    -- Readers and writers are compatible with this lock. Taken first, it fails with a lock's error, which pg_partman would replace.
+    execute format('lock table only %s in share update exclusive mode', p_parent_table::regclass);
+    select c.* into strict v_config from partman.part_config c where c.parent_table = p_parent_table;
+    if p_to_at - p_from_at = v_config.partition_interval::interval and partman.create_partition_time(p_parent_table, array[p_from_at]) then
+        null;
+    else
+        -- Part of a day, or the day's name is taken. pg_partman creates the rest of the day with another interval and a longer name.
+        update partman.part_config c
+        set partition_interval = extract(epoch from p_to_at - p_from_at) || ' seconds', datetime_string = 'YYYYMMDD_HH24MISS'
+        where c.parent_table = p_parent_table;
+        if not partman.create_partition_time(p_parent_table, array[p_from_at]) then
+            raise exception 'a table with the name of the partition of % from % already exists', p_parent_table, p_from_at;
+        end if;
+        update partman.part_config c
+        set partition_interval = v_config.partition_interval, datetime_string = v_config.datetime_string
+        where c.parent_table = p_parent_table;
+    end if;
+    return (select q.partition from raceday.monitor_partitions q where q.parent_table = p_parent_table and q.from_at = p_from_at);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.create_partition(p_parent_table text, p_from_at timestamp with time zone, p_to_at timestamp with time zone) IS 'Creates the partition for a range that has none, at most a day; returns its name';
+
 CREATE FUNCTION raceday.decode_url_text(p_text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -567,11 +689,18 @@ CREATE TABLE raceday.entrants (
     favourite boolean DEFAULT false NOT NULL,
     mover boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    opening_odds numeric(10,2),
+    opening_odds_at timestamp with time zone,
+    nine_am_odds numeric(10,2),
+    highest_odds numeric(10,2),
+    lowest_odds numeric(10,2)
 )
 WITH (fillfactor='70');
 
 COMMENT ON TABLE raceday.entrants IS 'A runner of a race, in its current state';
+
+COMMENT ON COLUMN raceday.entrants.entrant_id IS 'The TAB''s id of the runner, unique within its race';
 
 COMMENT ON COLUMN raceday.entrants.win_odds IS 'Fixed odds to win';
 
@@ -579,22 +708,50 @@ COMMENT ON COLUMN raceday.entrants.pool_win_odds IS 'Tote odds to win';
 
 COMMENT ON COLUMN raceday.entrants.hold_percentage IS 'The runner''s share of all money held, in per cent: the sum of its money-tracker rows';
 
+COMMENT ON COLUMN raceday.entrants.opening_odds IS 'Fixed odds to win when the market opened';
+
+COMMENT ON COLUMN raceday.entrants.opening_odds_at IS 'When the opening odds were set';
+
+COMMENT ON COLUMN raceday.entrants.nine_am_odds IS 'Fixed odds to win at 9 am on the day of the race';
+
+COMMENT ON COLUMN raceday.entrants.highest_odds IS 'Highest fixed odds to win so far';
+
+COMMENT ON COLUMN raceday.entrants.lowest_odds IS 'Lowest fixed odds to win so far';
+
 CREATE FUNCTION raceday.entrant_body(p_entrant raceday.entrants) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover);
+    RETURN json_build_object('entrant_id', (p_entrant).entrant_id, 'name', (p_entrant).name, 'runner_number', (p_entrant).runner_number, 'win_odds', (p_entrant).win_odds, 'place_odds', (p_entrant).place_odds, 'hold_percentage', (p_entrant).hold_percentage, 'is_scratched', (p_entrant).is_scratched, 'pool_win_odds', (p_entrant).pool_win_odds, 'pool_place_odds', (p_entrant).pool_place_odds, 'barrier', (p_entrant).barrier, 'jockey', (p_entrant).jockey, 'trainer_name', (p_entrant).trainer_name, 'silk_colours', (p_entrant).silk_colours, 'silk_url', COALESCE((p_entrant).silk_url_128, (p_entrant).silk_url_64), 'silk_url_64', (p_entrant).silk_url_64, 'silk_url_128', (p_entrant).silk_url_128, 'favourite', (p_entrant).favourite, 'mover', (p_entrant).mover, 'opening_odds', (p_entrant).opening_odds, 'nine_am_odds', (p_entrant).nine_am_odds, 'highest_odds', (p_entrant).highest_odds, 'lowest_odds', (p_entrant).lowest_odds);
 
 COMMENT ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) IS 'A runner as the client API returns it, without its history';
+
+CREATE FUNCTION raceday.error_header(p_body json) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select json_build_object('X-Raceday-Error', case
+        -- nginx reads at most 16 kB of headers.
+        when octet_length(b.body) <= 12000 then b.body
+        else raceday.ascii_json(json_build_object('error', p_body ->> 'error')::text) end)
+    from (select raceday.ascii_json(p_body::text)) b (body)
+$$;
+
+COMMENT ON FUNCTION raceday.error_header(p_body json) IS 'The response header that marks a 400 as ours and repeats its body; without details if they are very long';
 
 CREATE FUNCTION raceday.error_response(p_status integer, p_error text, p_more json DEFAULT NULL::json) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    v_body json := json_build_object('error', p_error);
 begin
-    perform set_config('response.status', p_status::text, true);
-    if p_more is null then
-        return json_build_object('error', p_error);
+    if p_more is not null then
+        v_body := v_body::jsonb || p_more::jsonb;
     end if;
-    return (jsonb_build_object('error', p_error) || p_more::jsonb)::json;
+    perform set_config('response.status', p_status::text, true);
+    if p_status = 400 then
+        perform set_config('response.headers', json_build_array(raceday.error_header(v_body))::text, true);
+    end if;
+    return v_body;
 end
 $$;
 
@@ -612,6 +769,18 @@ CREATE FUNCTION raceday.indicator_problems(p_indicator jsonb) RETURNS text[]
 
 COMMENT ON FUNCTION raceday.indicator_problems(p_indicator jsonb) IS 'The errors in a posted indicator';
 
+CREATE FUNCTION raceday.live_lead() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '00:05:00'::interval;
+
+COMMENT ON FUNCTION raceday.live_lead() IS 'How long before its start a race becomes live';
+
+CREATE FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_at >= (p_start_time - raceday.live_lead())) AND (p_at <= (p_start_time + '00:15:00'::interval)));
+
+COMMENT ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) IS 'Whether a race that starts at p_start_time is live at p_at';
+
 CREATE FUNCTION raceday.lease_end(p_now timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -620,12 +789,6 @@ CREATE FUNCTION raceday.lease_end(p_now timestamp with time zone) RETURNS timest
 $$;
 
 COMMENT ON FUNCTION raceday.lease_end(p_now timestamp with time zone) IS 'When a lease that begins now ends';
-
-CREATE FUNCTION raceday.live_lead() RETURNS interval
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '00:05:00'::interval;
-
-COMMENT ON FUNCTION raceday.live_lead() IS 'How long before its start a race becomes live';
 
 CREATE FUNCTION raceday.live_races_polled() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -683,6 +846,35 @@ COMMENT ON COLUMN raceday.meetings.date IS 'New Zealand day';
 
 COMMENT ON COLUMN raceday.meetings.listed_at IS 'fetched_at of the latest meetings list that names the meeting; null while it is known from races only';
 
+CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('meeting_id', (p_meeting).meeting_id, 'meeting_name', (p_meeting).meeting_name, 'country', (p_meeting).country, 'race_type', (p_meeting).race_type, 'date', (p_meeting).date, 'status', (p_meeting).status, 'category', (p_meeting).category, 'track_condition', COALESCE((p_meeting).track_condition, p_track_condition), 'weather', COALESCE((p_meeting).weather, p_weather), 'created_at', raceday.utc_text((p_meeting).created_at), 'updated_at', raceday.utc_text((p_meeting).updated_at));
+
+COMMENT ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) IS 'A meeting as the client API returns it, with the conditions to show if it has none itself';
+
+CREATE FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_limit text := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.max', true), E'\n');
+    v_machine text;
+begin
+    if v_limit ~ '^\d+$' then
+        limit_bytes := v_limit::bigint;
+        -- Reclaimable page cache does not count as used.
+        used_bytes := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.current'), E'\n')::bigint
+            - (pg_catalog.regexp_match(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.stat'), '\minactive_file (\d+)'))[1]::bigint;
+    else
+        v_machine := pg_catalog.pg_read_file('/proc/meminfo', true);
+        limit_bytes := (pg_catalog.regexp_match(v_machine, 'MemTotal: +(\d+)'))[1]::bigint * 1024;
+        used_bytes := limit_bytes - (pg_catalog.regexp_match(v_machine, 'MemAvailable: +(\d+)'))[1]::bigint * 1024;
+    end if;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) IS 'Memory in use where the server runs, without page cache, and its limit; null where the system does not report it';
+
 CREATE TABLE raceday.races (
     race_id text NOT NULL,
     meeting_id text,
@@ -706,6 +898,10 @@ CREATE TABLE raceday.races (
     listed_status text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    meeting_name text,
+    meeting_country text,
+    meeting_state text,
+    race_date_nz date,
     CONSTRAINT races_phase_check CHECK ((phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text, 'finished'::text, 'abandoned'::text]))),
     CONSTRAINT races_type_check CHECK ((type = ANY (ARRAY['T'::text, 'H'::text])))
 );
@@ -716,11 +912,21 @@ COMMENT ON COLUMN raceday.races.start_time IS 'Advertised start';
 
 COMMENT ON COLUMN raceday.races.status IS 'As the TAB gives it, capitalised: Open, Closed, Interim, Final, Abandoned';
 
+COMMENT ON COLUMN raceday.races.actual_start IS 'As the TAB gives it once the race is no longer open; null until then';
+
 COMMENT ON COLUMN raceday.races.last_status_change IS 'event_timestamp of the poll that brought the current status';
 
 COMMENT ON COLUMN raceday.races.polled_at IS 'fetched_at of the first poll; from then on, polls own the row and meetings lists only set listed_*';
 
 COMMENT ON COLUMN raceday.races.listed_at IS 'fetched_at of the latest meetings list that changed listed_start_time or listed_status';
+
+COMMENT ON COLUMN raceday.races.meeting_name IS 'Name of the meeting as the race''s polls report it';
+
+COMMENT ON COLUMN raceday.races.meeting_country IS 'Country of the meeting as the race''s polls report it';
+
+COMMENT ON COLUMN raceday.races.meeting_state IS 'State of the meeting as the race''s polls report it';
+
+COMMENT ON COLUMN raceday.races.race_date_nz IS 'New Zealand day as the race''s polls report it; a meeting that no list names has the earliest of its races';
 
 CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -852,13 +1058,18 @@ CREATE TABLE raceday.race_pools (
     data_quality_score integer NOT NULL,
     extracted_pools integer NOT NULL,
     last_updated timestamp with time zone NOT NULL,
+    multi_leg_pool_total numeric(12,2),
     CONSTRAINT race_pools_data_quality_score_check CHECK (((data_quality_score >= 0) AND (data_quality_score <= 100)))
 )
 WITH (fillfactor='50');
 
 COMMENT ON TABLE raceday.race_pools IS 'Tote pools of a race in dollars, one column per product';
 
+COMMENT ON COLUMN raceday.race_pools.total_race_pool IS 'Sum of the race''s own pools: may be added up over races';
+
 COMMENT ON COLUMN raceday.race_pools.last_updated IS 'event_timestamp of the poll that last changed the pools';
+
+COMMENT ON COLUMN raceday.race_pools.multi_leg_pool_total IS 'Sum of the pools that span several races, such as quadrellas: each is repeated in every leg, so do not add it up over races';
 
 CREATE FUNCTION raceday.pools_body(p_pools raceday.race_pools) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -883,7 +1094,7 @@ COMMENT ON FUNCTION raceday.query_values(p_query text, p_names text[]) IS 'Value
 
 CREATE FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (raceday.query_values(p_query, p_names))[1];
+    RETURN CASE WHEN (p_query <> ''::text) THEN (raceday.query_values(p_query, p_names))[1] ELSE NULL::text END;
 
 COMMENT ON FUNCTION raceday.query_value(p_query text, VARIADIC p_names text[]) IS 'The first non-empty value of a parameter; null if there is none';
 
@@ -905,9 +1116,26 @@ COMMENT ON FUNCTION raceday.queue_staged_payload() IS 'Trigger: queues a payload
 
 CREATE FUNCTION raceday.race_body(p_race raceday.races) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('race_id', (p_race).race_id, 'name', (p_race).name, 'race_number', (p_race).race_number, 'start_time', raceday.utc_text((p_race).start_time), 'status', (p_race).status, 'meeting_id', (p_race).meeting_id, 'phase', (p_race).phase, 'actual_start', raceday.utc_text((p_race).actual_start), 'distance', (p_race).distance, 'track_condition', (p_race).track_condition, 'weather', (p_race).weather, 'type', (p_race).type, 'created_at', raceday.utc_text((p_race).created_at), 'updated_at', raceday.utc_text((p_race).updated_at));
+    RETURN json_build_object('race_id', (p_race).race_id, 'name', (p_race).name, 'race_number', (p_race).race_number, 'start_time', raceday.utc_text((p_race).start_time), 'status', (p_race).status, 'meeting_id', (p_race).meeting_id, 'phase', (p_race).phase, 'actual_start', raceday.utc_text((p_race).actual_start), 'distance', (p_race).distance, 'track_condition', COALESCE((p_race).track_condition, (SELECT m.track_condition FROM raceday.meetings m WHERE (m.meeting_id = (race_body.p_race).meeting_id))), 'weather', COALESCE((p_race).weather, (SELECT m.weather FROM raceday.meetings m WHERE (m.meeting_id = (race_body.p_race).meeting_id))), 'type', (p_race).type, 'created_at', raceday.utc_text((p_race).created_at), 'updated_at', raceday.utc_text((p_race).updated_at));
 
 COMMENT ON FUNCTION raceday.race_body(p_race raceday.races) IS 'A race as the client API returns it';
+
+CREATE FUNCTION raceday.race_conditions(p_meeting_id text) RETURNS TABLE(track_condition text, weather text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT ( SELECT r.track_condition
+            FROM raceday.races r
+           WHERE ((r.meeting_id = race_conditions.p_meeting_id) AND (r.track_condition IS NOT NULL))
+           ORDER BY r.race_number
+          LIMIT 1) AS track_condition,
+     ( SELECT r.weather
+            FROM raceday.races r
+           WHERE ((r.meeting_id = race_conditions.p_meeting_id) AND (r.weather IS NOT NULL))
+           ORDER BY r.race_number
+          LIMIT 1) AS weather;
+END;
+
+COMMENT ON FUNCTION raceday.race_conditions(p_meeting_id text) IS 'The first known track condition and weather of a meeting''s races: a meetings list may give them for the races only';
 
 CREATE FUNCTION raceday.race_version(p_race_id text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -925,6 +1153,7 @@ CREATE FUNCTION raceday.raceday_check(p_race_id text) RETURNS TABLE(violation te
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
+    SET client_min_messages TO 'warning'
     AS $_$
 declare
     v_from timestamptz;
@@ -1153,6 +1382,40 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) IS 'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
 
+CREATE FUNCTION raceday.raceday_maintain(p_force boolean DEFAULT false) RETURNS TABLE(parent_table text, partition text, action text, status text, detail text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '100ms'
+    AS $$
+#variable_conflict use_column
+declare
+    v_settings raceday.maintenance_settings;
+    v_time time := (raceday.now() at time zone 'Pacific/Auckland')::time;
+    v_is_hour boolean;
+begin
+    if not pg_try_advisory_xact_lock(hashtext('raceday_maintain')) then
+        return query select null::text, null::text, 'maintain'::text, 'waiting'::text, 'for another session that maintains the partitions'::text;
+        return;
+    end if;
+    select s.* into strict v_settings from raceday.maintenance_settings s;
+    perform set_config('lock_timeout', ceil(extract(epoch from v_settings.lock_wait) * 1000) || 'ms', true);
+
+    return query select c.* from raceday.create_missing_partitions() c;
+    update partman.part_config c set maintenance_last_run = clock_timestamp()
+    where c.parent_table like 'raceday.%'
+      and not exists (select from raceday.monitor_partition_gaps g where g.parent_table = c.parent_table);
+
+    v_is_hour := case when v_settings.retire_from < v_settings.retire_until
+        then v_time >= v_settings.retire_from and v_time < v_settings.retire_until
+        else v_time >= v_settings.retire_from or v_time < v_settings.retire_until end;
+    return query select r.* from raceday.retire_due_partition(
+        case when not (v_is_hour or p_force) then format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI')) end) r;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_maintain(p_force boolean) IS 'Creates missing partitions and retires at most one that is due, at the hour for it or if forced; never waits long for a lock. Call it again while a row is deferred or waiting';
+
 CREATE FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1201,7 +1464,7 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) IS 'Ends a worker''s lease on a race: its slot has been polled';
 
-CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer)
+CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer, is_live boolean)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1215,7 +1478,7 @@ CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_i
         cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, n.every_s
+    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at)
     from plan p
     cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
     order by p.slot_at, p.race_id
@@ -1302,8 +1565,11 @@ CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
         ('newest payload', (select coalesce(round(extract(epoch from t.now - max(s.newest)), 1) || ' s old', 'none') from s)),
         ('payloads pending', (select count(*)::text from raceday.pending_payloads)),
         ('oldest pending', (select coalesce(round(extract(epoch from t.now - min(q.fetched_at)), 1) || ' s old', 'none') from raceday.pending_payloads q)),
-        ('partitions for tomorrow', (
-            select string_agg(split_part(m.parent_table, '.', 2) || case when m.has_tomorrow then ' yes' else ' MISSING' end, ', ' order by m.parent_table)
+        ('partitions', (
+            select string_agg(split_part(m.parent_table, '.', 2)
+                    || coalesce(' MISSING from ' || to_char(m.first_gap_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI"Z"'), ' ' || m.days_ahead || ' days ahead')
+                    || case when m.retirements_due > 0 then ' and ' || m.retirements_due || ' to retire' else '' end,
+                ', ' order by m.parent_table)
             from raceday.monitor_maintenance m
         ))
     ) v (item, value)
@@ -1354,6 +1620,70 @@ CREATE FUNCTION raceday.results_body(p_results raceday.race_results) RETURNS jso
     RETURN json_build_object('race_id', (p_results).race_id, 'results_available', (p_results).results_available, 'results_data', (p_results).results_data, 'dividends_data', (p_results).dividends_data, 'fixed_odds_data', (p_results).fixed_odds_data, 'result_status', (p_results).result_status, 'photo_finish', (p_results).photo_finish, 'stewards_inquiry', (p_results).stewards_inquiry, 'protest_lodged', (p_results).protest_lodged, 'result_time', raceday.utc_text((p_results).result_time), 'created_at', raceday.utc_text((p_results).created_at), 'updated_at', raceday.utc_text((p_results).updated_at));
 
 COMMENT ON FUNCTION raceday.results_body(p_results raceday.race_results) IS 'The results of a race as the client API returns them';
+
+CREATE FUNCTION raceday.retire_due_partition(p_waits_for text) RETURNS TABLE(parent_table text, partition text, action text, status text, detail text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_due record;
+begin
+    action := 'retire';
+    for v_due in
+        select d.parent_table, d.partition, row_number() over (partition by d.parent_table order by d.from_at) as place
+        from raceday.monitor_partitions_due d
+        order by place, d.due_at, d.parent_table
+    loop
+        parent_table := v_due.parent_table;
+        partition := v_due.partition;
+        status := 'waiting';
+        detail := coalesce(p_waits_for, case when v_due.place > 1 then 'for an older partition of the table' end);
+        if detail is null then
+            begin
+                perform raceday.retire_partition(v_due.parent_table, v_due.partition);
+                status := 'retired';
+                -- Its table stays locked until the caller's transaction ends, so the next one is for the next call.
+                p_waits_for := 'for the next call: each call retires one partition';
+            exception
+                when lock_not_available or deadlock_detected then
+                    status := 'deferred';
+                    detail := sqlerrm;
+                when others then
+                    status := 'failed';
+                    detail := sqlerrm;
+            end;
+        end if;
+        return next;
+    end loop;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.retire_due_partition(p_waits_for text) IS 'Retires the first partition of raceday.monitor_partitions_due whose lock it gets, unless all wait for something; for raceday_maintain';
+
+CREATE FUNCTION raceday.retire_partition(p_parent_table text, p_partition text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    v_partition text := format('%I.%I', split_part(p_parent_table, '.', 1), p_partition);
+    v_from_at timestamptz;
+begin
+    execute format('lock table only %s in access exclusive mode', p_parent_table::regclass);
+    execute format('lock table %s in access exclusive mode', v_partition::regclass);
+    select q.from_at into strict v_from_at from raceday.monitor_partitions q
+    where q.parent_table = p_parent_table and q.partition = p_partition;
+    -- For pg_partman, exactly the oldest partition is past its retention at this moment.
+    if partman.drop_partition_time(p_parent_table, p_retention := interval '0',
+        p_reference_timestamp := v_from_at + interval '24 hours 1 second') <> 1
+    then
+        raise exception 'pg_partman did not retire %', v_partition;
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.retire_partition(p_parent_table text, p_partition text) IS 'Archives or drops the oldest partition of a table, as partman.part_config says';
 
 CREATE FUNCTION raceday.row_of_race_or_404(p_race_id text, p_body json, p_name text) RETURNS json
     LANGUAGE plpgsql
@@ -1512,9 +1842,9 @@ COMMENT ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_id
 
 CREATE FUNCTION raceday.timeline_entrant_ids(p_query text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN array_remove(string_to_array(array_to_string(raceday.query_values(p_query, '{entrants}'::text[]), ','::text), ','::text), ''::text);
+    RETURN ARRAY(SELECT e.id FROM (unnest(raceday.query_values(timeline_entrant_ids.p_query, '{entrants}'::text[])) WITH ORDINALITY v(list, "position") CROSS JOIN LATERAL string_to_table(v.list, ','::text) WITH ORDINALITY e(id, "position")) WHERE (e.id ~ '\S'::text) ORDER BY v."position", e."position");
 
-COMMENT ON FUNCTION raceday.timeline_entrant_ids(p_query text) IS 'The requested entrants: a comma-separated list, repeated parameters, or both';
+COMMENT ON FUNCTION raceday.timeline_entrant_ids(p_query text) IS 'The requested entrants: a comma-separated list, repeated parameters, or both; blank ones are left out';
 
 CREATE FUNCTION raceday.timeline_error(p_query text) RETURNS json
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1522,7 +1852,7 @@ CREATE FUNCTION raceday.timeline_error(p_query text) RETURNS json
     AS $$
     select case
         when raceday.query_value(p_query, 'raceId', 'race_id') is null then json_build_object('error', 'raceId is required')
-        when coalesce(raceday.timeline_entrant_ids(p_query), '{}') = '{}' then json_build_object('error', 'entrants is required')
+        when raceday.timeline_entrant_ids(p_query) = '{}' then json_build_object('error', 'entrants is required')
         when lower(raceday.timeline_pool_type(p_query)) not in ('win', 'place', 'odds') then json_build_object(
             'error', 'Invalid poolType parameter',
             'message', 'poolType must be one of: win, place, odds',
@@ -1563,11 +1893,12 @@ CREATE FUNCTION raceday.version_response(p_query text, p_error json, p_state tex
 declare
     v_etag text := to_hex(hashtextextended(concat_ws(' ', p_query, p_state), 0));
 begin
-    perform raceday.set_cache_headers(v_etag);
     if p_error is not null then
-        perform set_config('response.status', case when raceday.request_header('x-raceday-explain') is null then '403' else '400' end, true);
+        perform set_config('response.status', '403', true);
+        perform set_config('response.headers', json_build_array(raceday.error_header(p_error))::text, true);
         return p_error;
     end if;
+    perform raceday.set_cache_headers(v_etag);
     if raceday.request_header('x-raceday-if-none-match') = v_etag then
         perform set_config('response.status', '401', true);
     end if;
@@ -1600,7 +1931,12 @@ CREATE VIEW api.entrants AS
     favourite,
     mover,
     created_at,
-    updated_at
+    updated_at,
+    opening_odds,
+    opening_odds_at,
+    nine_am_odds,
+    highest_odds,
+    lowest_odds
    FROM raceday.entrants;
 
 COMMENT ON VIEW api.entrants IS 'Runners in their current state; embeds races. win_odds and place_odds are fixed odds; pool_win_odds and pool_place_odds are tote odds';
@@ -1736,10 +2072,11 @@ CREATE VIEW api.race_pools AS
     currency,
     data_quality_score,
     extracted_pools,
-    last_updated
+    last_updated,
+    multi_leg_pool_total
    FROM raceday.race_pools;
 
-COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in dollars; embeds races';
+COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in dollars; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
 
 CREATE VIEW api.race_results AS
  SELECT race_id,
@@ -1832,7 +2169,7 @@ CREATE VIEW raceday.due_races AS
     p.claimed_by,
     p.lease_until,
     n.slot_at AS next_slot_at,
-    ((t.now >= (s.start_time - raceday.live_lead())) AND (t.now <= (s.start_time + '00:15:00'::interval))) AS is_live
+    raceday.is_live(s.start_time, t.now) AS is_live
    FROM ((((((raceday.races r
      JOIN raceday.race_polls p ON ((p.race_id = r.race_id)))
      CROSS JOIN raceday.poll_settings settings)
@@ -1870,6 +2207,23 @@ COMMENT ON COLUMN raceday.list_polls.lease_until IS 'Until when its worker is fe
 COMMENT ON COLUMN raceday.list_polls.processed_through IS 'fetched_at of the latest list processed; an older one only adds what is missing';
 
 COMMENT ON COLUMN raceday.list_polls.failures IS 'How often the list has failed since it last succeeded';
+
+CREATE TABLE raceday.maintenance_settings (
+    only_row boolean DEFAULT true NOT NULL,
+    retire_from time without time zone DEFAULT '04:00:00'::time without time zone NOT NULL,
+    retire_until time without time zone DEFAULT '09:00:00'::time without time zone NOT NULL,
+    lock_wait interval DEFAULT '00:00:00.1'::interval NOT NULL,
+    CONSTRAINT maintenance_settings_lock_wait_check CHECK (((lock_wait >= '00:00:00.001'::interval) AND (lock_wait <= '00:00:01'::interval))),
+    CONSTRAINT maintenance_settings_only_row_check CHECK (only_row)
+);
+
+COMMENT ON TABLE raceday.maintenance_settings IS 'Settings of raceday_maintain, one row; how far ahead and how long partitions are kept is in partman.part_config';
+
+COMMENT ON COLUMN raceday.maintenance_settings.retire_from IS 'New Zealand time from which partitions are retired: after Australia''s last race';
+
+COMMENT ON COLUMN raceday.maintenance_settings.retire_until IS 'New Zealand time until which partitions are retired; the same as retire_from for the whole day';
+
+COMMENT ON COLUMN raceday.maintenance_settings.lock_wait IS 'How long a step waits for its lock before it is deferred';
 
 ALTER TABLE raceday.money_flow_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.money_flow_history_id_seq
@@ -1910,22 +2264,62 @@ CREATE VIEW raceday.monitor_partitions AS
 
 COMMENT ON VIEW raceday.monitor_partitions IS 'Every daily partition with its bounds and its size on disk, including indexes and TOAST';
 
+CREATE VIEW raceday.monitor_partition_gaps AS
+ SELECT p.parent_table,
+    lower(g.gap) AS from_at,
+    upper(g.gap) AS to_at
+   FROM ((((partman.part_config p
+     CROSS JOIN LATERAL ( SELECT COALESCE(range_agg(tstzrange(q.from_at, q.to_at)), '{}'::tstzmultirange) AS ranges
+           FROM raceday.monitor_partitions q
+          WHERE (q.parent_table = p.parent_table)) covered)
+     CROSS JOIN LATERAL generate_series(0, p.premake) n(days))
+     CROSS JOIN LATERAL ( SELECT (date_trunc('day'::text, raceday.now(), 'UTC'::text) + ((n.days)::double precision * '24:00:00'::interval)) AS begins_at) d)
+     CROSS JOIN LATERAL unnest((tstzmultirange(tstzrange(d.begins_at, (d.begins_at + '24:00:00'::interval))) - covered.ranges)) g(gap))
+  WHERE (p.parent_table ~~ 'raceday.%'::text);
+
+COMMENT ON VIEW raceday.monitor_partition_gaps IS 'Times from today until premake days ahead (UTC days) without a partition: raceday_maintain creates them';
+
+CREATE VIEW raceday.monitor_partitions_due AS
+ SELECT q.parent_table,
+    q.partition,
+    q.from_at,
+    q.to_at,
+    d.due_at
+   FROM ((partman.part_config p
+     JOIN raceday.monitor_partitions q ON ((q.parent_table = p.parent_table)))
+     CROSS JOIN LATERAL ( SELECT (((q.to_at AT TIME ZONE 'UTC'::text) + (p.retention)::interval) AT TIME ZONE 'UTC'::text) AS due_at) d)
+  WHERE ((d.due_at < raceday.now()) AND (p.parent_table ~~ 'raceday.%'::text));
+
+COMMENT ON VIEW raceday.monitor_partitions_due IS 'Partitions past their retention: raceday_maintain archives or drops them';
+
 CREATE VIEW raceday.monitor_maintenance AS
  SELECT p.parent_table,
     m.days_ahead,
     m.has_tomorrow,
     m.partitions,
     m.bytes,
-    p.maintenance_last_run AS last_run_at
-   FROM (partman.part_config p
+    p.maintenance_last_run AS last_run_at,
+    g.gaps,
+    g.first_gap_at,
+    d.retirements_due,
+    d.retirement_overdue_s
+   FROM (((partman.part_config p
      CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (q.from_at > raceday.now())) AS days_ahead,
             COALESCE(bool_or((((raceday.now() + '1 day'::interval) >= q.from_at) AND ((raceday.now() + '1 day'::interval) < q.to_at))), false) AS has_tomorrow,
             count(*) AS partitions,
             (COALESCE(sum(q.bytes), (0)::numeric))::bigint AS bytes
            FROM raceday.monitor_partitions q
-          WHERE (q.parent_table = p.parent_table)) m);
+          WHERE (q.parent_table = p.parent_table)) m)
+     CROSS JOIN LATERAL ( SELECT count(*) AS gaps,
+            min(g_1.from_at) AS first_gap_at
+           FROM raceday.monitor_partition_gaps g_1
+          WHERE (g_1.parent_table = p.parent_table)) g)
+     CROSS JOIN LATERAL ( SELECT count(*) AS retirements_due,
+            (COALESCE(EXTRACT(epoch FROM (raceday.now() - min(d_1.due_at))), (0)::numeric))::double precision AS retirement_overdue_s
+           FROM raceday.monitor_partitions_due d_1
+          WHERE (d_1.parent_table = p.parent_table)) d);
 
-COMMENT ON VIEW raceday.monitor_maintenance IS 'Each partitioned table: days created ahead, size, and when pg_partman last maintained it (null: never)';
+COMMENT ON VIEW raceday.monitor_maintenance IS 'Each partitioned table: days created ahead and gaps among them, size, when it was last maintained (null: never), and what is due to be retired';
 
 CREATE TABLE raceday.pending_payloads (
     race_id text NOT NULL,
@@ -2034,7 +2428,9 @@ CREATE TABLE raceday.race_progress (
     fixed_win_odds bigint[] NOT NULL,
     fixed_place_odds bigint[] NOT NULL,
     pool_win_odds bigint[] NOT NULL,
-    pool_place_odds bigint[] NOT NULL
+    pool_place_odds bigint[] NOT NULL,
+    rows_win_cents bigint,
+    rows_place_cents bigint
 )
 WITH (fillfactor='50');
 
@@ -2047,6 +2443,10 @@ COMMENT ON COLUMN raceday.race_progress.rows_created_at IS 'created_at of the ra
 COMMENT ON COLUMN raceday.race_progress.win_bases IS 'Amount of the last row before the current time_interval; null if there is none';
 
 COMMENT ON COLUMN raceday.race_progress.fixed_win_odds IS 'Odds of the latest odds_history row of this type, in hundredths';
+
+COMMENT ON COLUMN raceday.race_progress.rows_win_cents IS 'Win pool of the latest poll that gave money flow: after the close, only another one gives more';
+
+COMMENT ON COLUMN raceday.race_progress.rows_place_cents IS 'Place pool of the latest poll that gave money flow';
 
 ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.staged_payloads_payload_id_seq
@@ -2081,10 +2481,13 @@ CREATE TABLE raceday.user_alert_configs (
 COMMENT ON TABLE raceday.user_alert_configs IS 'The six indicator colours in which a user sees shares of the money';
 
 ALTER TABLE ONLY raceday.entrants
-    ADD CONSTRAINT entrants_pkey PRIMARY KEY (entrant_id);
+    ADD CONSTRAINT entrants_pkey PRIMARY KEY (race_id, entrant_id);
 
 ALTER TABLE ONLY raceday.list_polls
     ADD CONSTRAINT list_polls_pkey PRIMARY KEY (list_date);
+
+ALTER TABLE ONLY raceday.maintenance_settings
+    ADD CONSTRAINT maintenance_settings_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY raceday.meetings
     ADD CONSTRAINT meetings_pkey PRIMARY KEY (meeting_id);
@@ -2128,7 +2531,7 @@ ALTER TABLE ONLY raceday.user_alert_configs
 ALTER TABLE ONLY raceday.user_alert_configs
     ADD CONSTRAINT user_alert_configs_user_id_display_order_key UNIQUE (user_id, display_order) DEFERRABLE;
 
-CREATE INDEX entrants_race_id_idx ON raceday.entrants USING btree (race_id);
+CREATE INDEX entrants_entrant_id_idx ON raceday.entrants USING btree (entrant_id);
 
 CREATE INDEX entrants_race_id_running_idx ON raceday.entrants USING btree (race_id) WHERE (NOT is_scratched);
 
@@ -2231,9 +2634,14 @@ GRANT ALL ON FUNCTION api.client_save_alert_configs(text) TO web_anon;
 REVOKE ALL ON FUNCTION api.client_upcoming_races(p_query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_upcoming_races(p_query text) TO web_anon;
 
+REVOKE ALL ON FUNCTION api.probe_targets() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.probe_targets() TO web_anon;
+
 REVOKE ALL ON FUNCTION raceday.alerts_body(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.ascii_json(p_json text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) FROM PUBLIC;
 
@@ -2251,11 +2659,17 @@ GRANT ALL ON FUNCTION raceday.clock_rate() TO raceday_fetcher;
 
 REVOKE ALL ON FUNCTION raceday.create_missing_alerts(p_user_id text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.create_missing_partitions() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.create_partition(p_parent_table text, p_from_at timestamp with time zone, p_to_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.decode_url_text(p_text text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.default_alerts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.error_header(p_body json) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.error_response(p_status integer, p_error text, p_more json) FROM PUBLIC;
 
@@ -2263,16 +2677,19 @@ REVOKE ALL ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max
 
 REVOKE ALL ON FUNCTION raceday.indicator_problems(p_indicator jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION raceday.live_lead() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.live_lead() TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.live_races_polled() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.utc_text(p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings) FROM PUBLIC;
+REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) TO raceday_monitor;
@@ -2308,6 +2725,8 @@ REVOKE ALL ON FUNCTION raceday.queue_staged_payload() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.race_body(p_race raceday.races) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.race_conditions(p_meeting_id text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.race_version(p_race_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.raceday_check(p_race_id text) FROM PUBLIC;
@@ -2317,6 +2736,9 @@ GRANT ALL ON FUNCTION raceday.raceday_claim_meetings(p_worker text) TO raceday_f
 
 REVOKE ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_maintain(p_force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_maintain(p_force boolean) TO raceday_fetcher;
 
 REVOKE ALL ON FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) TO raceday_fetcher;
@@ -2352,6 +2774,10 @@ REVOKE ALL ON FUNCTION raceday.request_query(p_query text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.results_body(p_results raceday.race_results) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.retire_due_partition(p_waits_for text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.retire_partition(p_parent_table text, p_partition text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.row_of_race_or_404(p_race_id text, p_body json, p_name text) FROM PUBLIC;
 
@@ -2396,6 +2822,10 @@ GRANT SELECT ON TABLE raceday.monitor_lists TO raceday_monitor;
 GRANT SELECT ON TABLE raceday.monitor_live_races TO raceday_monitor;
 
 GRANT SELECT ON TABLE raceday.monitor_partitions TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_partition_gaps TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_partitions_due TO raceday_monitor;
 
 GRANT SELECT ON TABLE raceday.monitor_maintenance TO raceday_monitor;
 

@@ -143,14 +143,14 @@ async fn keep(ticket: Option<Ticket>, subject: &Subject, store: &mut Store, is_a
     }
     // Its slot has been polled; if the lease were left to expire, the race would be due again then, before its cadence.
     if is_available && let Subject::Event { race_id } = subject {
-        end_lease(store, race_id).await;
+        end_lease(store, race_id, Some(true)).await;
     }
     Delivery::Spooled
 }
 
-/// Ends the lease on a race for which nothing was staged.
-pub async fn end_lease(store: &mut Store, race_id: &str) {
-    if let Err(error) = store.done(race_id).await {
+/// Ends the lease on a race for which nothing was staged. `is_found` is whether the TAB has the event; none if it did not say.
+pub async fn end_lease(store: &mut Store, race_id: &str, is_found: Option<bool>) {
+    if let Err(error) = store.done(race_id, is_found).await {
         tracing::debug!(race.id = %race_id, error = %error, "lease not ended: it will expire");
     }
 }

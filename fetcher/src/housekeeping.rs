@@ -1,4 +1,4 @@
-//! What runs beside the polls: meetings lists, storing what waits in the spool, processing what is pending.
+//! What runs beside the polls: meetings lists, storing what waits in the spool, processing what is pending, partitions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crate::db::ErrorKind;
 use crate::deliver::{Deliverer, report};
 use crate::live::LiveAge;
 use crate::log_once::LogOnce;
+use crate::maintenance::Maintenance;
 use crate::meetings::{self, Scope};
 use crate::payload::{Payload, Subject};
 use crate::response::Response;
@@ -31,6 +32,7 @@ const PENDING_RACES: i32 = 20;
 const CLAIM_MEETINGS: &str = "select raceday.raceday_claim_meetings($1)";
 const MEETINGS_DONE: &str = "select raceday.raceday_meetings_done($1, $2, $3)";
 const PROCESS_PENDING: &str = "select count(*) from raceday.raceday_process_pending($1)";
+const REPORT_MISSING: &str = "select race_id, is_missing, not_found, unlisted from raceday.raceday_report_missing()";
 const OLDEST_LIVE: &str = "select raceday.raceday_oldest_live_payload_age_s()";
 
 /// What the housekeeper shares with the polls.
@@ -52,6 +54,7 @@ pub struct Housekeeper {
     fetch_timeout: Duration,
     pending_at: Instant,
     adopted_at: Instant,
+    maintenance: Maintenance,
     is_failing: bool,
     is_spool_stuck: bool,
     problems: LogOnce,
@@ -68,6 +71,7 @@ impl Housekeeper {
             fetch_timeout,
             pending_at: now,
             adopted_at: now,
+            maintenance: Maintenance::due_now(),
             is_failing: false,
             is_spool_stuck: false,
             problems: LogOnce::default(),
@@ -143,8 +147,35 @@ impl Housekeeper {
         if self.pending_at.elapsed() > PENDING_EVERY {
             self.process_pending().await?;
         }
+        self.report_missing().await?;
         let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
         self.shared.live_age.reported(age);
+        self.maintenance.run_if_due(&mut self.store).await
+    }
+
+    /// Logs the races that have become missing or are back. The database returns each change once, whichever fetcher asks.
+    async fn report_missing(&mut self) -> Result<(), StoreError> {
+        for row in self.store.query(REPORT_MISSING, &[]).await? {
+            let race_id: &str = row.try_get("race_id")?;
+            let (not_found, unlisted): (i32, i32) = (row.try_get("not_found")?, row.try_get("unlisted")?);
+            match (row.try_get("is_missing")?, not_found > 0) {
+                (true, true) => {
+                    tracing::warn!(
+                        race.id = race_id,
+                        not_found,
+                        "race missing: the TAB does not have its event; polled less often"
+                    );
+                }
+                (true, false) => {
+                    tracing::warn!(
+                        race.id = race_id,
+                        unlisted,
+                        "race missing: no longer in its meetings list; polled less often"
+                    );
+                }
+                (false, _) => tracing::info!(race.id = race_id, "race back: polled at its cadence again"),
+            }
+        }
         Ok(())
     }
 

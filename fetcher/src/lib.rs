@@ -30,6 +30,7 @@ pub mod tab;
 pub mod deliver;
 pub mod housekeeping;
 pub mod http;
+pub mod maintenance;
 pub mod meetings;
 pub mod poll;
 pub mod schedule;

@@ -45,6 +45,8 @@ struct Last {
 enum End {
     Delivered(Delivery),
     Unchanged,
+    /// The TAB has no such event.
+    NotFound,
     /// The cause of the failure.
     NotFetched(&'static str),
 }
@@ -54,6 +56,7 @@ impl End {
         match self {
             Self::Delivered(delivery) => delivery.label(),
             Self::Unchanged => "unchanged",
+            Self::NotFound => "not_found",
             Self::NotFetched(cause) => cause,
         }
     }
@@ -62,7 +65,16 @@ impl End {
         match self {
             Self::Delivered(delivery) => delivery.outcome(),
             Self::Unchanged => Outcome::Unchanged,
-            Self::NotFetched(_) => Outcome::Failed,
+            Self::NotFound | Self::NotFetched(_) => Outcome::Failed,
+        }
+    }
+
+    /// Whether the TAB has the event; none if it did not say.
+    fn is_found(self) -> Option<bool> {
+        match self {
+            Self::Delivered(_) | Self::Unchanged => Some(true),
+            Self::NotFound => Some(false),
+            Self::NotFetched(_) => None,
         }
     }
 }
@@ -106,13 +118,18 @@ impl Poller {
                 self.deliverer.summary.fetched(begun.elapsed());
                 End::Unchanged
             }
+            Err(error) if error.is_not_found() => {
+                // The database counts these, and the housekeeper reports the race once.
+                tracing::debug!(race.id = %claim.race_id, "race not found");
+                End::NotFound
+            }
             Err(error) => {
                 tracing::warn!(race.id = %claim.race_id, error = %error, "race not fetched");
                 End::NotFetched(error.cause())
             }
         };
         if !self.deliverer.database.is_unavailable() {
-            end_lease(store, &claim.race_id).await;
+            end_lease(store, &claim.race_id, end.is_found()).await;
         }
         end
     }

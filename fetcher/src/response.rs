@@ -43,13 +43,18 @@ impl FetchError {
             Self::Timeout => "timeout",
             Self::Incomplete => "broken_off",
             Self::TooLarge => "too_large",
-            Self::Status { status: 404, .. } => "not_found",
+            error if error.is_not_found() => "not_found",
             Self::Status { status: 429, .. } => "throttled",
             Self::Status { status: 500.., .. } => "server_error",
             Self::Status { .. } => "refused",
             Self::Unavailable => "down",
             Self::Held => "held",
         }
+    }
+
+    /// Whether the TAB does not have what was requested.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: 404 | 410, .. })
     }
 
     /// Whether a further attempt may succeed.
@@ -136,6 +141,13 @@ mod tests {
         for error in [FetchError::TooLarge, FetchError::Unavailable, status(404), status(400), status(302)] {
             assert!(!error.is_transient(), "{error}");
         }
+    }
+
+    #[test]
+    fn only_404_and_410_mean_that_there_is_no_such_event() {
+        let not_found = |status| FetchError::Status { status, retry_after: None }.is_not_found();
+        assert!(not_found(404) && not_found(410));
+        assert!(!not_found(400) && !not_found(403) && !not_found(503) && !FetchError::Timeout.is_not_found());
     }
 
     #[test]

@@ -20,10 +20,10 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
 const SESSION: &str = "set statement_timeout = '9s'; set lock_timeout = '5s'; set synchronous_commit = on";
 
 /// Stages, processes and ends the worker's lease. A spooled payload has no lease: its worker is null.
-const INGEST: &str = "select i.*, raceday.raceday_poll_done($2, $6) \
+const INGEST: &str = "select i.*, raceday.raceday_poll_done($2, $6, true) \
                       from raceday.raceday_ingest($1, $2, $3, $4, $5) i";
-const STAGE: &str = "select raceday.raceday_stage($1, $2, $3, $4, $5), raceday.raceday_poll_done($2, $6)";
-const DONE: &str = "select raceday.raceday_poll_done($1, $2)";
+const STAGE: &str = "select raceday.raceday_stage($1, $2, $3, $4, $5), raceday.raceday_poll_done($2, $6, true)";
+const DONE: &str = "select raceday.raceday_poll_done($1, $2, $3)";
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -262,11 +262,12 @@ impl Store {
         }
     }
 
-    /// Ends the worker's lease on a race without staging anything.
-    pub async fn done(&mut self, race_id: &str) -> Result<(), StoreError> {
+    /// Ends the worker's lease on a race without staging anything. `is_found` is whether the TAB has the event; none if it
+    /// did not say.
+    pub async fn done(&mut self, race_id: &str, is_found: Option<bool>) -> Result<(), StoreError> {
         let (session, worker) = (self.session().await?, self.worker.clone());
         let ending = async {
-            session.connection.client.execute(&session.done, &[&race_id, &&*worker]).await?;
+            session.connection.client.execute(&session.done, &[&race_id, &&*worker, &is_found]).await?;
             Ok(())
         };
         self.round_trip(ending).await

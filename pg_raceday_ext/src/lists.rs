@@ -6,7 +6,7 @@ use crate::staging::{self, Mark, Staged};
 use crate::subject::{Day, Subject};
 use crate::tables::{meetings, races};
 use crate::value::{Moment, arg};
-use pgrx::pg_sys::{TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use raceday_core::MeetingsList;
 use std::time::Instant;
 
@@ -47,6 +47,10 @@ fn write(call: &mut Call, day: Day, payload: &Staged, list: &MeetingsList) {
     call.written.meetings += meetings::write_listed(&list.meetings, fetched_us, is_newest);
     call.written.races += races::write_listed(&list.races, fetched_us, is_newest);
     call.written.meetings += meetings::settle(meeting_ids);
+    if is_newest {
+        let race_ids: Vec<String> = list.races.iter().map(|race| race.race_id.clone()).collect();
+        RACES_LISTED.run(&[arg(day.date()), arg(Moment(fetched_us)), arg(race_ids), arg(list.is_whole)]);
+    }
     call.processed += 1;
     if let Some(report) = list.report.line() {
         staging::mark(&call.race_id, payload.key, &Mark { report: Some(report.clone()), ..Mark::processed() });
@@ -66,3 +70,7 @@ static NOTE_LIST: Plan = Plan::new(
      where l.processed_through is null or l.processed_through <= excluded.processed_through",
     &[TEXTOID, TIMESTAMPTZOID],
 );
+
+// Which races are missing is the schedule's, and so in SQL.
+static RACES_LISTED: Plan =
+    Plan::new("select raceday.races_listed($1::date, $2, $3, $4)", &[TEXTOID, TIMESTAMPTZOID, TEXTARRAYOID, BOOLOID]);

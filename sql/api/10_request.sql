@@ -59,7 +59,7 @@ comment on function raceday.query_values(text, text[]) is
 
 create or replace function raceday.query_value(p_query text, variadic p_names text[]) returns text
     language sql immutable parallel safe
-    return (raceday.query_values(p_query, p_names))[1];
+    return case when p_query <> '' then (raceday.query_values(p_query, p_names))[1] end;
 comment on function raceday.query_value(text, text[]) is 'The first non-empty value of a parameter; null if there is none';
 
 create or replace function raceday.request_query(p_query text) returns text

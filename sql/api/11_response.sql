@@ -12,16 +12,50 @@ end
 $$;
 comment on domain api."application/json" is 'The body of a large response, sent as it is';
 
+create or replace function raceday.ascii_json(p_json text) returns text
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when p_json !~ '[^ -~]' then p_json else (
+        select string_agg(
+            case when c.code between 32 and 126 then chr(c.code)
+                when c.code < 65536 then '\u' || lpad(to_hex(c.code), 4, '0')
+                -- A surrogate pair.
+                else '\u' || to_hex(55232 + (c.code >> 10)) || '\u' || to_hex(56320 + (c.code & 1023)) end,
+            '' order by c.position)
+        from (select ascii(letter), position from string_to_table(p_json, null) with ordinality l (letter, position)) c (code, position)
+    ) end
+$$;
+comment on function raceday.ascii_json(text) is 'JSON text, on one line, with what is not printable ASCII in strings as \u escapes';
+
+-- nginx replaces an error status that the REST server makes up by 503, so a 400 of ours is marked: its header has the body.
+create or replace function raceday.error_header(p_body json) returns json
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select json_build_object('X-Raceday-Error', case
+        -- nginx reads at most 16 kB of headers.
+        when octet_length(b.body) <= 12000 then b.body
+        else raceday.ascii_json(json_build_object('error', p_body ->> 'error')::text) end)
+    from (select raceday.ascii_json(p_body::text)) b (body)
+$$;
+comment on function raceday.error_header(json) is 'The response header that marks a 400 as ours and repeats its body; without details if they are very long';
+
 create or replace function raceday.error_response(p_status int, p_error text, p_more json default null) returns json
     language plpgsql volatile parallel unsafe
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_body json := json_build_object('error', p_error);
 begin
-    perform set_config('response.status', p_status::text, true);
-    if p_more is null then
-        return json_build_object('error', p_error);
+    if p_more is not null then
+        v_body := v_body::jsonb || p_more::jsonb;
     end if;
-    return (jsonb_build_object('error', p_error) || p_more::jsonb)::json;
+    perform set_config('response.status', p_status::text, true);
+    if p_status = 400 then
+        perform set_config('response.headers', json_build_array(raceday.error_header(v_body))::text, true);
+    end if;
+    return v_body;
 end
 $$;
 comment on function raceday.error_response(int, text, json) is 'Sets an error status; returns the body {"error": ..., ...}';
@@ -77,8 +111,8 @@ $$;
 comment on function raceday.row_of_race_or_404(text, json, text) is 'row_or_404 for a row found by the parameter raceId; 400 if the parameter is missing';
 
 -- nginx asks for the version of a large response before its body: 200 if there is a body to fetch, 401 if the client already has this
--- version, 403 if the request is invalid (the statuses that nginx's auth_request supports). nginx then repeats an invalid request to
--- obtain the explanation. See docs/decisions/version-before-body.md.
+-- version, 403 if the request is invalid (the statuses that nginx's auth_request supports). nginx then responds with 400 and the body in
+-- the header. See docs/decisions/version-before-body.md.
 create or replace function raceday.version_response(p_query text, p_error json, p_state text) returns json
     language plpgsql volatile parallel unsafe
     set search_path = pg_catalog, pg_temp
@@ -86,11 +120,12 @@ as $$
 declare
     v_etag text := to_hex(hashtextextended(concat_ws(' ', p_query, p_state), 0));
 begin
-    perform raceday.set_cache_headers(v_etag);
     if p_error is not null then
-        perform set_config('response.status', case when raceday.request_header('x-raceday-explain') is null then '403' else '400' end, true);
+        perform set_config('response.status', '403', true);
+        perform set_config('response.headers', json_build_array(raceday.error_header(p_error))::text, true);
         return p_error;
     end if;
+    perform raceday.set_cache_headers(v_etag);
     if raceday.request_header('x-raceday-if-none-match') = v_etag then
         perform set_config('response.status', '401', true);
     end if;

@@ -9,7 +9,20 @@ select meeting_id, meeting_name, country, race_type, category, date, status, sta
 from raceday.meetings;
 comment on view api.meetings is 'Meetings: a day of racing at one track; date is the New Zealand day';
 
-create or replace function raceday.meeting_body(p_meeting raceday.meetings) returns json
+create or replace function raceday.race_conditions(p_meeting_id text) returns table (track_condition text, weather text)
+    language sql stable parallel safe
+begin atomic
+    select
+        (select r.track_condition from raceday.races r
+            where r.meeting_id = p_meeting_id and r.track_condition is not null order by r.race_number limit 1),
+        (select r.weather from raceday.races r
+            where r.meeting_id = p_meeting_id and r.weather is not null order by r.race_number limit 1);
+end;
+comment on function raceday.race_conditions(text) is
+    'The first known track condition and weather of a meeting''s races: a meetings list may give them for the races only';
+
+-- Without subqueries, so that PostgreSQL inlines it: called per row it would take most of the time of a list.
+create or replace function raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) returns json
     language sql stable parallel safe
     return json_build_object(
         'meeting_id', p_meeting.meeting_id,
@@ -19,19 +32,13 @@ create or replace function raceday.meeting_body(p_meeting raceday.meetings) retu
         'date', p_meeting.date,
         'status', p_meeting.status,
         'category', p_meeting.category,
-        -- A meetings list may give it for the races only.
-        'track_condition', coalesce(p_meeting.track_condition, (
-            select r.track_condition from raceday.races r
-            where r.meeting_id = p_meeting.meeting_id and r.track_condition is not null
-            order by r.race_number limit 1)),
-        'weather', coalesce(p_meeting.weather, (
-            select r.weather from raceday.races r
-            where r.meeting_id = p_meeting.meeting_id and r.weather is not null
-            order by r.race_number limit 1)),
+        'track_condition', coalesce(p_meeting.track_condition, p_track_condition),
+        'weather', coalesce(p_meeting.weather, p_weather),
         'created_at', raceday.utc_text(p_meeting.created_at),
         'updated_at', raceday.utc_text(p_meeting.updated_at)
     );
-comment on function raceday.meeting_body(raceday.meetings) is 'A meeting as the client API returns it';
+comment on function raceday.meeting_body(raceday.meetings, text, text) is
+    'A meeting as the client API returns it, with the conditions to show if it has none itself';
 
 create or replace function api.client_meetings(p_query text default null)
     returns json
@@ -48,12 +55,14 @@ begin
         return raceday.error_response(400, 'raceType must be thoroughbred or harness');
     end if;
     if v_date is null then
-        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        select json_agg(raceday.meeting_body(m, r.track_condition, r.weather) order by m.date, m.meeting_name, m.meeting_id) into v_body
         from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
         where v_race_type is null or m.race_type = v_race_type;
     elsif v_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(v_date, 'date') then
-        select json_agg(raceday.meeting_body(m) order by m.date, m.meeting_name, m.meeting_id) into v_body
+        select json_agg(raceday.meeting_body(m, r.track_condition, r.weather) order by m.date, m.meeting_name, m.meeting_id) into v_body
         from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
         where m.date = v_date::date and (v_race_type is null or m.race_type = v_race_type);
     else
         return raceday.error_response(400, 'date must be a day as YYYY-MM-DD');
@@ -71,7 +80,11 @@ as $$
 declare
     v_id text := coalesce(p_id, raceday.path_id());
 begin
-    return raceday.row_or_404((select raceday.meeting_body(m) from raceday.meetings m where m.meeting_id = v_id), 'Meeting');
+    return raceday.row_or_404((
+        select raceday.meeting_body(m, r.track_condition, r.weather)
+        from raceday.meetings m
+        left join lateral raceday.race_conditions(m.meeting_id) r on m.track_condition is null or m.weather is null
+        where m.meeting_id = v_id), 'Meeting');
 end
 $$;
 comment on function api.client_meeting(text) is 'GET /api/meetings/:id: one meeting';

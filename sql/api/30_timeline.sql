@@ -15,8 +15,15 @@ comment on view api.odds is 'Odds of runners, one row per change. Filter by race
 
 create or replace function raceday.timeline_entrant_ids(p_query text) returns text[]
     language sql immutable parallel safe
-    return array_remove(string_to_array(array_to_string(raceday.query_values(p_query, '{entrants}'), ','), ','), '');
-comment on function raceday.timeline_entrant_ids(text) is 'The requested entrants: a comma-separated list, repeated parameters, or both';
+    return array(
+        select e.id
+        from unnest(raceday.query_values(p_query, '{entrants}')) with ordinality v (list, position)
+        cross join lateral string_to_table(v.list, ',') with ordinality e (id, position)
+        where e.id ~ '\S'
+        order by v.position, e.position
+    );
+comment on function raceday.timeline_entrant_ids(text) is
+    'The requested entrants: a comma-separated list, repeated parameters, or both; blank ones are left out';
 
 create or replace function raceday.timeline_pool_type(p_query text) returns text
     language sql immutable parallel safe
@@ -29,7 +36,7 @@ create or replace function raceday.timeline_error(p_query text) returns json
 as $$
     select case
         when raceday.query_value(p_query, 'raceId', 'race_id') is null then json_build_object('error', 'raceId is required')
-        when coalesce(raceday.timeline_entrant_ids(p_query), '{}') = '{}' then json_build_object('error', 'entrants is required')
+        when raceday.timeline_entrant_ids(p_query) = '{}' then json_build_object('error', 'entrants is required')
         when lower(raceday.timeline_pool_type(p_query)) not in ('win', 'place', 'odds') then json_build_object(
             'error', 'Invalid poolType parameter',
             'message', 'poolType must be one of: win, place, odds',

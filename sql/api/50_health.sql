@@ -14,12 +14,14 @@ as $$
         where r.phase in ('upcoming', 'in_progress') and r.start_time <= raceday.now() + raceday.live_lead()
           -- However long after its start, a race that is not finished counts: clients are waiting for its result.
           and (d.is_live or d.seconds_to_start < 0)
-          -- A race that was never polled counts from when it became known.
-          and coalesce(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
+          -- Of a missing race no payload can be expected.
+          and not d.is_missing
+          -- A race that was never polled counts from when it became known, and one that was no longer listed from when it was listed again.
+          and greatest(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
     )
 $$;
 comment on function raceday.live_races_polled() is
-    'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds';
+    'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds, except missing ones';
 
 create or replace function api.client_health(p_query text default null)
     returns json

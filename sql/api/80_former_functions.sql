@@ -10,5 +10,6 @@ drop function if exists
     raceday.asked(text, text[]),
     raceday.asked_query(text),
     raceday.nav_body(raceday.races),
+    raceday.meeting_body(raceday.meetings),
     raceday.timeline_refusal(text),
     raceday.make_missing_alerts(text);

@@ -28,8 +28,11 @@ begin
         left join pg_catalog.pg_extension e on e.oid = d.refobjid
         where p.pronamespace in ('raceday'::regnamespace, 'api'::regnamespace)
           and (d.objid is null or e.extname = 'pg_raceday_ext')
-          -- It reads three fixed files of the server, which only a superuser may do.
-          and p.oid <> 'raceday.monitor_memory()'::regprocedure
+          -- What only a superuser may do: read three fixed files of the server, and maintain pg_partman's partitions.
+          and p.oid not in ('raceday.monitor_memory()'::regprocedure, 'raceday.raceday_maintain(boolean)'::regprocedure,
+              'raceday.create_missing_partitions()'::regprocedure, 'raceday.retire_due_partition(text)'::regprocedure,
+              'raceday.create_partition(text, timestamptz, timestamptz)'::regprocedure,
+              'raceday.retire_partition(text, text)'::regprocedure)
     loop
         if v_object.is_foreign then
             execute format('alter function %s owner to raceday_owner', v_object.name);
@@ -45,7 +48,10 @@ begin
     end loop;
 end
 $$;
-revoke all on function raceday.monitor_memory() from public;
+revoke all on function
+    raceday.monitor_memory(), raceday.raceday_maintain(boolean), raceday.create_missing_partitions(), raceday.retire_due_partition(text),
+    raceday.create_partition(text, timestamptz, timestamptz), raceday.retire_partition(text, text)
+    from public, web_anon, raceday_fetcher, raceday_monitor;
 
 -- The views raceday.monitor_* show pg_partman's settings.
 grant usage on schema partman to raceday_owner;
@@ -71,16 +77,18 @@ grant execute on function
     raceday.now(), raceday.clock_rate(), raceday.clock_is_simulated(),
     raceday.raceday_ingest(text, text, timestamptz, text, bytea), raceday.raceday_stage(text, text, timestamptz, text, bytea),
     raceday.raceday_process(text), raceday.raceday_process_pending(int),
-    raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_release_leases(text),
+    raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_poll_done(text, text, boolean),
+    raceday.raceday_release_leases(text), raceday.raceday_report_missing(),
     raceday.raceday_next_due(), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
-    raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s()
+    raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s(), raceday.raceday_maintain(boolean)
     to raceday_fetcher;
 
 -- Monitoring. A view reads tables as its owner but calls functions as its reader, so the reader also needs what those functions read.
 grant usage on schema raceday to raceday_monitor;
 grant select on
-    raceday.monitor_partitions, raceday.monitor_maintenance, raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races,
+    raceday.monitor_partitions, raceday.monitor_partition_gaps, raceday.monitor_partitions_due, raceday.monitor_maintenance,
+    raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races, raceday.monitor_near_races,
     raceday.monitor_lists, raceday.monitor_sessions
     to raceday_monitor;
 grant select on raceday.poll_cadence to raceday_monitor;

@@ -1,4 +1,4 @@
--- Which races are polled, when each is due, and which are live.
+-- Which races are polled, when each is due, and which are live or missing.
 
 -- Due times are counted from slots, not from polls, so lateness does not accumulate. After a poll, a race is due at the earliest
 -- moment at which the cadence then in force has passed since its slot. For each row of poll_cadence that is the slot plus the row's
@@ -48,7 +48,10 @@ select
     p.claimed_by,
     p.lease_until,
     n.slot_at as next_slot_at,
-    raceday.is_live(s.start_time, t.now) as is_live
+    -- No payload can be expected of a missing race.
+    raceday.is_live(s.start_time, t.now) and not p.is_missing as is_live,
+    p.is_missing,
+    b.backoff
 from raceday.races r
 join raceday.race_polls p on p.race_id = r.race_id
 cross join raceday.poll_settings settings
@@ -58,6 +61,15 @@ cross join lateral (
     select case when r.listed_at > p.claimed_at or r.polled_at is null then coalesce(r.listed_start_time, r.start_time) else r.start_time end as start_time
 ) s
 cross join lateral raceday.next_poll(p.slot_at, s.start_time, t.now) following
+-- The least time between two polls of a missing race. It does not follow the cadence: a due time that moved back would count slots as
+-- missed. A list alone is not certain: up to 15 minutes after the start it doubles the time only once.
+cross join lateral (
+    select case when p.is_missing then least(
+        settings.missing_every_min * 2.0 ^ least(
+            p.not_found + case when t.now < s.start_time + interval '15 minutes' then least(p.unlisted, 2) else p.unlisted end - 1, 20),
+        settings.missing_every_max
+    ) end as backoff
+) b
 cross join lateral (
     select
         case when p.slot_at is null
@@ -65,7 +77,7 @@ cross join lateral (
             -- A slot in the future dates from before the clock was set back. Counted from it, the race would stay unpolled until then.
             when p.slot_at > t.now + interval '5 seconds'
             then greatest(t.now, following.first_slot_at)
-            else following.slot_at
+            else greatest(following.slot_at, p.slot_at + b.backoff)
         end as slot_at,
         following.every_s
 ) n
@@ -73,4 +85,4 @@ where r.phase in ('upcoming', 'in_progress')
   and r.start_time > t.now - settings.stop_after - interval '1 day'
   and s.start_time > t.now - settings.stop_after;
 comment on view raceday.due_races is
-    'Races still polled, when each is due next, and whether it is live; claimable where due_at <= raceday.now() and no lease is running';
+    'Races still polled, when each is due next, and whether it is live or missing; claimable where due_at <= raceday.now() and no lease is running';

@@ -63,13 +63,47 @@ $$;
 comment on function raceday.raceday_claim_races(text, int) is
     'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
 
+create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    update raceday.race_polls p
+    set lease_until = case when p.claimed_by = p_worker then null else p.lease_until end,
+        not_found = case when p_is_found then 0 when not p_is_found then p.not_found + 1 else p.not_found end,
+        -- An event that appears counts for more than the lists before it.
+        unlisted = case when p_is_found and p.not_found > 0 then 0 else p.unlisted end
+    where p.race_id = p_race_id
+      -- Whoever found the event: it may also have been fetched by hand, or during an outage of the database.
+      and (p.claimed_by = p_worker or p_is_found and p.not_found > 0)
+$$;
+comment on function raceday.raceday_poll_done(text, text, boolean) is
+    'Ends a worker''s lease on a race: its slot has been polled. p_is_found: whether the TAB has the event; null: it did not say';
+
+-- For fetchers of a former version, which run on this schema until they are replaced. Not a default of the function above: migrate of
+-- that version would add its own function, and calls with two arguments would be ambiguous.
 create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text) returns void
     language sql volatile parallel unsafe security definer
     set search_path = pg_catalog, pg_temp
 as $$
-    update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
+    select raceday.raceday_poll_done(p_race_id, p_worker, null)
 $$;
-comment on function raceday.raceday_poll_done(text, text) is 'Ends a worker''s lease on a race: its slot has been polled';
+comment on function raceday.raceday_poll_done(text, text) is 'The same for a fetcher that does not report whether the TAB has the event';
+
+create or replace function raceday.raceday_report_missing() returns table (race_id text, is_missing boolean, not_found int, unlisted int)
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    with unreported as materialized (
+        select p.race_id from raceday.race_polls p where p.is_missing <> p.missing_reported order by p.race_id for update of p skip locked
+    )
+    update raceday.race_polls p
+    set missing_reported = p.is_missing
+    from unreported u
+    where p.race_id = u.race_id
+    returning p.race_id, p.is_missing, p.not_found, p.unlisted
+$$;
+comment on function raceday.raceday_report_missing() is
+    'The races that have become missing or are back since the last call, each to one caller only; a fetcher logs them';
 
 create or replace function raceday.raceday_release_leases(p_worker text) returns int
     language sql volatile parallel unsafe security definer
@@ -95,16 +129,17 @@ create function raceday.raceday_poll_plan(p_ahead interval)
     set search_path = pg_catalog, pg_temp
 as $$
     with recursive plan as (
-        select d.race_id, d.start_time, greatest(d.next_slot_at, raceday.now()) as slot_at
+        select d.race_id, d.start_time, d.is_missing, d.backoff, greatest(d.next_slot_at, raceday.now()) as slot_at
         from raceday.due_races d
         where d.next_slot_at <= raceday.now() + p_ahead
         union all
-        select p.race_id, p.start_time, n.slot_at
+        select p.race_id, p.start_time, p.is_missing, p.backoff, n.slot_at
         from plan p
-        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
+        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) following
+        cross join lateral (select greatest(following.slot_at, p.slot_at + p.backoff) as slot_at) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at)
+    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at) and not p.is_missing
     from plan p
     cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
     order by p.slot_at, p.race_id

@@ -51,6 +51,38 @@ $$;
 comment on function raceday.raceday_meetings_done(date, text, boolean) is
     'Ends a worker''s lease on a meetings list; after a failure the list is due again in 1, 2, 4, ... 30 s';
 
+-- raceday_process calls it for the newest list of a day. A race that an earlier list of the day named and this one does not is missing
+-- (cancelled, as far as is known). When a list changes a missing race or names it again, the race is due at once. If its event was not
+-- found, it stays missing until it is.
+create or replace function raceday.races_listed(p_date date, p_fetched_at timestamptz, p_race_ids text[], p_is_whole boolean) returns void
+    language sql volatile parallel unsafe
+    set search_path = pg_catalog, pg_temp
+as $$
+    with polls as materialized (
+        select p.race_id, n.race_id is not null as is_listed, p.is_missing and (p.unlisted > 0 or r.listed_at >= p_fetched_at) as is_renewed
+        from raceday.races r
+        join raceday.race_polls p on p.race_id = r.race_id
+        left join unnest(p_race_ids) n (race_id) on n.race_id = r.race_id
+        where r.phase in ('upcoming', 'in_progress')
+          and case when n.race_id is null then p_is_whole and p.list_date = p_date
+              else p.list_date is distinct from p_date or p.is_missing and (p.unlisted > 0 or r.listed_at >= p_fetched_at) end
+        -- In the order of raceday_polls_noted.
+        order by p.race_id
+        for update of p
+    )
+    update raceday.race_polls p
+    set list_date = p_date,
+        unlisted = case when l.is_listed then 0 else p.unlisted + 1 end,
+        not_found = case when l.is_listed and l.is_renewed then least(p.not_found, 1) else p.not_found end,
+        -- Counting starts again: the slots since the last poll are not missed.
+        slot_at = case when l.is_listed and l.is_renewed then null else p.slot_at end,
+        first_due_at = case when l.is_listed and l.is_renewed then raceday.now() else p.first_due_at end
+    from polls l
+    where p.race_id = l.race_id
+$$;
+comment on function raceday.races_listed(date, timestamptz, text[], boolean) is
+    'Records which races the newest meetings list of a day names; if it is the whole list, the others of that day are missing';
+
 create or replace function raceday.raceday_poll_scope() returns table (countries text[], categories text[], lease interval, meetings_every interval)
     language sql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp

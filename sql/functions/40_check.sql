@@ -4,6 +4,8 @@ create or replace function raceday.raceday_check(p_race_id text) returns table (
     language plpgsql volatile parallel unsafe security definer
     set search_path = pg_catalog, pg_temp
     set plan_cache_mode = 'force_custom_plan'
+    -- Its tables exist from the second race of a transaction on, which is no news.
+    set client_min_messages = warning
 as $$
 declare
     v_from timestamptz;

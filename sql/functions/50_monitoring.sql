@@ -29,6 +29,30 @@ cross join lateral (
 ) b;
 comment on view raceday.monitor_partitions is 'Every daily partition with its bounds and its size on disk, including indexes and TOAST';
 
+create or replace view raceday.monitor_partition_gaps as
+select p.parent_table, lower(g.gap) as from_at, upper(g.gap) as to_at
+from partman.part_config p
+cross join lateral (
+    select coalesce(range_agg(tstzrange(q.from_at, q.to_at)), '{}'::tstzmultirange) as ranges
+    from raceday.monitor_partitions q
+    where q.parent_table = p.parent_table
+) covered
+cross join lateral generate_series(0, p.premake) n (days)
+-- '24 hours' rather than '1 day', which has another length in a session whose time zone changes its clock on that day.
+cross join lateral (select date_trunc('day', raceday.now(), 'UTC') + n.days * interval '24 hours' as begins_at) d
+cross join lateral unnest(tstzmultirange(tstzrange(d.begins_at, d.begins_at + interval '24 hours')) - covered.ranges) g (gap)
+where p.parent_table like 'raceday.%';
+comment on view raceday.monitor_partition_gaps is
+    'Times from today until premake days ahead (UTC days) without a partition: raceday_maintain creates them';
+
+create or replace view raceday.monitor_partitions_due as
+select q.parent_table, q.partition, q.from_at, q.to_at, d.due_at
+from partman.part_config p
+join raceday.monitor_partitions q on q.parent_table = p.parent_table
+cross join lateral (select (q.to_at at time zone 'UTC' + p.retention::interval) at time zone 'UTC' as due_at) d
+where d.due_at < raceday.now() and p.parent_table like 'raceday.%';
+comment on view raceday.monitor_partitions_due is 'Partitions past their retention: raceday_maintain archives or drops them';
+
 create or replace view raceday.monitor_maintenance as
 select
     p.parent_table,
@@ -36,7 +60,11 @@ select
     m.has_tomorrow,
     m.partitions,
     m.bytes,
-    p.maintenance_last_run as last_run_at
+    p.maintenance_last_run as last_run_at,
+    g.gaps,
+    g.first_gap_at,
+    d.retirements_due,
+    d.retirement_overdue_s
 from partman.part_config p
 cross join lateral (
     select
@@ -46,8 +74,21 @@ cross join lateral (
         coalesce(sum(q.bytes), 0)::bigint as bytes
     from raceday.monitor_partitions q
     where q.parent_table = p.parent_table
-) m;
-comment on view raceday.monitor_maintenance is 'Each partitioned table: days created ahead, size, and when pg_partman last maintained it (null: never)';
+) m
+cross join lateral (
+    select count(*) as gaps, min(g.from_at) as first_gap_at
+    from raceday.monitor_partition_gaps g
+    where g.parent_table = p.parent_table
+) g
+cross join lateral (
+    select
+        count(*) as retirements_due,
+        coalesce(extract(epoch from raceday.now() - min(d.due_at)), 0)::double precision as retirement_overdue_s
+    from raceday.monitor_partitions_due d
+    where d.parent_table = p.parent_table
+) d;
+comment on view raceday.monitor_maintenance is
+    'Each partitioned table: days created ahead and gaps among them, size, when it was last maintained (null: never), and what is due to be retired';
 
 create or replace view raceday.monitor_payloads as
 select
@@ -82,6 +123,13 @@ select
 from raceday.due_races d
 where d.is_live;
 comment on view raceday.monitor_live_races is 'Live races, and how overdue the most overdue poll of one is';
+
+create or replace view raceday.monitor_near_races as
+select count(*) as races, count(*) filter (where d.is_missing) as missing
+from raceday.due_races d
+where d.seconds_to_start between -900 and 3900;
+comment on view raceday.monitor_near_races is
+    'Races from 65 minutes before their start to 15 after it, and how many of them are missing: not found, or no longer listed';
 
 create or replace view raceday.monitor_lists as
 select

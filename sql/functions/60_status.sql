@@ -21,6 +21,7 @@ as $$
         ('clock', to_char(t.now at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') || case when raceday.clock_is_simulated() then ' (simulated)' else '' end),
         ('races polled', (select count(*)::text from d where d.cadence_s is not null)),
         ('live races', (select count(*)::text from d where d.is_live)),
+        ('missing races', (select count(*)::text from d where d.is_missing)),
         ('races due now', (select count(*)::text from d where d.due_at <= t.now and (d.lease_until is null or d.lease_until <= t.now))),
         ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
         ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
@@ -29,8 +30,11 @@ as $$
         ('newest payload', (select coalesce(round(extract(epoch from t.now - max(s.newest)), 1) || ' s old', 'none') from s)),
         ('payloads pending', (select count(*)::text from raceday.pending_payloads)),
         ('oldest pending', (select coalesce(round(extract(epoch from t.now - min(q.fetched_at)), 1) || ' s old', 'none') from raceday.pending_payloads q)),
-        ('partitions for tomorrow', (
-            select string_agg(split_part(m.parent_table, '.', 2) || case when m.has_tomorrow then ' yes' else ' MISSING' end, ', ' order by m.parent_table)
+        ('partitions', (
+            select string_agg(split_part(m.parent_table, '.', 2)
+                    || coalesce(' MISSING from ' || to_char(m.first_gap_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI"Z"'), ' ' || m.days_ahead || ' days ahead')
+                    || case when m.retirements_due > 0 then ' and ' || m.retirements_due || ' to retire' else '' end,
+                ', ' order by m.parent_table)
             from raceday.monitor_maintenance m
         ))
     ) v (item, value)

@@ -1,10 +1,11 @@
 //! PostgreSQL servers with a migrated database `raceday`.
 
-use std::time::Duration;
-
 use clap::Parser;
+use postgres::Client;
 use raceday_fetcher::config::{Cli, Command};
 use raceday_stack::{Layout, Postgres, PostgresOptions, wait_until};
+
+use crate::PATIENCE;
 
 /// The settings of a server for one test: its own folder, a free port, removed with the guard.
 pub fn scratch() -> PostgresOptions {
@@ -24,17 +25,31 @@ pub fn database_with(options: PostgresOptions) -> Postgres {
     postgres
 }
 
-/// Starts a server with a migrated database whose partition worker runs every few seconds.
+/// Starts a server with a migrated database on which pg_partman's worker runs every second, as a configuration of version
+/// 0.2.0 runs it every hour.
 pub fn database_with_worker() -> Postgres {
     // If the worker ends immediately, its launcher can miss the start, take it for a failure and pause for ten minutes.
-    // So the worker waits a second between two tables, and starts only once there are tables.
-    let mut options = scratch().set("pg_partman_bgw.maintenance_wait", "1");
-    options.partman.interval_s = 1;
-    options.partman.database.clear();
+    // So it waits a second after each table, and starts only once there is one that is left to it.
+    let options = scratch()
+        .set("shared_preload_libraries", "pg_partman_bgw, pg_stat_statements")
+        .set("pg_partman_bgw.role", "postgres")
+        .set("pg_partman_bgw.interval", "1")
+        .set("pg_partman_bgw.maintenance_wait", "1");
     let postgres = database_with(options);
+    let own = "create schema own;
+        create table own.log (at timestamptz not null) partition by range (at);
+        select partman.create_partition('own.log', 'at', '1 day')";
+    postgres.execute("raceday", own).unwrap();
     postgres.execute("postgres", "alter system set pg_partman_bgw.dbname = 'raceday'").unwrap();
     postgres.execute("postgres", "select pg_reload_conf()").unwrap();
     postgres
+}
+
+/// Calls `raceday_maintain` until nothing is left to do, whatever the hour.
+pub fn maintain(client: &mut Client) {
+    let left = "select count(*) from raceday.raceday_maintain(true) where status <> 'created'";
+    wait_until("the partitions to be maintained", PATIENCE, || Ok(client.query_one(left, &[])?.get::<_, i64>(0) == 0))
+        .unwrap();
 }
 
 /// Does what `raceday-fetcher migrate` does, and sets the roles' passwords.
@@ -51,13 +66,4 @@ pub fn migrate(postgres: &Postgres, database: &str) {
     let Command::Migrate(arguments) = Cli::parse_from(line).command else { unreachable!("the command is migrate") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(raceday_fetcher::migrate::migrate(&arguments)).unwrap();
-}
-
-/// Waits until the partition worker has done something; if it does not, fails with the worker's lines of the server's log.
-pub fn wait_for_worker(server: &Postgres, what: &str, condition: impl FnMut() -> anyhow::Result<bool>) {
-    if let Err(error) = wait_until(what, Duration::from_mins(1), condition) {
-        let log = std::fs::read_to_string(server.log()).unwrap();
-        let lines: Vec<&str> = log.lines().filter(|line| line.contains("partman")).collect();
-        panic!("{error}; the worker's last lines in the log:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
-    }
 }

@@ -11,6 +11,7 @@ pub mod repository;
 pub mod scene;
 pub mod shared;
 pub mod stack;
+pub mod upstream;
 
 use std::time::Duration;
 

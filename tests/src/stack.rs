@@ -54,6 +54,7 @@ impl Stack {
             database_url: postgres.url("authenticator", "raceday"),
             port: free_port().unwrap(),
             admin_port: free_port().unwrap(),
+            public_url: "https://raceday.example/rest".to_owned(),
             log: folder.path().join("rest.log"),
         };
         let rest = Rest::start(&rest_options).unwrap();
@@ -125,7 +126,8 @@ impl Stack {
     }
 }
 
-fn start_nginx(prefix: PathBuf, rest_port: u16, variables: &[(&str, &str)]) -> Nginx {
+/// Starts nginx in front of whatever listens on a port of this machine.
+pub fn start_nginx(prefix: PathBuf, rest_port: u16, variables: &[(&str, &str)]) -> Nginx {
     let layout = Layout::of_workspace();
     let port = free_port().unwrap();
     let log = prefix.with_extension("log");

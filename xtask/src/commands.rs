@@ -26,7 +26,7 @@ pub fn psql(layout: &Layout, arguments: &[String]) -> Result<ExitCode> {
         Some(demo) => (demo.ports, demo.database.as_str()),
         None => (Ports::from_base(8080)?, cluster::DATABASE),
     };
-    let _server = if demo.is_none() { Some(cluster::start(layout, ports, database)?) } else { None };
+    let _server = if demo.is_none() { Some(cluster::start(layout, ports)?) } else { None };
     let passwords = secrets::passwords(layout)?;
     let mut command = psql_command(&layout.prefix()?, ports.postgres, &passwords["postgres"], database);
     let status = command.args(arguments).status().context("cannot start psql")?;

@@ -8,6 +8,9 @@ use crate::report::Report;
 use crate::{text, time};
 use serde::{Deserialize, Deserializer};
 
+/// The largest page that the TAB returns, unless the page gives its own limit.
+const PAGE_LIMIT: i64 = 200;
+
 /// The meetings of a day that are followed, and their races.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct MeetingsList {
@@ -15,6 +18,8 @@ pub struct MeetingsList {
     pub meetings: Vec<ListedMeeting>,
     /// Races in order of `race_id`.
     pub races: Vec<ListedRace>,
+    /// Whether it names every race of the day: it is the only page, and nothing that is followed was left out.
+    pub is_whole: bool,
     /// What could not be used.
     pub report: Report,
 }
@@ -54,7 +59,15 @@ pub struct ListedRace {
 
 from_object! {
     struct RawDocument<'a> {
+        params: Object<RawParams<'a>>,
         data: Object<RawData<'a>>,
+    }
+}
+
+from_object! {
+    struct RawParams<'a> {
+        limit: Leaf<'a>,
+        offset: Leaf<'a>,
     }
 }
 
@@ -112,7 +125,7 @@ impl MeetingsList {
     /// left out and reported; only a payload that is not a meetings list fails.
     pub fn parse(payload: &str, countries: &[String], categories: &[String]) -> Result<Self, PayloadError> {
         let document = json::document(payload).map_err(|error| PayloadError::NotJson(error.to_string()))?;
-        let Lenient::Good(RawDocument { data: Object(Lenient::Good(data)) }) = document else {
+        let Lenient::Good(RawDocument { params, data: Object(Lenient::Good(data)) }) = document else {
             return Err(PayloadError::NoMeetings);
         };
         let mut list = Self::default();
@@ -121,7 +134,9 @@ impl MeetingsList {
             None | Some(Objects(Lenient::Bad)) => return Err(PayloadError::NoMeetings),
             Some(meetings) => meetings,
         };
-        for raw in list.report.rows(meetings, "meetings").unwrap_or_default() {
+        let meetings = list.report.rows(meetings, "meetings").unwrap_or_default();
+        list.is_whole = list.report.bad_values == 0 && list.is_only_page(params, meetings.len());
+        for raw in meetings {
             list.read_meeting(raw, countries, categories);
         }
         list.meetings.sort_by(|a, b| a.meeting_id.cmp(&b.meeting_id));
@@ -129,6 +144,13 @@ impl MeetingsList {
         list.races.sort_by(|a, b| a.race_id.cmp(&b.race_id));
         list.races.dedup_by(|later, kept| later.race_id == kept.race_id);
         Ok(list)
+    }
+
+    fn is_only_page(&mut self, params: Object<RawParams>, meetings: usize) -> bool {
+        let Object(Lenient::Good(params)) = params else { return true };
+        let offset = self.report.count(params.offset, "params.offset").unwrap_or(0);
+        let limit = self.report.count(params.limit, "params.limit").unwrap_or(PAGE_LIMIT);
+        offset == 0 && i64::try_from(meetings).is_ok_and(|meetings| meetings < limit)
     }
 
     fn read_meeting(&mut self, raw: RawMeeting, countries: &[String], categories: &[String]) {
@@ -145,9 +167,12 @@ impl MeetingsList {
             (report.id(raw.meeting, "meetings[].meeting"), report.read(raw.date, "meetings[].date", day))
         else {
             report.bad("meetings[]");
+            self.is_whole = false;
             return;
         };
+        let bad_values = report.bad_values;
         let races = report.rows(raw.races, "meetings[].races").unwrap_or_default();
+        self.is_whole &= report.bad_values == bad_values;
         let meeting_id = meeting_id.into_owned();
         let first_race = self.races.len();
         for race in races {
@@ -174,6 +199,7 @@ impl MeetingsList {
             report.text(raw.start_time, "meetings[].races[].start_time").and_then(|text| time::parse_us(&text)),
         ) else {
             report.bad("meetings[].races[]");
+            self.is_whole = false;
             return;
         };
         let status = report

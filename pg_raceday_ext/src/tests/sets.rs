@@ -74,8 +74,8 @@ mod tests {
             assert_same(&found, expected.get_or_insert_with(|| found.clone()), &format!("order {at}"));
             run("select raceday.raceday_rebuild(race_id) from raceday.races order by race_id");
             assert_same(&fingerprint(), &found, &format!("order {at}, rebuilt"));
-            assert_eq!(number("select count(*) from raceday.races, raceday.raceday_check(race_id)"), 0, "order {at}");
         }
+        assert_eq!(number("select count(*) from raceday.races, raceday.raceday_check(race_id)"), 0);
         text(value)
     }
 
@@ -87,7 +87,6 @@ mod tests {
             Of("race-2", 600, "meeting-1", "2026-01-03", 2),
             Of("race-1", 500, "meeting-1", "2026-01-02", 1),
             Of("race-3", 400, "meeting-1", "", 3),
-            Of("race-2", 300, "meeting-1", "2026-01-03", 2),
         ];
         let meeting = in_any_order(&polls, MEETINGS);
         assert_eq!(meeting.as_deref(), Some("meeting-1 Track of race-1 thoroughbred 2026-01-02"));
@@ -95,12 +94,8 @@ mod tests {
 
     #[pg_test]
     fn a_list_decides_the_date_of_the_meetings_it_names() {
-        let polls = [
-            Of("race-2", 600, "meeting-1", "2026-01-03", 2),
-            List,
-            Of("race-1", 500, "meeting-1", "2026-01-02", 1),
-            Of("race-1", 400, "meeting-1", "2026-01-02", 1),
-        ];
+        let polls =
+            [Of("race-2", 600, "meeting-1", "2026-01-03", 2), List, Of("race-1", 500, "meeting-1", "2026-01-02", 1)];
         assert_eq!(in_any_order(&polls, MEETINGS).as_deref(), Some("meeting-1 Listed thoroughbred 2026-02-01"));
     }
 

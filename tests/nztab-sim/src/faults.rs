@@ -80,6 +80,10 @@ pub struct Faults {
     pub slow_body: Option<Timed>,
     /// A 200 whose body is not JSON.
     pub garbage_body: Option<Often>,
+    /// Ids of races whose event is 404, whatever `path` is.
+    pub missing_events: Vec<String>,
+    /// Ids of races that the meetings lists leave out, with a meeting of which none is left, whatever `path` is.
+    pub unlisted_races: Vec<String>,
 }
 
 /// What happens to a request.

@@ -160,7 +160,10 @@ fn with_entry(mut response: Response) -> (Response, Option<Sent>) {
 async fn meetings(State(running): Shared, RawQuery(raw): RawQuery, pairs: Pairs) -> Response {
     let (pairs, echo) = question(pairs, raw);
     match MeetingsQuery::parse(&pairs, &echo) {
-        Ok(query) => json(running.simulator.meetings(&query, running.clock.now())),
+        Ok(query) => {
+            let unlisted = running.misbehaviour.faults().unlisted_races;
+            json(running.simulator.meetings_without(&unlisted, &query, running.clock.now()))
+        }
         Err(error) => bad_request(&running, "Race Meetings", &error),
     }
 }
@@ -193,7 +196,8 @@ async fn event(State(running): Shared, Path(id): Path<String>, RawQuery(raw): Ra
         return bad_request(&running, "Event Details", &BadParameter { name: "id".to_owned(), value: id });
     }
     let now = running.clock.now();
-    let Some(body) = running.simulator.event_with(&id, now, &switches) else {
+    let is_missing = running.misbehaviour.faults().missing_events.contains(&id);
+    let Some(body) = running.simulator.event_with(&id, now, &switches).filter(|_| !is_missing) else {
         return not_found(&running, "Event Details", "event not found");
     };
     let sent = Sent {

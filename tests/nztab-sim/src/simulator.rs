@@ -102,9 +102,19 @@ impl Simulator {
     /// The list of meetings at a time.
     #[must_use]
     pub fn meetings(&self, query: &MeetingsQuery, at: DateTime<Utc>) -> String {
+        self.meetings_without(&[], query, at)
+    }
+
+    /// The list of meetings without some races.
+    #[must_use]
+    pub fn meetings_without(&self, unlisted: &[String], query: &MeetingsQuery, at: DateTime<Utc>) -> String {
         let tick = Tick::latest(self.config.seed, 0, at);
         let (from, to) = query.dates.resolve(at);
-        let meetings = self.meetings_between(from, to);
+        let mut meetings = self.meetings_between(from, to);
+        for meeting in &mut meetings {
+            meeting.races.retain(|race| !unlisted.contains(&race.id));
+        }
+        meetings.retain(|meeting| !meeting.races.is_empty());
         let chosen = meetings.iter().filter(|meeting| query.wants(meeting)).skip(query.offset).take(query.limit);
         let data = MeetingsData {
             meetings: chosen.map(|meeting| meetings_json::meeting(meeting, tick.grid, false)).collect(),

@@ -300,6 +300,29 @@ async fn it_drops_connections_and_truncates_and_garbles_bodies() {
 }
 
 #[tokio::test]
+async fn a_missing_event_is_404_and_an_unlisted_race_is_left_out_of_the_list() {
+    let server = Server::start().await;
+    let meetings = server.json("meetings").await;
+    let ids = |list: &Value| -> Vec<String> {
+        let meetings = list["data"]["meetings"].as_array().unwrap().iter();
+        let races = meetings.flat_map(|meeting| meeting["races"].as_array().unwrap().clone());
+        races.map(|race| race["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids(&meetings);
+    let whole_meeting = ids(&json!({"data": {"meetings": [meetings["data"]["meetings"][0]]}}));
+    server.set_faults(json!({"missing_events": [all[0]], "unlisted_races": whole_meeting})).await;
+    assert_eq!(server.get(&format!("events/{}", all[0])).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(server.get(&format!("events/{}", all[1])).await.status(), StatusCode::OK);
+    let fewer = server.json("meetings").await;
+    assert_eq!(ids(&fewer), all[whole_meeting.len()..]);
+    let count = |list: &Value| list["data"]["meetings"].as_array().unwrap().len();
+    assert_eq!(count(&fewer), count(&meetings) - 1);
+    server.set_faults(json!({})).await;
+    assert_eq!(server.get(&format!("events/{}", all[0])).await.status(), StatusCode::OK);
+    assert_eq!(ids(&server.json("meetings").await), all);
+}
+
+#[tokio::test]
 async fn it_is_slow_on_request() {
     let server = Server::start().await;
     let race_id = server.race_id().await;

@@ -16,14 +16,13 @@ pub const DATABASE: &str = "raceday";
 /// Starts the cluster; creates it first if there is none.
 ///
 /// Fails when the port is taken.
-pub fn start(layout: &Layout, ports: Ports, database: &str) -> Result<Postgres> {
+pub fn start(layout: &Layout, ports: Ports) -> Result<Postgres> {
     stop_left_over(layout)?;
     let passwords = secrets::passwords(layout)?;
     let log = layout.logs().join("postgres.log");
     let password = passwords.get("postgres").context("the superuser has no password")?.clone();
     let mut options = PostgresOptions::new(layout.prefix()?, layout.local("data"), ports.postgres, &password, log);
     options.passwords = passwords;
-    database.clone_into(&mut options.partman.database);
     Postgres::start(options)
 }
 

@@ -12,7 +12,11 @@ use rustix::process::Signal;
 use crate::layout::Layout;
 use crate::process::{Process, ProcessSpec, unprivileged};
 use crate::programs::on_path;
+use crate::rotation::Rotation;
 use crate::wait::http_get;
+
+/// The size in bytes at which the access log is replaced; one former log is kept.
+const ACCESS_LOG_MAX_BYTES: u64 = 16 << 20;
 
 /// How to start nginx.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub struct NginxOptions {
 #[derive(Debug)]
 pub struct Nginx {
     options: NginxOptions,
+    // Dropped before the process, whose id it uses.
+    rotation: Rotation,
     process: Process,
 }
 
@@ -66,7 +72,9 @@ impl Nginx {
         let mut process = Process::start(spec)?;
         let url = format!("http://127.0.0.1:{}/", options.port);
         process.wait_ready(Duration::from_secs(15), || http_get(&url).is_ok())?;
-        Ok(Self { options, process })
+        let access_log = options.prefix.join("logs/access.log");
+        let rotation = Rotation::start(access_log, ACCESS_LOG_MAX_BYTES, process.pid())?;
+        Ok(Self { options, rotation, process })
     }
 
     /// Fills in the templates again with other variables and reloads nginx without a restart.
@@ -77,6 +85,13 @@ impl Nginx {
         self.options.fill()?;
         self.options.check()?;
         self.process.signal(Signal::HUP)
+    }
+
+    /// Replaces the access log by an empty one if it has at least this many bytes. Returns whether it did.
+    ///
+    /// It happens regularly anyway, at a size that no test reaches.
+    pub fn rotate_access_log(&self, bytes: u64) -> Result<bool> {
+        self.rotation.rotate(bytes)
     }
 
     /// Its base URL.

@@ -1,4 +1,4 @@
-//! Runs a PostgreSQL 18 cluster with pg_partman's background worker.
+//! Runs a PostgreSQL 18 cluster.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,23 +25,6 @@ const SIMULATED_CLOCK_SQL: &str = "sql/simulated_clock.sql";
 /// A longer path does not fit into a Unix socket's address (107 bytes with `/.s.PGSQL.NNNNN`).
 const SOCKET_FOLDER_MAX_BYTES: usize = 85;
 
-/// Settings of pg_partman's background worker.
-#[derive(Debug, Clone)]
-pub struct PartmanWorker {
-    /// The database it maintains.
-    pub database: String,
-    /// The role it runs as.
-    pub role: String,
-    /// Seconds between two maintenance runs.
-    pub interval_s: u32,
-}
-
-impl Default for PartmanWorker {
-    fn default() -> Self {
-        Self { database: "raceday".into(), role: "postgres".into(), interval_s: 3600 }
-    }
-}
-
 /// A cluster's location and settings.
 #[derive(Debug)]
 pub struct PostgresOptions {
@@ -53,8 +36,6 @@ pub struct PostgresOptions {
     pub port: u16,
     /// Passwords by role; the superuser `postgres` must have one.
     pub passwords: BTreeMap<String, String>,
-    #[allow(missing_docs)]
-    pub partman: PartmanWorker,
     /// Settings that override those made here.
     pub settings: Vec<(String, String)>,
     /// The server's log.
@@ -67,16 +48,7 @@ impl PostgresOptions {
     /// role without an entry in `passwords`.
     pub fn new(prefix: Prefix, data: PathBuf, port: u16, password: &str, log: PathBuf) -> Self {
         let passwords = BTreeMap::from([("postgres".to_owned(), password.to_owned())]);
-        Self {
-            prefix,
-            data,
-            port,
-            passwords,
-            partman: PartmanWorker::default(),
-            settings: Vec::new(),
-            log,
-            scratch: None,
-        }
+        Self { prefix, data, port, passwords, settings: Vec::new(), log, scratch: None }
     }
 
     /// A cluster in a temporary folder on a free port, removed with the guard.
@@ -267,10 +239,7 @@ impl Postgres {
             ("port", options.port.to_string()),
             ("unix_socket_directories", socket.map_or(String::new(), |folder| folder.display().to_string())),
             ("unix_socket_permissions", "0700".to_owned()),
-            ("shared_preload_libraries", "pg_partman_bgw, pg_stat_statements".to_owned()),
-            ("pg_partman_bgw.dbname", options.partman.database.clone()),
-            ("pg_partman_bgw.role", options.partman.role.clone()),
-            ("pg_partman_bgw.interval", options.partman.interval_s.to_string()),
+            ("shared_preload_libraries", "pg_stat_statements".to_owned()),
             ("default_toast_compression", "lz4".to_owned()),
             ("timezone", "UTC".to_owned()),
             ("log_timezone", "UTC".to_owned()),

@@ -58,6 +58,8 @@ pub struct RestOptions {
     pub port: u16,
     /// The port of `/live` and `/ready` on 127.0.0.1.
     pub admin_port: u16,
+    /// The address at which nginx serves it, for the OpenAPI description.
+    pub public_url: String,
     /// The server's log file.
     pub log: PathBuf,
 }
@@ -81,7 +83,7 @@ impl Rest {
             }
             RestServer::Postrust(path) => {
                 let mut command = Command::new(path);
-                command.envs(postgrest_conf::variables(&options.conf)?).env("PGRST_COMPAT_MODE", "true");
+                command.envs(stand_in_variables(postgrest_conf::variables(&options.conf)?));
                 command
             }
         };
@@ -90,7 +92,8 @@ impl Rest {
             .env("PGRST_SERVER_HOST", "127.0.0.1")
             .env("PGRST_SERVER_PORT", options.port.to_string())
             .env("PGRST_ADMIN_SERVER_HOST", "127.0.0.1")
-            .env("PGRST_ADMIN_SERVER_PORT", options.admin_port.to_string());
+            .env("PGRST_ADMIN_SERVER_PORT", options.admin_port.to_string())
+            .env("PGRST_OPENAPI_SERVER_PROXY_URI", &options.public_url);
         let spec = ProcessSpec::new(options.server.name(), command, options.log.clone());
         let mut process = Process::start(spec)?;
         let ready = format!("http://127.0.0.1:{}/ready", options.admin_port);
@@ -111,5 +114,43 @@ impl Rest {
     /// Its process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+}
+
+/// What postrust needs beyond the settings of `postgrest.conf`.
+fn stand_in_variables(mut variables: Vec<(String, String)>) -> Vec<(String, String)> {
+    // Its name for the time that a request waits for a connection. To PostgREST it is an old name of another setting.
+    let wait = variables.iter().find(|(name, _)| name == "PGRST_DB_POOL_ACQUISITION_TIMEOUT");
+    if let Some((_, seconds)) = wait.cloned() {
+        variables.push(("PGRST_DB_POOL_TIMEOUT".to_owned(), seconds));
+    }
+    variables.push(("PGRST_COMPAT_MODE".to_owned(), "true".to_owned()));
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Vec<(String, String)> {
+        postgrest_conf::variables(&Layout::of_workspace().root().join("postgrest.conf")).unwrap()
+    }
+
+    fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn the_stand_in_waits_for_a_connection_as_long_as_postgrest() {
+        let variables = stand_in_variables(settings());
+        assert_eq!(value(&variables, "PGRST_DB_POOL_TIMEOUT"), value(&variables, "PGRST_DB_POOL_ACQUISITION_TIMEOUT"));
+        assert_eq!(value(&variables, "PGRST_DB_POOL_TIMEOUT"), Some("2"));
+    }
+
+    #[test]
+    fn idle_connections_are_kept_for_a_minute() {
+        // The old name would override the new one in PostgREST 14.
+        assert_eq!(value(&settings(), "PGRST_DB_POOL_TIMEOUT"), None);
+        assert_eq!(value(&settings(), "PGRST_DB_POOL_MAX_IDLETIME"), Some("60"));
     }
 }

@@ -46,7 +46,7 @@ fn a_dropped_cluster_is_stopped_and_removed() {
         postgres.connect("postgres").unwrap().query_one(&format!("show {name}"), &[]).unwrap().get(0)
     };
     assert_eq!(shown("work_mem"), "5MB");
-    assert_eq!(shown("shared_preload_libraries"), "pg_partman_bgw, pg_stat_statements");
+    assert_eq!(shown("shared_preload_libraries"), "pg_stat_statements");
     assert_eq!(shown("default_toast_compression"), "lz4");
     let (pid, log) = (postgres.pid().unwrap(), postgres.log().to_path_buf());
     drop(postgres);

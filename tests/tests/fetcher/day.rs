@@ -1,10 +1,13 @@
 //! A race day in database time: the schedule's SQL, driven as a fetcher drives it, as fast as it runs.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+use chrono::{DateTime, TimeDelta, Utc};
+use postgres::types::FromSqlOwned;
 use postgres::{Client, Statement};
 use raceday_stack::Postgres;
+use serde_json::json;
 
 /// Milliseconds since the day began.
 pub type Ms = i64;
@@ -58,6 +61,8 @@ pub struct Day {
     in_flight: BinaryHeap<Reverse<(Ms, usize, String)>>,
     /// When a race's response reports that it is over, and its phase from then on.
     ends: BTreeMap<String, (Ms, &'static str)>,
+    /// The TAB has no event of these races.
+    pub not_found: BTreeSet<String>,
     service_ms: Ms,
     /// Nothing can be claimed before this time.
     next_due: Ms,
@@ -72,6 +77,7 @@ impl Day {
         client
             .batch_execute(
                 "insert into raceday.meetings (meeting_id, meeting_name, race_type, date) values ('m', 'M', 'harness', '2025-11-23');
+                 select partman.create_partition_time('raceday.staged_payloads', '{2025-11-22,2025-11-23}'::timestamptz[]);
                  set synchronous_commit = off",
             )
             .unwrap();
@@ -87,12 +93,13 @@ impl Day {
             set_clock: prepare(&mut client, set),
             claim: prepare(&mut client, &claim),
             next: prepare(&mut client, next),
-            done: prepare(&mut client, "select raceday.raceday_poll_done($1, $2)"),
+            done: prepare(&mut client, "select raceday.raceday_poll_done($1, $2, $3)"),
             client,
             now: 0,
             teams: (0..fetchers).map(|number| Team { worker: format!("fetcher {number}"), free }).collect(),
             in_flight: BinaryHeap::new(),
             ends: BTreeMap::new(),
+            not_found: BTreeSet::new(),
             service_ms,
             next_due: 0,
             polls: Vec::new(),
@@ -115,6 +122,29 @@ impl Day {
         self.client.execute(sql, &[&race, &DAY, &(start as f64)]).unwrap();
         // A fetcher checks twice a second whether anything has changed.
         self.next_due = self.now;
+    }
+
+    /// Processes a meetings list that names these races with their starts.
+    pub fn list(&mut self, races: &[(&str, Ms)]) {
+        let race = |(race, start): &(&str, Ms)| {
+            let start: DateTime<Utc> = DAY.parse::<DateTime<Utc>>().unwrap() + TimeDelta::milliseconds(*start);
+            json!({"id": race, "race_number": 1, "start_time": start.to_rfc3339(), "status": "Open"})
+        };
+        let meeting = json!({"meeting": "m", "name": "M", "date": DAY, "category": "H", "country": "NZ",
+                             "races": races.iter().map(race).collect::<Vec<_>>()});
+        let list = json!({"data": {"meetings": [meeting]}}).to_string();
+        let sql = "select status, error from raceday.raceday_ingest('meetings', 'meetings:2025-11-23', raceday.now(), $1, null)";
+        let row = self.client.query_one(sql, &[&list]).unwrap();
+        assert_eq!(row.get::<_, &str>(0), "ok", "{row:?}");
+        for (race, _) in races {
+            self.ends.entry((*race).to_owned()).or_insert((Ms::MAX, "finished"));
+        }
+        self.next_due = self.now;
+    }
+
+    /// One value from the database.
+    pub fn value<T: FromSqlOwned>(&mut self, sql: &str) -> T {
+        self.client.query_one(sql, &[]).unwrap().get(0)
     }
 
     /// Kills a fetcher: its polls in flight never end, and it claims no more.
@@ -162,12 +192,13 @@ impl Day {
             }
             self.in_flight.pop();
             let (end, phase) = self.ends[&race];
-            if at >= end {
+            let is_found = !self.not_found.contains(&race);
+            if is_found && at >= end {
                 self.client
                     .execute("update raceday.races set phase = $2 where race_id = $1", &[&race, &phase])
                     .unwrap();
             }
-            self.client.execute(&self.done, &[&race, &self.teams[team].worker]).unwrap();
+            self.client.execute(&self.done, &[&race, &self.teams[team].worker, &is_found]).unwrap();
             self.teams[team].free += 1;
         }
     }

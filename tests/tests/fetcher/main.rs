@@ -6,6 +6,8 @@ mod day;
 mod faults;
 mod lists;
 mod migrate;
+mod missing;
+mod partitions;
 mod run;
 mod schedule;
 mod silent;

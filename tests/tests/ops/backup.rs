@@ -8,7 +8,7 @@ use nztab_sim::day::Category;
 use nztab_sim::{Config, Simulator};
 use postgres::Client;
 use raceday_stack::Postgres;
-use raceday_tests::database::{database_with_worker, migrate, scratch, wait_for_worker};
+use raceday_tests::database::{database, maintain, migrate, scratch};
 use raceday_tests::{payloads, repository};
 
 /// The tables derived from payloads, and the order of their rows.
@@ -25,18 +25,13 @@ const DERIVED: [(&str, &str); 7] = [
 #[test]
 fn a_restored_database_is_identical_and_its_payloads_rebuild_the_same_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let ours = database_with_worker();
+    let ours = database();
     let mut client = ours.connect("raceday").unwrap();
     let race_id = process_a_race(&mut client);
     let before = derived(&mut client);
     let functions = functions(&mut client);
     assert!(before.contains("money_flow_history: ") && before.len() > 10_000, "{} bytes derived", before.len());
 
-    // The worker's first run retires old partitions, and pg_dump fails if a table disappears before it locks it.
-    wait_for_worker(&ours, "the partitions' first maintenance", || {
-        let sql = "select bool_and(last_run_at is not null) from raceday.monitor_maintenance";
-        Ok(client.query_one(sql, &[])?.get(0))
-    });
     // As in docs/runbooks/backup-restore.md.
     let (roles, dump) = (folder.path().join("roles.sql"), folder.path().join("raceday.dump"));
     tool(&ours, "pg_dumpall", &["--roles-only", "--file", text(&roles)]);
@@ -66,7 +61,7 @@ fn a_restored_database_is_identical_and_its_payloads_rebuild_the_same_rows() {
 #[test]
 fn an_archived_partition_can_be_exported_dropped_restored_and_attached_again() {
     let folder = tempfile::tempdir().unwrap();
-    let server = database_with_worker();
+    let server = database();
     let mut client = server.connect("raceday").unwrap();
     client
         .batch_execute(
@@ -78,7 +73,7 @@ fn an_archived_partition_can_be_exported_dropped_restored_and_attached_again() {
         )
         .unwrap();
     let archived = "select relname::text from pg_class where relnamespace = 'archive'::regnamespace and relkind = 'r'";
-    wait_for_worker(&server, "the partition to be archived", || Ok(client.query_opt(archived, &[])?.is_some()));
+    maintain(&mut client);
     let partition: String = client.query_one(archived, &[]).unwrap().get(0);
     let count = "select count(*) from raceday.money_flow_history";
     assert_eq!(client.query_one(count, &[]).unwrap().get::<_, i64>(0), 0);
@@ -102,14 +97,14 @@ fn an_archived_partition_can_be_exported_dropped_restored_and_attached_again() {
 
     // Once its retention is 30 days again, it is archived again.
     client.batch_execute("update partman.part_config set retention = '30 days'").unwrap();
-    wait_for_worker(&server, "the partition to be archived again", || {
-        Ok(client.query_one(count, &[])?.get::<_, i64>(0) == 0 && client.query_opt(archived, &[])?.is_some())
-    });
+    maintain(&mut client);
+    assert_eq!(client.query_one(count, &[]).unwrap().get::<_, i64>(0), 0);
+    assert!(client.query_opt(archived, &[]).unwrap().is_some(), "the partition is not archived again");
 }
 
 #[test]
 fn every_query_of_the_runbooks_runs() {
-    let server = database_with_worker();
+    let server = database();
     let mut ran = 0;
     for entry in std::fs::read_dir(repository::path("docs/runbooks")).unwrap() {
         let path = entry.unwrap().path();

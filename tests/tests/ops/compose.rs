@@ -257,10 +257,19 @@ fn setting_and_default(text: &str) -> (&str, &str) {
     let (name, rest) = text.split_at(text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap());
     let default = rest.trim_start_matches(':').strip_prefix('-').unwrap_or("}");
     // If the default is another setting, use that one's default.
-    let default = default
-        .strip_prefix("${")
-        .map_or_else(|| default.split_once('}').unwrap().0, |other| setting_and_default(other).1);
+    let default =
+        default.strip_prefix("${").map_or_else(|| up_to_closing_brace(default), |other| setting_and_default(other).1);
     (name, default)
+}
+
+/// The text up to the brace that closes the setting, past those of settings within its default.
+fn up_to_closing_brace(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.find(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth < 0
+    });
+    &text[..end.unwrap()]
 }
 
 fn own((name, default): (&str, &str)) -> (String, String) {

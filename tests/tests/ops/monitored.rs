@@ -1,4 +1,4 @@
-//! A Prometheus with the repository's rules that scrapes postgres_exporter and, if there is one, a fetcher.
+//! A Prometheus with the repository's rules that scrapes postgres_exporter, node_exporter and, if there is one, a fetcher.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,28 +7,29 @@ use std::process::Command;
 use raceday_stack::{Fetcher, Postgres, Process, ProcessSpec, free_port, http_get, http_ok};
 use raceday_tests::PATIENCE;
 use raceday_tests::http::port_of;
-use raceday_tests::repository::{self, program};
+use raceday_tests::repository::{self, program, yaml};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The running Prometheus and exporter; what they scrape must outlive them.
+/// The running Prometheus and exporters; what they scrape must outlive them.
 pub struct Monitored {
     url: String,
     // Dropped in this order: each before what it reads.
     _prometheus: Process,
-    _exporter: Process,
+    _exporters: [Process; 2],
     _folder: TempDir,
 }
 
 impl Monitored {
-    /// Starts both, scraping and evaluating once per second.
+    /// Starts all, scraping and evaluating once per second.
     pub fn start(postgres: &Postgres, fetcher: Option<&Fetcher>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (exporter, exporter_port) = exporter(folder.path(), postgres);
+        let (node, node_port) = node_exporter(folder.path());
         let fetcher_port = fetcher.map(|fetcher| port_of(&fetcher.url()));
-        let (prometheus, port) = prometheus(folder.path(), fetcher_port, exporter_port);
+        let (prometheus, port) = prometheus(folder.path(), fetcher_port, exporter_port, node_port);
         let url = format!("http://127.0.0.1:{port}");
-        Self { url, _prometheus: prometheus, _exporter: exporter, _folder: folder }
+        Self { url, _prometheus: prometheus, _exporters: [exporter, node], _folder: folder }
     }
 
     /// The series that an expression currently yields. Fails with Prometheus' error if the expression is invalid.
@@ -74,15 +75,28 @@ fn exporter(folder: &Path, postgres: &Postgres) -> (Process, u16) {
     (started("postgres_exporter", command, folder, &format!("http://127.0.0.1:{port}/metrics")), port)
 }
 
-fn prometheus(folder: &Path, fetcher: Option<u16>, exporter: u16) -> (Process, u16) {
+/// With the options of docker-compose.yml, except for the place of the machine's files.
+fn node_exporter(folder: &Path) -> (Process, u16) {
+    let port = free_port().unwrap();
+    let compose = yaml("docker-compose.yml");
+    let options = compose["services"]["node-exporter"]["command"].as_array().unwrap().iter();
+    let options = options.map(|option| option.as_str().unwrap().replace("$$", "$"));
+    let mut command = Command::new(program("prometheus-node-exporter"));
+    command.args(options.filter(|option| !option.starts_with("--path.rootfs")));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    (started("node_exporter", command, folder, &format!("http://127.0.0.1:{port}/metrics")), port)
+}
+
+fn prometheus(folder: &Path, fetcher: Option<u16>, exporter: u16, node: u16) -> (Process, u16) {
     let port = free_port().unwrap();
     let job = |name: &str, port: u16| {
         format!("- {{job_name: {name}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n")
     };
     let config = format!(
-        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\nscrape_configs:\n{}{}",
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\nscrape_configs:\n{}{}{}",
         repository::path("deploy/prometheus/rules.yml").display(),
         job("postgres", exporter),
+        job("node", node),
         fetcher.map_or_else(String::new, |port| job("fetcher", port)),
     );
     let path = folder.join("prometheus.yml");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use raceday_stack::wait_until;
 use raceday_tests::PATIENCE;
-use raceday_tests::database::database_with_worker;
+use raceday_tests::database::database;
 use raceday_tests::repository::{read, yaml};
 use raceday_tests::scene::Scene;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ const OF_THE_PROBE: [&str; 2] = ["probe_success", "probe_duration_seconds"];
 /// One test, so that the servers are started once.
 #[test]
 fn dashboard_rules_and_queries_fit_what_the_running_servers_export() {
-    let scene = Scene::start_on_real_time(1.0, 5, database_with_worker());
+    let scene = Scene::start_on_real_time(1.0, 5, database());
     scene.faults(&json!({
         "path": "/events/", "server_error": {"probability": 0.2}, "garbage_body": {"probability": 0.2},
     }));

@@ -206,6 +206,11 @@ fn an_invalid_post_stores_nothing() {
     assert_eq!(stored(&stack, "strict"), before);
     let details = post(&stack, &bodies[10]).json()["details"].clone();
     assert!(details[0].as_str().unwrap().starts_with("indicators[1]: indicator_type"), "{details}");
+    // More details than fit into a header are left out.
+    let many = json!({"user_id": "strict", "indicators": vec![json!({"indicator_type": "x"}); 600]});
+    let refused = post(&stack, &many);
+    refused.assert_error(400, "600 wrong indicators");
+    assert_eq!(refused.json(), json!({"error": "Invalid alert configuration"}));
 }
 
 #[test]

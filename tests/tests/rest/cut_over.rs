@@ -1,8 +1,9 @@
 //! nginx in front of the legacy backend and ours: which clients go where, and what happens if a backend does not respond.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use raceday_tests::stack::Stack;
 use serde_json::json;
@@ -22,7 +23,7 @@ fn legacy_backend() -> u16 {
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                 body.len()
             );
-            std::io::Write::write_all(&mut stream, response.as_bytes()).ok();
+            stream.write_all(response.as_bytes()).ok();
         }
     });
     port
@@ -93,6 +94,27 @@ fn a_legacy_backend_that_does_not_respond_is_503_in_json_like_ours() {
         health.assert_error(503, "health");
         assert_eq!(health.json()["status"], "unhealthy");
     }
+}
+
+#[test]
+fn a_silent_legacy_backend_is_503_in_seconds() {
+    // Connections are accepted by the system, and nobody reads from them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = silent.local_addr().unwrap().to_string();
+    let mut stack = Stack::without_rate_limit();
+    stack.reload(&[
+        ("RACEDAY_LEGACY_UPSTREAM", &upstream),
+        ("USE_LEGACY_BACKEND", "true"),
+        ("RACEDAY_RATE_LIMIT", "off"),
+    ]);
+    let mut stream = TcpStream::connect(("127.0.0.1", stack.port())).unwrap();
+    // Far longer than nginx's limit of 5 s, far shorter than its default of 60 s.
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(b"GET /api/meetings HTTP/1.0\r\nHost: raceday\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response well before nginx's default of 60 s");
+    assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+    assert!(response.ends_with("{\"error\":\"Service unavailable\"}"), "{response}");
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod alerts;
 mod contract;
 mod cut_over;
 mod hostile;
+mod probe;
 mod proxy;
 mod roles;
 mod timeline;
+mod upstream;

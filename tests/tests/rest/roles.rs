@@ -22,6 +22,7 @@ const SURFACE: &[&str] = &[
     "function client_races(p_query text) stable",
     "function client_save_alert_configs(text) volatile",
     "function client_upcoming_races(p_query text) stable",
+    "function probe_targets() stable",
     "type application/json",
     "view entrants",
     "view meetings",

@@ -71,13 +71,27 @@ fn a_page_has_the_contracts_fields() {
 #[test]
 fn missing_and_invalid_parameters_are_reported() {
     let stack = Stack::shared();
-    for query in ["", "raceId=r", "entrants=e", "raceId=&entrants=e", "raceId=r&entrants=", "raceId=r&entrants=,,"] {
+    for query in [
+        "",
+        "raceId=r",
+        "entrants=e",
+        "raceId=&entrants=e",
+        "raceId=r&entrants=",
+        "raceId=r&entrants=,,",
+        "raceId=r&entrants=%20,%20",
+        "raceId=r&entrants=+&entrants=%09,%0A",
+    ] {
         stack.get(&format!("/api/money-flow-timeline?{query}")).assert_error(400, query);
     }
     let refused = stack.get("/api/money-flow-timeline?raceId=r&entrants=e&poolType=Quinella");
     refused.assert_error(400, "bad poolType");
     assert_keys(&refused.json(), "error message received");
     assert_eq!(refused.json()["received"], "Quinella");
+    // The reason passes nginx in a header, which is ASCII.
+    let unusual = "raceId=r&entrants=e&poolType=M%C4%81ori%F0%9F%8F%87%7F%22%0A";
+    let refused = stack.get(&format!("/api/money-flow-timeline?{unusual}"));
+    refused.assert_error(400, unusual);
+    assert_eq!(refused.json()["received"], "Māori🏇\u{7f}\"\n");
 
     let empty = stack.json("/api/money-flow-timeline?raceId=nowhere&entrants=nobody");
     assert_keys(&empty, &format!("{BODY} message"));

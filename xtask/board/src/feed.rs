@@ -189,16 +189,16 @@ impl Reader {
             None => Client::connect(&self.sources.database, NoTls)?,
         };
         let client = self.client.insert(client);
-        let sql = "select min(m.days_ahead), coalesce(bool_and(m.has_tomorrow), false),
+        let sql = "select min(m.days_ahead), coalesce(bool_and(m.gaps = 0), false),
                           (select count(*) from raceday.pending_payloads),
                           (select count(*) from raceday.due_races d where d.is_live)
                    from raceday.monitor_maintenance m";
         let row = client.query_one(sql, &[])?;
-        let (days_ahead, has_tomorrow): (Option<i64>, bool) = (row.get(0), row.get(1));
+        let (days_ahead, complete): (Option<i64>, bool) = (row.get(0), row.get(1));
         let (pending, live): (i64, i64) = (row.get(2), row.get(3));
         let partitions = match days_ahead {
-            Some(days) if has_tomorrow => format!("partitions {days} days ahead"),
-            _ => "partition for tomorrow MISSING".to_owned(),
+            Some(days) if complete => format!("partitions {days} days ahead"),
+            _ => "partitions MISSING".to_owned(),
         };
         let fetcher = http_get(&format!("{}/metrics", self.sources.fetcher))
             .map_or_else(|_| "fetcher unavailable".to_owned(), |(_, text)| fetcher_state(&metrics(&text)));

@@ -37,7 +37,7 @@ impl Servers {
     pub fn start(layout: &Layout, options: &DemoOptions, ports: Ports) -> Result<Self> {
         let database = database(options);
         let step = Step::begin("PostgreSQL and the schema");
-        let postgres = cluster::start(layout, ports, database)?;
+        let postgres = cluster::start(layout, ports)?;
         postgres.ensure_database(database)?;
         migrate(layout, &postgres, database)?;
         step.done();
@@ -173,6 +173,7 @@ fn rest(layout: &Layout, ports: Ports, postgres: &Postgres, database: &str) -> R
         database_url: postgres.url("authenticator", database),
         port: ports.rest,
         admin_port: ports.rest_admin,
+        public_url: format!("http://127.0.0.1:{}/rest", ports.nginx),
         log: layout.logs().join("rest.log"),
     })
 }

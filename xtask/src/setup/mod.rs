@@ -39,13 +39,14 @@ pub fn run(layout: &Layout) -> Result<()> {
     extension::install(&setup)
 }
 
-/// Builds packages of the workspace for release, for the demo, the tools and the end-to-end tests.
-pub fn build_programs(layout: &Layout, packages: &[&str]) -> Result<()> {
-    let mut step = Step::begin(&format!("building {} (release)", packages.join(", ")));
+/// Builds programs of the workspace for release, for the demo, the tools and the end-to-end tests.
+pub fn build_programs(layout: &Layout, programs: &[&str]) -> Result<()> {
+    let mut step = Step::begin(&format!("building {} (release)", programs.join(", ")));
     let mut command = cargo(layout);
-    command.args(["build", "--release"]);
-    for package in packages {
-        command.args(["--package", package]);
+    // Whatever is wanted, features are those of the whole workspace, so that no dependency is built twice.
+    command.args(["build", "--release", "--workspace", "--exclude", "pg_raceday_ext"]);
+    for program in programs {
+        command.args(["--bin", program]);
     }
     step.run(&mut command, &layout.local("logs/setup.log"))?;
     step.done();

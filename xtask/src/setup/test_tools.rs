@@ -1,4 +1,4 @@
-//! Tools that only tests need: Prometheus, its exporter for PostgreSQL, docker-compose and Chromium.
+//! Tools that only tests need: Prometheus, its exporters for PostgreSQL and the machine, docker-compose and Chromium.
 
 use anyhow::Result;
 use raceday_stack::layout::Layout;
@@ -6,7 +6,7 @@ use raceday_stack::layout::Layout;
 use super::context::Setup;
 use super::unpacked::{Package, Program};
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package {
         name: "prometheus",
         suite: None,
@@ -21,6 +21,15 @@ const PACKAGES: [Package; 4] = [
         programs: &[Program {
             name: "prometheus-postgres-exporter",
             path: "usr/bin/prometheus-postgres-exporter",
+            version_argument: "--version",
+        }],
+    },
+    Package {
+        name: "prometheus-node-exporter",
+        suite: None,
+        programs: &[Program {
+            name: "prometheus-node-exporter",
+            path: "usr/bin/prometheus-node-exporter",
             version_argument: "--version",
         }],
     },

@@ -55,6 +55,26 @@ fn a_bad_meeting_or_race_is_lost_alone() {
 }
 
 #[test]
+fn a_list_is_whole_if_it_is_the_only_page_and_leaves_no_followed_race_out() {
+    assert!(read(LIST).unwrap().is_whole);
+    for (from, to, is_whole) in [
+        ("{\"data\"", "{\"params\":{\"limit\":200,\"offset\":0},\"data\"", true),
+        ("{\"data\"", "{\"params\":{\"limit\":5},\"data\"", true),
+        ("{\"data\"", "{\"params\":{\"limit\":4},\"data\"", false),
+        ("{\"data\"", "{\"params\":{\"offset\":200},\"data\"", false),
+        ("\"Cambridge\"", "7", true),
+        ("\"m2\"", "null", false),
+        ("\"m3\"", "null", true),
+        ("\"r2\"", "17", false),
+        ("\"races\":null", "\"races\":7", false),
+        ("{\"meeting\":\"m1\"", "7,{\"meeting\":\"m1\"", false),
+    ] {
+        assert_eq!(read(&LIST.replacen(from, to, 1)).unwrap().is_whole, is_whole, "{from} → {to}");
+    }
+    assert!(read(r#"{"data":{"meetings":null}}"#).unwrap().is_whole);
+}
+
+#[test]
 fn a_payload_that_is_not_a_list_fails() {
     assert!(matches!(read(&LIST[..200]), Err(PayloadError::NotJson(_))));
     for payload in [
