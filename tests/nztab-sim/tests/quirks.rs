@@ -276,10 +276,10 @@ fn a_meeting_spans_two_days_in_new_zealand() {
     // Both days' lists contain the meeting, with the date of its first race.
     for days_on in 0..2 {
         let now = day::nz_midnight(date()) + TimeDelta::hours(12);
-        let list: Value =
+        let response: Value =
             serde_json::from_str(&SIMULATOR.meetings(&MeetingsQuery::day(date() + chrono::Days::new(days_on)), now))
                 .unwrap();
-        let listed = list["data"]["meetings"].as_array().unwrap();
+        let listed = response["data"]["meetings"].as_array().unwrap();
         let listed = listed.iter().find(|meeting| meeting["meeting"] == night.id.as_str()).expect("the meeting");
         assert_eq!(listed["date"], "2025-11-23T00:00:00Z");
     }

@@ -1,6 +1,6 @@
 //! A server with migrated databases, and the simulated polls that the engine's tests stage.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveTime, Utc};
 use nztab_sim::Simulator;
 use postgres::{Client, GenericClient};
 use raceday_stack::{Postgres, wait_until};
@@ -42,7 +42,9 @@ impl Server {
     /// Creates the partitions of a day and its neighbours that do not exist yet.
     pub fn create_partitions(&self, database: &str, day: DateTime<Utc>) {
         let mut client = self.connect(database);
-        let days: Vec<_> = (-1..=1).map(|offset| day + Duration::days(offset)).collect();
+        // pg_partman takes a partition's bounds from the time as it is given.
+        let midnight = day.date_naive().and_time(NaiveTime::MIN).and_utc();
+        let days: Vec<_> = (-1..=1).map(|offset| midnight + Duration::days(offset)).collect();
         for table in ["raceday.money_flow_history", "raceday.odds_history", "raceday.staged_payloads"] {
             client.execute("select partman.create_partition_time($1, $2)", &[&table, &days]).unwrap();
         }

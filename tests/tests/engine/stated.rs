@@ -13,7 +13,7 @@ from (select race_id, fetched_at, payload, (payload::jsonb #>> '{header,generate
     from raceday.staged_payloads where kind = 'event') p
 where payload::jsonb #>> '{data,race,type}' in ('T', 'H');
 create temp view runner as
-select race_id, event_timestamp, r.runner, r.runner ->> 'entrant_id' as entrant_id,
+select race_id, event_timestamp, data #>> '{race,status}' <> 'Abandoned' as has_history, r.runner, r.runner ->> 'entrant_id' as entrant_id,
     nullif((r.runner #>> '{odds,fixed_win}')::numeric, 0) as fixed_win,
     nullif((r.runner #>> '{odds,fixed_place}')::numeric, 0) as fixed_place,
     nullif((r.runner #>> '{odds,pool_win}')::numeric, 0) as pool_win,
@@ -43,7 +43,8 @@ const TABLES: [(&str, &str, &str); 7] = [
             nullif(btrim(data #>> '{race,weather}'), ''), data #>> '{race,type}',
             coalesce((data #>> '{race,protest}')::boolean, false)
                 and coalesce(data #>> '{race,protest_reason}', '') not ilike 'dead heat%',
-            case data #>> '{race,status}' when 'Open' then 'upcoming' when 'Final' then 'finished' else 'in_progress' end
+            case data #>> '{race,status}' when 'Open' then 'upcoming' when 'Final' then 'finished' when 'Abandoned' then 'abandoned'
+                else 'in_progress' end
         from event",
         r"select race_id, meeting_id, name, race_number, status, start_time, actual_start, distance, track_condition, weather, type,
             protest, phase from raceday.races",
@@ -99,7 +100,7 @@ const TABLES: [(&str, &str, &str); 7] = [
         "odds_history",
         r"select race_id, entrant_id, event_timestamp, kind, odds from runner
         cross join lateral (values ('fixed_win', fixed_win), ('fixed_place', fixed_place), ('pool_win', pool_win),
-            ('pool_place', pool_place)) o(kind, odds) where odds is not null",
+            ('pool_place', pool_place)) o(kind, odds) where odds is not null and has_history",
         "select race_id, entrant_id, event_timestamp, type, odds from raceday.odds_history",
     ),
     (
@@ -117,7 +118,7 @@ const TABLES: [(&str, &str, &str); 7] = [
             not (runner ->> 'is_scratched')::boolean
                 and bool_and(pool_win is not null or (runner ->> 'is_scratched')::boolean) over (partition by race_id) as known
             from runner r left join pool w using (race_id) left join pool p using (race_id)
-            where w.product = 'win' and p.product = 'place' and hold is not null) x
+            where w.product = 'win' and p.product = 'place' and hold is not null and has_history) x
         window race as (partition by race_id)",
         r"select race_id, entrant_id, event_timestamp, seconds_to_start, time_interval, hold_percentage, bet_percentage,
             win_pool_amount, place_pool_amount, incremental_win_amount, tote_win_percentage, tote_win_amount, fixed_win_odds,
