@@ -804,12 +804,14 @@ CREATE FUNCTION raceday.live_races_polled() RETURNS boolean
         where r.phase in ('upcoming', 'in_progress') and r.start_time <= raceday.now() + raceday.live_lead()
           -- However long after its start, a race that is not finished counts: clients are waiting for its result.
           and (d.is_live or d.seconds_to_start < 0)
-          -- A race that was never polled counts from when it became known.
-          and coalesce(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
+          -- Of a missing race no payload can be expected.
+          and not d.is_missing
+          -- A race that was never polled counts from when it became known, and one that was no longer listed from when it was listed again.
+          and greatest(progress.processed_through, p.first_due_at) < raceday.now() - interval '60 seconds'
     )
 $$;
 
-COMMENT ON FUNCTION raceday.live_races_polled() IS 'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds';
+COMMENT ON FUNCTION raceday.live_races_polled() IS 'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds, except missing ones';
 
 CREATE FUNCTION raceday.utc_text(p_at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -927,35 +929,6 @@ COMMENT ON COLUMN raceday.races.meeting_country IS 'Country of the meeting as th
 COMMENT ON COLUMN raceday.races.meeting_state IS 'State of the meeting as the race''s polls report it';
 
 COMMENT ON COLUMN raceday.races.race_date_nz IS 'New Zealand day as the race''s polls report it; a meeting that no list names has the earliest of its races';
-
-CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings) RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('meeting_id', (p_meeting).meeting_id, 'meeting_name', (p_meeting).meeting_name, 'country', (p_meeting).country, 'race_type', (p_meeting).race_type, 'date', (p_meeting).date, 'status', (p_meeting).status, 'category', (p_meeting).category, 'track_condition', COALESCE((p_meeting).track_condition, (SELECT r.track_condition FROM raceday.races r WHERE ((r.meeting_id = (meeting_body.p_meeting).meeting_id) AND (r.track_condition IS NOT NULL)) ORDER BY r.race_number LIMIT 1)), 'weather', COALESCE((p_meeting).weather, (SELECT r.weather FROM raceday.races r WHERE ((r.meeting_id = (meeting_body.p_meeting).meeting_id) AND (r.weather IS NOT NULL)) ORDER BY r.race_number LIMIT 1)), 'created_at', raceday.utc_text((p_meeting).created_at), 'updated_at', raceday.utc_text((p_meeting).updated_at));
-
-COMMENT ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings) IS 'A meeting as the client API returns it';
-
-CREATE FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) RETURNS record
-    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-declare
-    v_limit text := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.max', true), E'\n');
-    v_machine text;
-begin
-    if v_limit ~ '^\d+$' then
-        limit_bytes := v_limit::bigint;
-        -- Reclaimable page cache does not count as used.
-        used_bytes := pg_catalog.btrim(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.current'), E'\n')::bigint
-            - (pg_catalog.regexp_match(pg_catalog.pg_read_file('/sys/fs/cgroup/memory.stat'), '\minactive_file (\d+)'))[1]::bigint;
-    else
-        v_machine := pg_catalog.pg_read_file('/proc/meminfo', true);
-        limit_bytes := (pg_catalog.regexp_match(v_machine, 'MemTotal: +(\d+)'))[1]::bigint * 1024;
-        used_bytes := limit_bytes - (pg_catalog.regexp_match(v_machine, 'MemAvailable: +(\d+)'))[1]::bigint * 1024;
-    end if;
-end
-$_$;
-
-COMMENT ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) IS 'Memory in use where the server runs, without page cache, and its limit; null where the system does not report it';
 
 CREATE FUNCTION raceday.navigation_body(p_race raceday.races) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1459,26 +1432,43 @@ CREATE FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) RETURNS
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    update raceday.race_polls set lease_until = null where race_id = p_race_id and claimed_by = p_worker
+    select raceday.raceday_poll_done(p_race_id, p_worker, null)
 $$;
 
-COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) IS 'Ends a worker''s lease on a race: its slot has been polled';
+COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) IS 'The same for a fetcher that does not report whether the TAB has the event';
+
+CREATE FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    update raceday.race_polls p
+    set lease_until = case when p.claimed_by = p_worker then null else p.lease_until end,
+        not_found = case when p_is_found then 0 when not p_is_found then p.not_found + 1 else p.not_found end,
+        -- An event that appears counts for more than the lists before it.
+        unlisted = case when p_is_found and p.not_found > 0 then 0 else p.unlisted end
+    where p.race_id = p_race_id
+      -- Whoever found the event: it may also have been fetched by hand, or during an outage of the database.
+      and (p.claimed_by = p_worker or p_is_found and p.not_found > 0)
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) IS 'Ends a worker''s lease on a race: its slot has been polled. p_is_found: whether the TAB has the event; null: it did not say';
 
 CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer, is_live boolean)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     with recursive plan as (
-        select d.race_id, d.start_time, greatest(d.next_slot_at, raceday.now()) as slot_at
+        select d.race_id, d.start_time, d.is_missing, d.backoff, greatest(d.next_slot_at, raceday.now()) as slot_at
         from raceday.due_races d
         where d.next_slot_at <= raceday.now() + p_ahead
         union all
-        select p.race_id, p.start_time, n.slot_at
+        select p.race_id, p.start_time, p.is_missing, p.backoff, n.slot_at
         from plan p
-        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) n
+        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) following
+        cross join lateral (select greatest(following.slot_at, p.slot_at + p.backoff) as slot_at) n
         where n.slot_at <= raceday.now() + p_ahead
     )
-    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at)
+    select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at) and not p.is_missing
     from plan p
     cross join lateral raceday.next_poll(null, p.start_time, p.slot_at) n
     order by p.slot_at, p.race_id
@@ -1536,6 +1526,22 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_release_leases(p_worker text) IS 'Releases what a stopping worker has not polled; returns the number of races';
 
+CREATE FUNCTION raceday.raceday_report_missing() RETURNS TABLE(race_id text, is_missing boolean, not_found integer, unlisted integer)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with unreported as materialized (
+        select p.race_id from raceday.race_polls p where p.is_missing <> p.missing_reported order by p.race_id for update of p skip locked
+    )
+    update raceday.race_polls p
+    set missing_reported = p.is_missing
+    from unreported u
+    where p.race_id = u.race_id
+    returning p.race_id, p.is_missing, p.not_found, p.unlisted
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_report_missing() IS 'The races that have become missing or are back since the last call, each to one caller only; a fetcher logs them';
+
 CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1557,6 +1563,7 @@ CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
         ('clock', to_char(t.now at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') || case when raceday.clock_is_simulated() then ' (simulated)' else '' end),
         ('races polled', (select count(*)::text from d where d.cadence_s is not null)),
         ('live races', (select count(*)::text from d where d.is_live)),
+        ('missing races', (select count(*)::text from d where d.is_missing)),
         ('races due now', (select count(*)::text from d where d.due_at <= t.now and (d.lease_until is null or d.lease_until <= t.now))),
         ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
         ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
@@ -1576,6 +1583,35 @@ CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
 $$;
 
 COMMENT ON FUNCTION raceday.raceday_status() IS 'The lines that raceday-fetcher status prints';
+
+CREATE FUNCTION raceday.races_listed(p_date date, p_fetched_at timestamp with time zone, p_race_ids text[], p_is_whole boolean) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with polls as materialized (
+        select p.race_id, n.race_id is not null as is_listed, p.is_missing and (p.unlisted > 0 or r.listed_at >= p_fetched_at) as is_renewed
+        from raceday.races r
+        join raceday.race_polls p on p.race_id = r.race_id
+        left join unnest(p_race_ids) n (race_id) on n.race_id = r.race_id
+        where r.phase in ('upcoming', 'in_progress')
+          and case when n.race_id is null then p_is_whole and p.list_date = p_date
+              else p.list_date is distinct from p_date or p.is_missing and (p.unlisted > 0 or r.listed_at >= p_fetched_at) end
+        -- In the order of raceday_polls_noted.
+        order by p.race_id
+        for update of p
+    )
+    update raceday.race_polls p
+    set list_date = p_date,
+        unlisted = case when l.is_listed then 0 else p.unlisted + 1 end,
+        not_found = case when l.is_listed and l.is_renewed then least(p.not_found, 1) else p.not_found end,
+        -- Counting starts again: the slots since the last poll are not missed.
+        slot_at = case when l.is_listed and l.is_renewed then null else p.slot_at end,
+        first_due_at = case when l.is_listed and l.is_renewed then raceday.now() else p.first_due_at end
+    from polls l
+    where p.race_id = l.race_id
+$$;
+
+COMMENT ON FUNCTION raceday.races_listed(p_date date, p_fetched_at timestamp with time zone, p_race_ids text[], p_is_whole boolean) IS 'Records which races the newest meetings list of a day names; if it is the whole list, the others of that day are missing';
 
 CREATE FUNCTION raceday.read_indicator(p_indicator jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2124,8 +2160,11 @@ CREATE TABLE raceday.poll_settings (
     meetings_every interval DEFAULT '00:05:00'::interval NOT NULL,
     countries text[] DEFAULT '{NZ,AUS}'::text[] NOT NULL,
     categories text[] DEFAULT '{T,H}'::text[] NOT NULL,
+    missing_every_min interval DEFAULT '00:00:30'::interval NOT NULL,
+    missing_every_max interval DEFAULT '00:05:00'::interval NOT NULL,
     CONSTRAINT poll_settings_categories_check CHECK ((categories <@ ARRAY['T'::text, 'H'::text])),
     CONSTRAINT poll_settings_lease_check CHECK ((lease > '00:00:00'::interval)),
+    CONSTRAINT poll_settings_missing_check CHECK (((missing_every_min > '00:00:00'::interval) AND (missing_every_max >= missing_every_min))),
     CONSTRAINT poll_settings_only_row_check CHECK (only_row)
 );
 
@@ -2141,19 +2180,40 @@ COMMENT ON COLUMN raceday.poll_settings.countries IS 'Countries whose meetings a
 
 COMMENT ON COLUMN raceday.poll_settings.categories IS 'Categories of racing that are polled: T thoroughbred, H harness';
 
+COMMENT ON COLUMN raceday.poll_settings.missing_every_min IS 'The least time from the first poll of a missing race to the next; it doubles until missing_every_max';
+
+COMMENT ON COLUMN raceday.poll_settings.missing_every_max IS 'The longest time between two polls of a missing race, unless its cadence is longer';
+
 CREATE TABLE raceday.race_polls (
     race_id text NOT NULL,
     first_due_at timestamp with time zone DEFAULT raceday.now() NOT NULL,
     slot_at timestamp with time zone,
     claimed_at timestamp with time zone,
     claimed_by text,
-    lease_until timestamp with time zone
+    lease_until timestamp with time zone,
+    not_found integer DEFAULT 0 NOT NULL,
+    list_date date,
+    unlisted integer DEFAULT 0 NOT NULL,
+    is_missing boolean GENERATED ALWAYS AS (((not_found > 0) OR (unlisted > 0))) STORED NOT NULL,
+    missing_reported boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='50');
 
 COMMENT ON TABLE raceday.race_polls IS 'The polling of each race: its last slot and the current lease';
 
+COMMENT ON COLUMN raceday.race_polls.first_due_at IS 'When it became known or, while it was missing, a list last changed it or named it again';
+
 COMMENT ON COLUMN raceday.race_polls.slot_at IS 'When the last claimed poll was due; the next is counted from here, so that lateness does not accumulate';
+
+COMMENT ON COLUMN raceday.race_polls.not_found IS 'How often in a row the TAB has reported its event as not found';
+
+COMMENT ON COLUMN raceday.race_polls.list_date IS 'New Zealand day of the meetings list that last named it';
+
+COMMENT ON COLUMN raceday.race_polls.unlisted IS 'How many lists of that day in a row have not named it';
+
+COMMENT ON COLUMN raceday.race_polls.is_missing IS 'Whether its event was not found, or it is no longer listed';
+
+COMMENT ON COLUMN raceday.race_polls.missing_reported IS 'Whether it was last reported as missing: see raceday_report_missing';
 
 CREATE VIEW raceday.due_races AS
  SELECT r.race_id,
@@ -2169,8 +2229,10 @@ CREATE VIEW raceday.due_races AS
     p.claimed_by,
     p.lease_until,
     n.slot_at AS next_slot_at,
-    raceday.is_live(s.start_time, t.now) AS is_live
-   FROM ((((((raceday.races r
+    (raceday.is_live(s.start_time, t.now) AND (NOT p.is_missing)) AS is_live,
+    p.is_missing,
+    b.backoff
+   FROM (((((((raceday.races r
      JOIN raceday.race_polls p ON ((p.race_id = r.race_id)))
      CROSS JOIN raceday.poll_settings settings)
      CROSS JOIN LATERAL ( SELECT raceday.now() AS now) t)
@@ -2182,14 +2244,23 @@ CREATE VIEW raceday.due_races AS
      CROSS JOIN LATERAL raceday.next_poll(p.slot_at, s.start_time, t.now) following(slot_at, first_slot_at, every_s))
      CROSS JOIN LATERAL ( SELECT
                 CASE
+                    WHEN p.is_missing THEN LEAST((settings.missing_every_min * ((2.0 ^ (LEAST(((p.not_found +
+                    CASE
+                        WHEN (t.now < (s.start_time + '00:15:00'::interval)) THEN LEAST(p.unlisted, 2)
+                        ELSE p.unlisted
+                    END) - 1), 20))::numeric))::double precision), settings.missing_every_max)
+                    ELSE NULL::interval
+                END AS backoff) b)
+     CROSS JOIN LATERAL ( SELECT
+                CASE
                     WHEN (p.slot_at IS NULL) THEN GREATEST(LEAST(p.first_due_at, t.now), following.first_slot_at)
                     WHEN (p.slot_at > (t.now + '00:00:05'::interval)) THEN GREATEST(t.now, following.first_slot_at)
-                    ELSE following.slot_at
+                    ELSE GREATEST(following.slot_at, (p.slot_at + b.backoff))
                 END AS slot_at,
             following.every_s) n)
   WHERE ((r.phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text])) AND (r.start_time > ((t.now - settings.stop_after) - '1 day'::interval)) AND (s.start_time > (t.now - settings.stop_after)));
 
-COMMENT ON VIEW raceday.due_races IS 'Races still polled, when each is due next, and whether it is live; claimable where due_at <= raceday.now() and no lease is running';
+COMMENT ON VIEW raceday.due_races IS 'Races still polled, when each is due next, and whether it is live or missing; claimable where due_at <= raceday.now() and no lease is running';
 
 CREATE TABLE raceday.list_polls (
     list_date date NOT NULL,
@@ -2320,6 +2391,14 @@ CREATE VIEW raceday.monitor_maintenance AS
           WHERE (d_1.parent_table = p.parent_table)) d);
 
 COMMENT ON VIEW raceday.monitor_maintenance IS 'Each partitioned table: days created ahead and gaps among them, size, when it was last maintained (null: never), and what is due to be retired';
+
+CREATE VIEW raceday.monitor_near_races AS
+ SELECT count(*) AS races,
+    count(*) FILTER (WHERE is_missing) AS missing
+   FROM raceday.due_races d
+  WHERE ((seconds_to_start >= ('-900'::integer)::double precision) AND (seconds_to_start <= (3900)::double precision));
+
+COMMENT ON VIEW raceday.monitor_near_races IS 'Races from 65 minutes before their start to 15 after it, and how many of them are missing: not found, or no longer listed';
 
 CREATE TABLE raceday.pending_payloads (
     race_id text NOT NULL,
@@ -2543,6 +2622,8 @@ CREATE INDEX money_flow_history_entrant_id_event_timestamp_idx ON ONLY raceday.m
 
 CREATE INDEX odds_history_entrant_id_event_timestamp_idx ON ONLY raceday.odds_history USING btree (entrant_id, event_timestamp DESC);
 
+CREATE INDEX race_polls_unreported_idx ON raceday.race_polls USING btree (race_id) WHERE (is_missing <> missing_reported);
+
 CREATE INDEX races_meeting_id_idx ON raceday.races USING btree (meeting_id, race_number);
 
 CREATE INDEX races_start_time_idx ON raceday.races USING btree (start_time, race_id);
@@ -2752,6 +2833,9 @@ GRANT ALL ON FUNCTION raceday.raceday_oldest_live_payload_age_s() TO raceday_fet
 REVOKE ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) TO raceday_fetcher;
 
+REVOKE ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) TO raceday_fetcher;
+
 REVOKE ALL ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) TO raceday_fetcher;
 
@@ -2764,8 +2848,13 @@ GRANT ALL ON FUNCTION raceday.raceday_polls_noted(p_worker text, p_race_ids text
 REVOKE ALL ON FUNCTION raceday.raceday_release_leases(p_worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_release_leases(p_worker text) TO raceday_fetcher;
 
+REVOKE ALL ON FUNCTION raceday.raceday_report_missing() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_report_missing() TO raceday_fetcher;
+
 REVOKE ALL ON FUNCTION raceday.raceday_status() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_status() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.races_listed(p_date date, p_fetched_at timestamp with time zone, p_race_ids text[], p_is_whole boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.read_indicator(p_indicator jsonb) FROM PUBLIC;
 
@@ -2828,6 +2917,8 @@ GRANT SELECT ON TABLE raceday.monitor_partition_gaps TO raceday_monitor;
 GRANT SELECT ON TABLE raceday.monitor_partitions_due TO raceday_monitor;
 
 GRANT SELECT ON TABLE raceday.monitor_maintenance TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_near_races TO raceday_monitor;
 
 GRANT INSERT(kind) ON TABLE raceday.staged_payloads TO raceday_fetcher;
 
