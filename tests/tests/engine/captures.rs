@@ -23,11 +23,14 @@ fn captures() -> Vec<(String, String)> {
     paths.into_iter().filter_map(read).collect()
 }
 
+fn generated(event: &Value) -> DateTime<Utc> {
+    event["header"]["generated_time"].as_str().unwrap().parse().unwrap()
+}
+
 /// Stages and processes a response a second after it was generated; returns the error if it fails.
-fn process(client: &mut Client, server: &Server, database: &str, text: &str) -> Option<String> {
+fn process(client: &mut Client, text: &str) -> Option<String> {
     let event: Value = serde_json::from_str(text).unwrap();
-    let generated: DateTime<Utc> = event["header"]["generated_time"].as_str().unwrap().parse().unwrap();
-    server.create_partitions(database, generated);
+    let generated = generated(&event);
     let race_id = event["data"]["race"]["event_id"].as_str().unwrap();
     payloads::stage(client, race_id, generated + Duration::seconds(1), text);
     payloads::process(client, race_id).error
@@ -44,7 +47,8 @@ fn a_capture_is_stored_as_its_json_states() {
     let mut client = server.connect("captures");
     let mut stored = 0;
     for (file, text) in &captures {
-        let error = process(&mut client, &server, "captures", text);
+        server.create_partitions("captures", generated(&serde_json::from_str(text).unwrap()));
+        let error = process(&mut client, text);
         if file.contains("-G-") {
             assert_eq!(error.as_deref(), Some("race type \"G\" is neither T nor H"), "{file}");
         } else {
@@ -75,7 +79,7 @@ fn a_simulated_event_with_quirks_is_stored_as_its_json_states() {
         let times = [fate.first_start - 3600, fate.first_start - 240, fate.interim_at + 30, fate.final_at + 30];
         let at = DateTime::from_timestamp(times[index / 2 % 4], 0).unwrap();
         let event = simulator.event(&card.id, at).unwrap();
-        assert_eq!(process(&mut client, &server, "quirks", &event), None, "{}", card.id);
+        assert_eq!(process(&mut client, &event), None, "{}", card.id);
         stored += 1;
     }
     let (lines, counts) = differences(&mut client);

@@ -4,15 +4,15 @@
 use postgres::Client;
 
 /// The payloads as JSON, their event times and their runners.
-const VIEWS: &str = r"
-create temp view event as
+const PARTS: &str = r"
+create temp table event as
 select race_id, payload::jsonb -> 'data' as data,
     case when generated between fetched_at - interval '5 minutes' and fetched_at + interval '1 minute'
         then date_trunc('milliseconds', generated) else date_trunc('milliseconds', fetched_at) end as event_timestamp
 from (select race_id, fetched_at, payload, (payload::jsonb #>> '{header,generated_time}')::timestamptz as generated
     from raceday.staged_payloads where kind = 'event') p
 where payload::jsonb #>> '{data,race,type}' in ('T', 'H');
-create temp view runner as
+create temp table runner as
 select race_id, event_timestamp, data #>> '{race,status}' <> 'Abandoned' as has_history, r.runner, r.runner ->> 'entrant_id' as entrant_id,
     nullif((r.runner #>> '{odds,fixed_win}')::numeric, 0) as fixed_win,
     nullif((r.runner #>> '{odds,fixed_place}')::numeric, 0) as fixed_place,
@@ -27,7 +27,7 @@ left join lateral (
         coalesce(sum((t ->> 'bet_percentage')::numeric) filter (where t -> 'entrant_id' = r.runner -> 'entrant_id'), 0) as bet
     from jsonb_array_elements(nullif(data #> '{money_tracker,entrants}', 'null')) t having count(*) > 0
 ) h on true;
-create temp view pool as
+create temp table pool as
 select race_id, lower(replace(p ->> 'product_type', ' ', '')) as product, (p ->> 'total')::numeric as total,
     p ->> 'product_type' ~* '(double|treble|quad)' as multi_leg
 from event cross join lateral jsonb_array_elements(nullif(data -> 'tote_pools', 'null')) p";
@@ -128,7 +128,7 @@ const TABLES: [(&str, &str, &str); 7] = [
 
 /// The rows that are stated and not stored, or stored and not stated, one line each; and the number of rows of each table.
 pub fn differences(client: &mut Client) -> (Vec<String>, Vec<(&'static str, i64)>) {
-    client.batch_execute(VIEWS).unwrap();
+    client.batch_execute(PARTS).unwrap();
     let (mut lines, mut counts) = (Vec::new(), Vec::new());
     for (table, stated, stored) in TABLES {
         let sql = format!(
