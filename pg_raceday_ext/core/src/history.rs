@@ -48,6 +48,7 @@ macro_rules! rows_at {
 
 impl HistoryRows {
     /// The rows at these places.
+    #[must_use]
     pub fn at(&self, places: &[usize]) -> Self {
         rows_at!(
             self, places, entrant_id hold bet win_pool_amount place_pool_amount win_pool_percentage place_pool_percentage
@@ -59,6 +60,7 @@ impl HistoryRows {
 
 impl OddsRows {
     /// The rows at these places.
+    #[must_use]
     pub fn at(&self, places: &[usize]) -> Self {
         rows_at!(self, places, entrant_id kind odds)
     }
