@@ -1,7 +1,7 @@
 //! Rebuilds the crate when a file of the SQL that `migrate` embeds changes.
 
 fn main() {
-    for folder in ["migrations", "functions", "api"] {
+    for folder in ["migrations", "functions", "api", "appwrite"] {
         println!("cargo::rerun-if-changed=../sql/{folder}");
     }
 }

@@ -45,6 +45,9 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Show what is due, leased, pending and failed
     Status(StatusArgs),
+    /// Add, list and revoke the keys of clients that speak Appwrite's protocol (requires the database's superuser)
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Compare a legacy backend with ours, field by field; exits with 0 if nothing differs
     Compare(CompareArgs),
 }
@@ -198,6 +201,61 @@ pub struct StatusArgs {
     /// The database and the log.
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+/// What to do with keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeyCommand {
+    /// Add a key and print the client's settings; the key is not shown again
+    Add(KeyAddArgs),
+    /// List all keys, revoked ones included
+    List(StatusArgs),
+    /// Revoke a key with immediate effect
+    Revoke {
+        /// The key's name
+        name: String,
+        /// The database and the log.
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+}
+
+/// Settings of `key add`.
+#[derive(Debug, Clone, Args)]
+pub struct KeyAddArgs {
+    /// The key's name: which client uses it
+    pub name: String,
+    /// What the client may do
+    #[arg(long, value_enum, default_value_t = KeyRole::Alerts)]
+    pub role: KeyRole,
+    /// Do nothing if there is a valid key of this name
+    #[arg(long)]
+    pub if_missing: bool,
+    /// The address at which the client reaches nginx
+    #[arg(long, env = "RACEDAY_PUBLIC_URL", default_value = "http://127.0.0.1:8080")]
+    pub public_url: String,
+    /// The database and the log.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What a key permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyRole {
+    /// Read everything
+    Read,
+    /// Also create and change alerts, as the original client does
+    Alerts,
+}
+
+impl KeyRole {
+    /// Its name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Alerts => "alerts",
+        }
+    }
 }
 
 /// A setting that is not a sensible number of seconds.

@@ -35,6 +35,7 @@ pub mod meetings;
 pub mod poll;
 pub mod schedule;
 // Commands
+pub mod keys;
 pub mod migrate;
 pub mod once;
 pub mod run;

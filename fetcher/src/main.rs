@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use raceday_fetcher::config::{Cli, Command, CommonArgs, LogFormat, RunArgs};
-use raceday_fetcher::{compare, metrics, migrate, once, run, status};
+use raceday_fetcher::{compare, keys, metrics, migrate, once, run, status};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -45,6 +45,10 @@ async fn command(command: Command) -> Result<ExitCode> {
         Command::Status(settings) => {
             log_to_stderr(&settings.common)?;
             status::status(&settings).await?
+        }
+        Command::Key(command) => {
+            log_to_stderr(command.common())?;
+            keys::run(&command).await?
         }
         Command::Compare(arguments) => {
             let is_equal = compare::run(&arguments, &mut std::io::stdout()).await?;

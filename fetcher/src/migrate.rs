@@ -15,8 +15,9 @@ mod embedded {
 
 static SQL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../sql");
 
-/// The folders re-applied by every `migrate`, in this order; within a folder in name order.
-const REAPPLIED: [&str; 2] = ["functions", "api"];
+/// The folders re-applied by every `migrate`, group by group; within a group by file name, so that a helper precedes its
+/// callers and `90_privileges.sql` is last.
+const REAPPLIED: [&[&str]; 2] = [&["functions"], &["api", "appwrite"]];
 
 /// Of two concurrent runs, the second waits until the first has finished, and finds nothing to do.
 const LOCK: &str = "select pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended('raceday.migrate', 0))";
@@ -143,25 +144,36 @@ async fn unless_newer(
 async fn reapply(client: &mut Client) -> Result<Vec<String>, MigrateError> {
     let transaction = client.transaction().await.map_err(doing("beginning a transaction"))?;
     let mut done = Vec::new();
-    for folder in REAPPLIED {
-        let files = sql_files(folder);
-        for (name, sql) in &files {
-            transaction.batch_execute(sql).await.map_err(doing(format!("sql/{name}")))?;
+    for folders in REAPPLIED {
+        for file in sql_files(folders) {
+            transaction.batch_execute(file.sql).await.map_err(doing(format!("sql/{}", file.path)))?;
         }
-        done.push(format!("sql/{folder}: {} files applied", files.len()));
+        done.extend(folders.iter().map(|folder| format!("sql/{folder}: {} files applied", sql_files(&[folder]).len())));
     }
     transaction.batch_execute("notify pgrst, 'reload schema'").await.map_err(doing("notifying the REST server"))?;
     transaction.commit().await.map_err(doing("committing"))?;
     Ok(done)
 }
 
-fn sql_files(folder: &str) -> Vec<(String, &'static str)> {
-    let files = SQL.get_dir(folder).into_iter().flat_map(Dir::files);
+/// A file of `sql/`.
+struct SqlFile {
+    name: String,
+    /// With its folder.
+    path: String,
+    sql: &'static str,
+}
+
+/// The files of these folders, by name.
+fn sql_files(folders: &[&str]) -> Vec<SqlFile> {
+    let files = folders.iter().filter_map(|folder| SQL.get_dir(folder)).flat_map(Dir::files);
     let mut files: Vec<_> = files
         .filter(|file| file.path().extension().is_some_and(|extension| extension == "sql"))
-        .filter_map(|file| Some((file.path().display().to_string(), file.contents_utf8()?)))
+        .filter_map(|file| {
+            let name = file.path().file_name()?.to_string_lossy().into_owned();
+            Some(SqlFile { name, path: file.path().display().to_string(), sql: file.contents_utf8()? })
+        })
         .collect();
-    files.sort();
+    files.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     files
 }
 
@@ -182,21 +194,32 @@ fn doing(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Migra
 mod tests {
     use super::*;
 
+    fn paths(folders: &[&str]) -> Vec<String> {
+        sql_files(folders).into_iter().map(|file| file.path).collect()
+    }
+
     #[test]
     fn functions_are_embedded_in_name_order() {
-        let names: Vec<_> = sql_files("functions").into_iter().map(|(name, _)| name).collect();
-        assert!(names.contains(&"functions/30_due_races.sql".to_owned()), "{names:?}");
-        assert!(names.is_sorted());
+        let paths = paths(&["functions"]);
+        assert!(paths.contains(&"functions/30_due_races.sql".to_owned()), "{paths:?}");
+        assert!(paths.is_sorted());
+    }
+
+    #[test]
+    fn rights_are_set_after_everything_that_they_concern_exists() {
+        let paths: Vec<_> = REAPPLIED.iter().flat_map(|folders| paths(folders)).collect();
+        assert!(paths.contains(&"appwrite/10_keys.sql".to_owned()), "{paths:?}");
+        assert_eq!(paths.last().unwrap(), "api/90_privileges.sql");
     }
 
     #[test]
     fn the_simulated_clock_is_never_applied() {
-        let names: Vec<_> = REAPPLIED.iter().flat_map(|folder| sql_files(folder)).map(|(name, _)| name).collect();
-        assert!(!names.iter().any(|name| name.contains("simulated")), "{names:?}");
+        let paths: Vec<_> = REAPPLIED.iter().flat_map(|folders| paths(folders)).collect();
+        assert!(!paths.iter().any(|path| path.contains("simulated")), "{paths:?}");
     }
 
     #[test]
     fn a_missing_folder_has_no_files() {
-        assert!(sql_files("nothing").is_empty());
+        assert!(sql_files(&["nothing"]).is_empty());
     }
 }

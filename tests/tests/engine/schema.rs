@@ -12,8 +12,8 @@ const DUMP: &str = "sql/schema.sql";
 const UPDATE: &str = "UPDATE_SCHEMA";
 
 const HEADER: &str = "\
--- The schema that sql/migrations, sql/functions and sql/api create, as pg_dump writes it. For reading, not for restoring: owners, the
--- daily partitions and the extension's functions are left out.
+-- The schema that sql/migrations, sql/functions, sql/api and sql/appwrite create, as pg_dump writes it. For reading, not for restoring:
+-- owners, the daily partitions and the extension's functions are left out.
 -- Generated. After a change of the SQL: UPDATE_SCHEMA=1 cargo test --package raceday-tests the_committed_schema
 ";
 
