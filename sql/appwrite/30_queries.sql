@@ -24,11 +24,13 @@ comment on function raceday.appwrite_queries(text) is 'The queries of a raw quer
 
 create or replace function raceday.appwrite_fits(p_type text, p_value jsonb) returns boolean
     language sql immutable parallel safe
-    return case p_type
-        when 'number' then jsonb_typeof(p_value) = 'number'
-        when 'integer' then jsonb_typeof(p_value) = 'number'
-        when 'boolean' then jsonb_typeof(p_value) = 'boolean'
-        else jsonb_typeof(p_value) = 'string' and (p_type not in ('instant', 'day') or raceday.parse_instant(p_value #>> '{}') is not null)
+    return case
+        when p_type in ('number', 'integer') then case
+            -- More than any attribute holds, and few enough digits for every SQL type.
+            when jsonb_typeof(p_value) = 'number' then abs(p_value::numeric) < 1e18 else false end
+        when p_type = 'boolean' then jsonb_typeof(p_value) = 'boolean'
+        when jsonb_typeof(p_value) <> 'string' then false
+        else p_type not in ('instant', 'day') or raceday.parse_instant(p_value #>> '{}') is not null
     end;
 comment on function raceday.appwrite_fits(text, jsonb) is 'Whether a value is one of this type';
 

@@ -52,8 +52,7 @@ begin
     loop
         if v_filter.type in ('number', 'integer') then
             v_first := cardinality(numbers) + 1;
-            -- No attribute has as many digits, and double precision has room for it.
-            numbers := numbers || array(select least(greatest(g::numeric, -1e100), 1e100) from unnest(v_filter.given) g);
+            numbers := numbers || v_filter.given::numeric[];
             v_conditions := v_conditions || raceday.appwrite_value_condition(v_filter.method, v_filter.expression, '($2)',
                 case v_filter.type when 'integer' then '::float8' else '::numeric' end, v_first, cardinality(numbers));
         elsif v_filter.type in ('instant', 'day') then
@@ -136,7 +135,7 @@ create or replace function raceday.appwrite_value(p_type text, p_expression text
         when 'day' then format('to_char(%s, ''\"YYYY-MM-DD"T00:00:00.000+00:00"\"'')', p_expression)
         when 'text' then format('to_json(%s)::text', p_expression)
         -- Within it, d is the meeting.
-        when 'meeting' then format('(select %s from raceday.meetings d where d.meeting_id = m.meeting_id)', p_meeting)
+        when 'meeting' then format('(select %s from (select m.*) d where d.meeting_id is not null)', p_meeting)
         else format('(%s)::text', p_expression)
     end);
 comment on function raceday.appwrite_value(text, text, text) is 'The JSON text of an attribute as SQL; p_meeting is that of the related meeting';
