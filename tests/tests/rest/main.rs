@@ -1,11 +1,15 @@
 //! The REST API behind nginx: the client's contract, roles, limits, caching, cut-over.
 
 mod alerts;
+mod appwrite;
+mod appwrite_alerts;
+mod appwrite_queries;
 mod contract;
 mod cut_over;
 mod hostile;
 mod probe;
 mod proxy;
 mod roles;
+mod sdk;
 mod timeline;
 mod upstream;

@@ -7,6 +7,8 @@ use raceday_tests::stack::Stack;
 /// The public surface of schema api: every object and how it is called.
 const SURFACE: &[&str] = &[
     "function appwrite_key() stable",
+    "function appwrite_read() stable",
+    "function appwrite_write(text) volatile",
     "function client_alert_configs(p_query text) volatile",
     "function client_entrants(p_query text) stable",
     "function client_entrants_version(p_query text) stable",

@@ -1,7 +1,9 @@
-//! Biome, which lints and formats the page's JavaScript: from the npm registry, pinned by `tests/js/package-lock.json`.
+//! The JavaScript packages of the tests: Biome, which lints and formats, and the SDKs of the original client. They come from the npm
+//! registry, pinned by `tests/js/package-lock.json`.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,22 +17,33 @@ use crate::progress::Step;
 const FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 const PROGRAM: &str = "node_modules/.bin/biome";
 
-/// The path of Biome, installed into the cache unless it is there.
+/// The path of Biome. Fails with the command that installs npm.
+pub fn biome(layout: &Layout) -> Result<PathBuf> {
+    Ok(provide(layout)?.join(PROGRAM))
+}
+
+/// The folder of the packages, installed into the cache unless it is there, and linked as `.raceday/js`, where tests find them.
 ///
 /// Fails with the command that installs npm.
-pub fn biome(layout: &Layout) -> Result<PathBuf> {
+pub fn provide(layout: &Layout) -> Result<PathBuf> {
     let sources = layout.root().join("tests/js");
-    let place = cache()?.join("npm").join(format!("biome-{}", sum(&sources)?));
-    if !starts(&place) {
+    let place = cache()?.join("npm").join(format!("js-{}", sum(&sources)?));
+    if !is_installed(&place) {
         install(&Setup::begin(layout)?, &sources, &place)?;
     }
-    Ok(place.join(PROGRAM))
+    let link = layout.local("js");
+    if fs::read_link(&link).ok().as_ref() != Some(&place) {
+        cached::remove(&link)?;
+        fs::create_dir_all(layout.local(""))?;
+        symlink(&place, &link).with_context(|| format!("cannot create {}", link.display()))?;
+    }
+    Ok(place)
 }
 
 fn install(setup: &Setup, sources: &Path, place: &Path) -> Result<()> {
-    let mut step = Step::begin("Biome, from the npm registry");
-    let installed = cached::entry(place, starts, |folder| {
-        let package = folder.join("biome");
+    let mut step = Step::begin("JavaScript packages for the tests, from the npm registry");
+    let installed = cached::entry(place, is_installed, |folder| {
+        let package = folder.join("js");
         fs::create_dir(&package)?;
         for file in FILES {
             fs::copy(sources.join(file), package.join(file)).with_context(|| format!("cannot copy {file}"))?;
@@ -42,12 +55,15 @@ fn install(setup: &Setup, sources: &Path, place: &Path) -> Result<()> {
         step.run(&mut npm, &setup.log)?;
         Ok(package)
     });
-    installed.context("Biome could not be installed: it needs npm (Debian: apt-get install npm) and its registry")?;
+    installed.context(
+        "the packages could not be installed: that needs npm (Debian: apt-get install npm) and its registry",
+    )?;
     step.done();
     Ok(())
 }
 
-fn starts(folder: &Path) -> bool {
+/// npm installs all packages or none, so one of them stands for all.
+fn is_installed(folder: &Path) -> bool {
     let mut biome = Command::new(folder.join(PROGRAM));
     biome.arg("--version").stdin(Stdio::null());
     biome.output().is_ok_and(|output| output.status.success())

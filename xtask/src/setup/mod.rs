@@ -22,7 +22,7 @@ use raceday_stack::{Layout, Nginx, RestServer};
 
 pub use self::cached::remove;
 use self::context::Setup;
-pub use self::javascript::biome;
+pub use self::javascript::{biome, provide as javascript};
 pub use self::pgrx::PgrxEnvironment;
 pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};

@@ -86,6 +86,9 @@ pub fn end_to_end(layout: &Layout, filter: &[String], counts: &mut Counts) {
         Ok(missing) => missing.iter().for_each(|error| println!("error: {error:#}")),
         Err(error) => println!("error: {error:#}"),
     }
+    if let Err(error) = setup::javascript(layout) {
+        println!("error: {error:#}");
+    }
     let mut tests = cargo(layout);
     tests.args(["test", "--no-fail-fast", "--package", "raceday-tests"]);
     let (suite, names) =

@@ -28,11 +28,13 @@ impl Sample {
 }
 
 /// Requests a path over `connections` keep-alive connections for `duration`. Fails on any status but 200.
-pub fn run(port: u16, path: &str, connections: u32, duration: Duration) -> Result<Sample> {
+///
+/// `headers` are lines, each with its CRLF.
+pub fn run(port: u16, path: &str, headers: &str, connections: u32, duration: Duration) -> Result<Sample> {
     let started = Instant::now();
     let results: Vec<Result<Vec<Duration>>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
-            (0..connections).map(|_| scope.spawn(|| request_until(port, path, started + duration))).collect();
+            (0..connections).map(|_| scope.spawn(|| request_until(port, path, headers, started + duration))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a connection panicked"))).collect()
     });
     let lasted = started.elapsed();
@@ -44,8 +46,8 @@ pub fn run(port: u16, path: &str, connections: u32, duration: Duration) -> Resul
     Ok(Sample { times, lasted })
 }
 
-fn request_until(port: u16, path: &str, end: Instant) -> Result<Vec<Duration>> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+fn request_until(port: u16, path: &str, headers: &str, end: Instant) -> Result<Vec<Duration>> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n");
     let (mut times, mut body) = (Vec::new(), Vec::new());
     while Instant::now() < end {
         let stream = TcpStream::connect(("127.0.0.1", port)).context("cannot reach nginx")?;

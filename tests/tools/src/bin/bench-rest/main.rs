@@ -6,6 +6,7 @@
 //! `floor` is a stored JSON value of the size of the meetings' body, selected through the same servers: what no endpoint
 //! can undercut without the cache, because the REST server's transaction and nginx are all that is left.
 
+mod appwrite;
 mod load;
 
 use std::path::PathBuf;
@@ -49,11 +50,13 @@ struct Figure {
     sql_ms: f64,
 }
 
-/// An endpoint: its name, its path with query, and the SQL calls behind it.
+/// An endpoint: its name, its path with query, the SQL calls behind it, and the headers of a request and of those calls.
 struct Endpoint {
     name: &'static str,
     path: String,
     calls: Vec<String>,
+    headers: String,
+    upstream_headers: String,
 }
 
 fn main() -> Result<()> {
@@ -74,7 +77,7 @@ fn main() -> Result<()> {
         for endpoint in &endpoints {
             let sql_ms = sql_ms(&uncached, endpoint)?;
             let duration = Duration::from_secs(options.seconds);
-            let sample = load::run(port, &endpoint.path, options.connections, duration)?;
+            let sample = load::run(port, &endpoint.path, &endpoint.headers, options.connections, duration)?;
             let figure = Figure {
                 endpoint: endpoint.name.to_owned(),
                 connections: options.connections,
@@ -121,13 +124,19 @@ fn seed(stack: &Stack) {
 fn endpoints(stack: &Stack) -> Vec<Endpoint> {
     let entrants = stack.value("select string_agg(entrant_id, ',') from raceday.entrants where race_id = 'race-1-1'");
     let timeline = format!("raceId=race-1-1&entrants={entrants}");
-    let one = |name, path: &str, call: String| Endpoint { name, path: path.to_owned(), calls: vec![call] };
-    let two = |name, path: &str, function: &str, query: &str| Endpoint {
+    let all = |name, path: String, calls: Vec<String>| Endpoint {
         name,
-        path: format!("{path}?{query}"),
-        calls: vec![format!("{function}_version('{query}')"), format!("{function}('{query}')")],
+        path,
+        calls,
+        headers: String::new(),
+        upstream_headers: "{}".to_owned(),
     };
-    vec![
+    let one = |name, path: &str, call: String| all(name, path.to_owned(), vec![call]);
+    let two = |name, path: &str, function: &str, query: &str| {
+        let calls = vec![format!("{function}_version('{query}')"), format!("{function}('{query}')")];
+        all(name, format!("{path}?{query}"), calls)
+    };
+    let mut endpoints = vec![
         one("floor", "/rest/rpc/floor", "floor()".into()),
         one("meetings", "/api/meetings", "client_meetings('')".into()),
         one("races", "/api/races?meetingId=meeting-1", "client_races('meetingId=meeting-1')".into()),
@@ -138,12 +147,15 @@ fn endpoints(stack: &Stack) -> Vec<Endpoint> {
         one("race-pools", "/api/race-pools?raceId=race-1-1", "client_race_pools('raceId=race-1-1')".into()),
         two("timeline", "/api/money-flow-timeline", "client_money_flow_timeline", &timeline),
         one("health", "/health", "client_health()".into()),
-    ]
+    ];
+    endpoints.extend(appwrite::endpoints(stack));
+    endpoints
 }
 
 /// The mean time of the endpoint's calls in the server, in ms: one at a time on one warm connection, as the public role.
 fn sql_ms(stack: &Stack, endpoint: &Endpoint) -> Result<f64> {
     let mut client = stack.connect();
+    client.query("select set_config('request.headers', $1, false)", &[&endpoint.upstream_headers])?;
     client.batch_execute("set role web_anon")?;
     let statements: Vec<String> = endpoint.calls.iter().map(|call| format!("select api.{call}")).collect();
     for round in 0..120 {
