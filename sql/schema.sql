@@ -1,5 +1,5 @@
--- The schema that sql/migrations, sql/functions and sql/api create, as pg_dump writes it. For reading, not for restoring: owners, the
--- daily partitions and the extension's functions are left out.
+-- The schema that sql/migrations, sql/functions, sql/api and sql/appwrite create, as pg_dump writes it. For reading, not for restoring:
+-- owners, the daily partitions and the extension's functions are left out.
 -- Generated. After a change of the SQL: UPDATE_SCHEMA=1 cargo test --package raceday-tests the_committed_schema
 
 CREATE SCHEMA api;
@@ -13,6 +13,73 @@ COMMENT ON SCHEMA raceday IS 'Raceday''s data and functions';
 CREATE DOMAIN api."application/json" AS text;
 
 COMMENT ON DOMAIN api."application/json" IS 'The body of a large response, sent as it is';
+
+CREATE FUNCTION api.appwrite_key() RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if raceday.appwrite_key_role(
+            raceday.request_header('x-appwrite-project'), raceday.request_header('x-appwrite-key')) is null then
+        perform set_config('response.status', '401', true);
+    end if;
+    return 'null';
+end
+$$;
+
+COMMENT ON FUNCTION api.appwrite_key() IS 'Whether the request has a valid key, 200 or 401: nginx asks it once a minute per key';
+
+CREATE FUNCTION api.appwrite_read() RETURNS api."application/json"
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_request record := raceday.appwrite_open(false);
+    v_queries jsonb := raceday.appwrite_valid_queries(v_request.collection, raceday.request_header('x-raceday-query'));
+begin
+    if v_request.document is null then
+        return raceday.appwrite_list(v_request.collection, v_queries);
+    end if;
+    return raceday.appwrite_get(v_request.collection, v_request.document, v_queries);
+end
+$$;
+
+COMMENT ON FUNCTION api.appwrite_read() IS 'GET of documents in Appwrite''s protocol; the path, the query and the key are request headers that nginx sets';
+
+CREATE FUNCTION api.appwrite_write(text) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_request record := raceday.appwrite_open(true);
+    v_method text := raceday.request_header('x-raceday-method');
+    v_body jsonb := raceday.parse_body($1);
+    v_document text := v_request.document;
+begin
+    if (v_method = 'POST' and v_document is null or v_method = 'PATCH' and v_document is not null) is not true then
+        perform raceday.appwrite_raise(404, 'general_route_not_found', 'Route not found');
+    elsif jsonb_typeof(v_body) is distinct from 'object' then
+        perform raceday.appwrite_raise(400, 'document_invalid_structure', 'Invalid document structure: the body must be a JSON object');
+    end if;
+    begin
+        if v_method = 'POST' then
+            v_document := raceday.appwrite_create_alert(v_body);
+        else
+            perform raceday.appwrite_update_alert(v_document, v_body);
+        end if;
+    exception
+        -- Its id is taken, or the user already has an alert in this place: of parallel calls, one succeeds.
+        when unique_violation then
+            perform raceday.appwrite_raise(409, 'document_already_exists', 'Document with the requested ID already exists');
+    end;
+    if v_method = 'POST' then
+        perform set_config('response.status', '201', true);
+    end if;
+    return raceday.appwrite_get('user-alert-configs', v_document, '[]');
+end
+$_$;
+
+COMMENT ON FUNCTION api.appwrite_write(text) IS 'POST and PATCH of alerts in Appwrite''s protocol; the method, the path and the key are request headers that nginx sets';
 
 CREATE FUNCTION api.client_alert_configs(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
@@ -479,6 +546,672 @@ $$;
 
 COMMENT ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) IS 'The errors in posted alerts: as a whole, and in each indicator';
 
+CREATE TABLE raceday.user_alert_configs (
+    indicator_id text DEFAULT substr(md5((gen_random_uuid())::text), 1, 20) NOT NULL,
+    user_id text NOT NULL,
+    indicator_type text DEFAULT 'percentage_range'::text NOT NULL,
+    percentage_range_min numeric(5,2) NOT NULL,
+    percentage_range_max numeric(5,2),
+    color text NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    display_order integer NOT NULL,
+    audible_alerts_enabled boolean DEFAULT true NOT NULL,
+    last_updated timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    client_created_at timestamp with time zone,
+    CONSTRAINT user_alert_configs_color_check CHECK ((color ~ '^#[0-9A-F]{6}$'::text)),
+    CONSTRAINT user_alert_configs_display_order_check CHECK (((display_order >= 1) AND (display_order <= 6))),
+    CONSTRAINT user_alert_configs_indicator_type_check CHECK ((indicator_type = 'percentage_range'::text)),
+    CONSTRAINT user_alert_configs_max_check CHECK (((percentage_range_max > percentage_range_min) AND (percentage_range_max <= (100)::numeric))),
+    CONSTRAINT user_alert_configs_min_check CHECK (((percentage_range_min >= (0)::numeric) AND (percentage_range_min <= (100)::numeric)))
+);
+
+COMMENT ON TABLE raceday.user_alert_configs IS 'The six indicator colours in which a user sees shares of the money';
+
+COMMENT ON COLUMN raceday.user_alert_configs.client_created_at IS 'When the client that created it says so, in Appwrite''s protocol; null if it did not say';
+
+CREATE FUNCTION raceday.appwrite_alert(p_alert raceday.user_alert_configs, p_data jsonb) RETURNS raceday.user_alert_configs
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    v_alert raceday.user_alert_configs := p_alert;
+    v_problem text := case
+        when jsonb_typeof(p_data) is distinct from 'object' then 'data must be an object'
+        else (
+            select raceday.appwrite_alert_problem(d.key, d.value)
+            from jsonb_each(p_data) d
+            where raceday.appwrite_alert_problem(d.key, d.value) is not null
+            limit 1)
+    end;
+begin
+    if v_problem is null then
+        v_alert.user_id := coalesce(p_data ->> 'userId', v_alert.user_id);
+        v_alert.percentage_range_min := coalesce((p_data ->> 'percentageRangeMin')::numeric, v_alert.percentage_range_min);
+        if p_data ? 'percentageRangeMax' then
+            v_alert.percentage_range_max := (p_data ->> 'percentageRangeMax')::numeric;
+        end if;
+        v_alert.color := coalesce(upper(p_data ->> 'color'), v_alert.color);
+        v_alert.is_default := coalesce((p_data ->> 'isDefault')::boolean, v_alert.is_default);
+        v_alert.enabled := coalesce((p_data ->> 'enabled')::boolean, v_alert.enabled);
+        v_alert.audible_alerts_enabled := coalesce((p_data ->> 'audibleAlertsEnabled')::boolean, v_alert.audible_alerts_enabled);
+        v_alert.display_order := coalesce((p_data ->> 'displayOrder')::numeric, v_alert.display_order);
+        v_alert.last_updated := coalesce(raceday.parse_instant(p_data ->> 'lastUpdated'), clock_timestamp());
+        v_alert.client_created_at := coalesce(raceday.parse_instant(p_data ->> 'createdAt'), v_alert.client_created_at);
+        v_problem := case
+            when v_alert.user_id is null then 'Missing required attribute "userId"'
+            when v_alert.percentage_range_min is null then 'Missing required attribute "percentageRangeMin"'
+            when v_alert.color is null then 'Missing required attribute "color"'
+            when v_alert.display_order is null then 'Missing required attribute "displayOrder"'
+            when v_alert.percentage_range_max <= v_alert.percentage_range_min
+                then 'percentageRangeMax must be null or above percentageRangeMin'
+        end;
+    end if;
+    if v_problem is not null then
+        perform raceday.appwrite_raise(400, 'document_invalid_structure', 'Invalid document structure: ' || v_problem);
+    end if;
+    return v_alert;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_alert(p_alert raceday.user_alert_configs, p_data jsonb) IS 'An alert with the attributes that were sent; raises an error if it is not valid then';
+
+CREATE FUNCTION raceday.appwrite_alert_problem(p_name text, p_value jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_type text := raceday.appwrite_collection('user-alert-configs') -> 'attributes' -> p_name ->> 0;
+begin
+    if v_type is null or p_name ~ '^\$' then
+        return format('Unknown attribute: "%s"', left(p_name, 100));
+    elsif p_name = 'percentageRangeMax' and jsonb_typeof(p_value) = 'null' then
+        return null;
+    elsif not raceday.appwrite_fits(v_type, p_value) then
+        return format('Attribute "%s" has invalid type', p_name);
+    elsif p_name = 'userId' and not raceday.valid_user_id(p_value #>> '{}') then
+        return 'userId must be text of at most 200 characters';
+    elsif p_name = 'indicatorType' and p_value <> '"percentage_range"' then
+        return 'indicatorType must be percentage_range';
+    elsif p_name = 'color' and p_value #>> '{}' !~ '^#[0-9A-Fa-f]{6}$' then
+        return 'color must be #RRGGBB';
+    elsif p_name in ('percentageRangeMin', 'percentageRangeMax') and p_value::numeric not between 0 and 100 then
+        return p_name || ' must be a number from 0 to 100';
+    elsif p_name = 'displayOrder' and not raceday.appwrite_whole_number(p_value, 1, 6) then
+        return 'displayOrder must be a whole number from 1 to 6';
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_alert_problem(p_name text, p_value jsonb) IS 'What is wrong with an attribute of an alert; null if nothing is';
+
+CREATE FUNCTION raceday.appwrite_cast(p_type text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE p_type WHEN 'number'::text THEN 'numeric'::text WHEN 'integer'::text THEN 'bigint'::text WHEN 'instant'::text THEN 'timestamptz'::text WHEN 'day'::text THEN 'date'::text WHEN 'boolean'::text THEN 'boolean'::text ELSE 'text'::text END;
+
+COMMENT ON FUNCTION raceday.appwrite_cast(p_type text) IS 'The SQL type of an attribute''s type';
+
+CREATE FUNCTION raceday.appwrite_collection(p_name text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE p_name WHEN 'meetings'::text THEN '{"key": "d.meeting_id = $1", "from": "raceday.meetings d", "inserted": [["instant", "d.created_at"], ["text", "d.meeting_id"]], "attributes": {"$id": ["text", "d.meeting_id"], "date": ["day", "d.date"], "country": ["text", "d.country"], "weather": ["text", "coalesce(d.weather, (select r.weather from raceday.race_conditions(d.meeting_id) r))"], "category": ["text", "d.category"], "raceType": ["text", "case d.race_type when ''thoroughbred'' then ''Thoroughbred Horse Racing'' else ''Harness Horse Racing'' end"], "meetingId": ["text", "d.meeting_id"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "d.updated_at"], "meetingName": ["text", "d.meeting_name"], "trackCondition": ["text", "coalesce(d.track_condition, (select r.track_condition from raceday.race_conditions(d.meeting_id) r))"]}}'::jsonb WHEN 'races'::text THEN '{"key": "d.race_id = $1", "from": "raceday.races d left join raceday.meetings m on m.meeting_id = d.meeting_id", "inserted": [["instant", "d.created_at"], ["text", "d.race_id"]], "attributes": {"$id": ["text", "d.race_id"], "name": ["text", "d.name"], "type": ["text", "d.type"], "raceId": ["text", "d.race_id"], "status": ["text", "d.status"], "meeting": ["meeting", "d.meeting_id"], "weather": ["text", "coalesce(d.weather, m.weather)"], "distance": ["integer", "d.distance"], "startTime": ["instant", "d.start_time"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "d.updated_at"], "raceNumber": ["integer", "d.race_number"], "actualStart": ["instant", "d.actual_start"], "trackCondition": ["text", "coalesce(d.track_condition, m.track_condition)"]}}'::jsonb WHEN 'entrants'::text THEN '{"key": "d.entrant_id = $1", "from": "raceday.entrants d", "inserted": [["instant", "d.created_at"], ["text", "d.race_id"], ["text", "d.entrant_id"]], "attributes": {"$id": ["text", "d.entrant_id"], "name": ["text", "d.name"], "jockey": ["text", "d.jockey"], "raceId": ["text", "d.race_id"], "entrantId": ["text", "d.entrant_id"], "silkUrl64": ["text", "d.silk_url_64"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "d.updated_at"], "silkUrl128": ["text", "d.silk_url_128"], "isScratched": ["boolean", "d.is_scratched"], "poolWinOdds": ["number", "d.pool_win_odds"], "silkColours": ["text", "d.silk_colours"], "trainerName": ["text", "d.trainer_name"], "fixedWinOdds": ["number", "d.win_odds"], "runnerNumber": ["integer", "d.runner_number"], "poolPlaceOdds": ["number", "d.pool_place_odds"], "fixedPlaceOdds": ["number", "d.place_odds"]}}'::jsonb WHEN 'money-flow-history'::text THEN '{"key": "d.id = case when $1 ~ ''^[1-9][0-9]{0,17}$'' then $1::bigint end", "from": "raceday.money_flow_history d", "inserted": [["integer", "d.id"]], "attributes": {"$id": ["text", "d.id::text"], "type": ["text", "d.type"], "raceId": ["text", "d.race_id"], "entrantId": ["text", "d.entrant_id"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "d.created_at"], "poolWinOdds": ["number", "d.pool_win_odds"], "timeToStart": ["integer", "d.time_to_start"], "fixedWinOdds": ["number", "d.fixed_win_odds"], "intervalType": ["text", "d.interval_type"], "timeInterval": ["integer", "d.time_interval"], "poolPlaceOdds": ["number", "d.pool_place_odds"], "winPoolAmount": ["integer", "d.win_pool_amount"], "eventTimestamp": ["instant", "d.event_timestamp"], "fixedPlaceOdds": ["number", "d.fixed_place_odds"], "holdPercentage": ["number", "d.hold_percentage"], "placePoolAmount": ["integer", "d.place_pool_amount"], "pollingTimestamp": ["instant", "d.polling_timestamp"], "winPoolPercentage": ["number", "d.win_pool_percentage"], "placePoolPercentage": ["number", "d.place_pool_percentage"], "incrementalWinAmount": ["integer", "d.incremental_win_amount"], "incrementalPlaceAmount": ["integer", "d.incremental_place_amount"]}}'::jsonb WHEN 'race-pools'::text THEN '{"key": "d.race_id = $1", "from": "raceday.races d left join raceday.race_pools p on p.race_id = d.race_id", "inserted": [["instant", "d.created_at"], ["text", "d.race_id"]], "attributes": {"$id": ["text", "d.race_id"], "raceId": ["text", "d.race_id"], "currency": ["text", "coalesce(p.currency, ''$'')"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "coalesce(p.last_updated, d.created_at)"], "winPoolTotal": ["integer", "coalesce((p.win_pool_total * 100)::bigint, 0)"], "totalRacePool": ["integer", "coalesce((p.total_race_pool * 100)::bigint, 0)"], "placePoolTotal": ["integer", "coalesce((p.place_pool_total * 100)::bigint, 0)"], "exactaPoolTotal": ["integer", "coalesce((p.exacta_pool_total * 100)::bigint, 0)"], "first4PoolTotal": ["integer", "coalesce((p.first4_pool_total * 100)::bigint, 0)"], "quinellaPoolTotal": ["integer", "coalesce((p.quinella_pool_total * 100)::bigint, 0)"], "trifectaPoolTotal": ["integer", "coalesce((p.trifecta_pool_total * 100)::bigint, 0)"]}}'::jsonb WHEN 'race-results'::text THEN '{"key": "d.race_id = $1", "from": "raceday.race_results d", "inserted": [["instant", "d.created_at"], ["text", "d.race_id"]], "attributes": {"$id": ["text", "d.race_id"], "race": ["text", "d.race_id"], "raceId": ["text", "d.race_id"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "d.updated_at"], "resultTime": ["instant", "d.result_time"], "photoFinish": ["boolean", "d.photo_finish"], "resultsData": ["text", "d.results_data::text"], "resultStatus": ["text", "d.result_status"], "dividendsData": ["text", "d.dividends_data::text"], "fixedOddsData": ["text", "d.fixed_odds_data::text"], "protestLodged": ["boolean", "d.protest_lodged"], "stewardsInquiry": ["boolean", "d.stewards_inquiry"], "resultsAvailable": ["boolean", "d.results_available"]}}'::jsonb WHEN 'user-alert-configs'::text THEN '{"key": "d.indicator_id = $1", "from": "raceday.user_alert_configs d", "inserted": [["instant", "d.created_at"], ["text", "d.indicator_id"]], "attributes": {"$id": ["text", "d.indicator_id"], "color": ["text", "d.color"], "userId": ["text", "d.user_id"], "enabled": ["boolean", "d.enabled"], "createdAt": ["instant", "coalesce(d.client_created_at, d.created_at)"], "isDefault": ["boolean", "d.is_default"], "$createdAt": ["instant", "d.created_at"], "$updatedAt": ["instant", "d.updated_at"], "lastUpdated": ["instant", "d.last_updated"], "displayOrder": ["integer", "d.display_order"], "indicatorType": ["text", "d.indicator_type"], "percentageRangeMax": ["number", "d.percentage_range_max"], "percentageRangeMin": ["number", "d.percentage_range_min"], "audibleAlertsEnabled": ["boolean", "d.audible_alerts_enabled"]}}'::jsonb ELSE NULL::jsonb END;
+
+COMMENT ON FUNCTION raceday.appwrite_collection(p_name text) IS 'A collection of documents as SQL; null if there is none of this name';
+
+CREATE FUNCTION raceday.appwrite_create_alert(p_body jsonb) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_alert raceday.user_alert_configs;
+    v_id text := p_body ->> 'documentId';
+begin
+    if jsonb_typeof(p_body -> 'documentId') is distinct from 'string' or v_id !~ '^([A-Za-z0-9][A-Za-z0-9._-]{0,35}|unique\(\))$' then
+        perform raceday.appwrite_raise(400, 'document_invalid_structure',
+            'documentId must be unique() or 1 to 36 letters, digits, dots, hyphens or underscores, and not begin with one of the latter three');
+    elsif v_id = 'unique()' then
+        v_id := substr(md5(gen_random_uuid()::text), 1, 20);
+    end if;
+    v_alert.indicator_type := 'percentage_range';
+    v_alert.is_default := false;
+    v_alert.enabled := true;
+    v_alert.audible_alerts_enabled := true;
+    v_alert := raceday.appwrite_alert(v_alert, p_body -> 'data');
+    insert into raceday.user_alert_configs (indicator_id, user_id, indicator_type, percentage_range_min, percentage_range_max, color,
+        is_default, enabled, display_order, audible_alerts_enabled, last_updated, client_created_at)
+    values (v_id, v_alert.user_id, v_alert.indicator_type, v_alert.percentage_range_min, v_alert.percentage_range_max, v_alert.color,
+        v_alert.is_default, v_alert.enabled, v_alert.display_order, v_alert.audible_alerts_enabled, v_alert.last_updated,
+        v_alert.client_created_at);
+    return v_id;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_create_alert(p_body jsonb) IS 'Creates an alert from the body of a POST and returns its id';
+
+CREATE FUNCTION raceday.appwrite_document(p_name text, p_selected text[], p_meeting text DEFAULT NULL::text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select format('format(%L, %s)',
+        '{' || string_agg(format('"%s":%%s', a.name), ',')
+            || format(',"$permissions":[],"$databaseId":"raceday-db","$collectionId":"%s"}', p_name),
+        string_agg(raceday.appwrite_value(a.value ->> 0, a.value ->> 1, p_meeting), ', '))
+    from jsonb_each(raceday.appwrite_collection(p_name) -> 'attributes') a (name, value)
+    -- The client reads the meeting without selecting it.
+    where p_selected is null or a.name = any (p_selected) or a.name in ('$id', '$createdAt', '$updatedAt') or a.name = 'meeting'
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_document(p_name text, p_selected text[], p_meeting text) IS 'The JSON text of a document with the selected attributes, or all, as SQL';
+
+CREATE FUNCTION raceday.appwrite_filter_problem(p_type text, p_method text, p_attribute text, p_values jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_value jsonb;
+begin
+    if p_method not in ('equal', 'notEqual') then
+        if jsonb_array_length(p_values) > 1 then
+            return p_method || ' needs one value';
+        elsif p_type not in ('number', 'integer', 'instant', 'day') then
+            return p_method || ' needs an attribute that is a number or an instant';
+        end if;
+    end if;
+    for v_value in select v from jsonb_array_elements(p_values) v loop
+        if not raceday.appwrite_fits(p_type, v_value) then
+            return format('Query value is invalid for attribute "%s"', p_attribute);
+        end if;
+    end loop;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_filter_problem(p_type text, p_method text, p_attribute text, p_values jsonb) IS 'What is wrong with a comparison of an attribute of this type and these values; null if nothing is';
+
+CREATE FUNCTION raceday.appwrite_filters(p_attributes jsonb, p_queries jsonb, OUT conditions text, OUT race_id text, OUT texts text[], OUT numbers numeric[], OUT instants timestamp with time zone[], OUT days timestamp without time zone[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+    v_filter record;
+    v_first int;
+    v_conditions text[] := '{true}';
+begin
+    texts := '{}';
+    numbers := '{}';
+    instants := '{}';
+    days := '{}';
+    for v_filter in
+        select q ->> 'method' as method, q ->> 'attribute' as name, p_attributes -> (q ->> 'attribute') ->> 0 as type,
+            p_attributes -> (q ->> 'attribute') ->> 1 as expression, array(select jsonb_array_elements_text(q -> 'values')) as given
+        from jsonb_array_elements(p_queries) q
+        where q ->> 'method' in ('equal', 'notEqual', 'lessThan', 'lessThanEqual', 'greaterThan', 'greaterThanEqual')
+    loop
+        if v_filter.type in ('number', 'integer') then
+            v_first := cardinality(numbers) + 1;
+            numbers := numbers || v_filter.given::numeric[];
+            v_conditions := v_conditions || raceday.appwrite_value_condition(v_filter.method, v_filter.expression, '($2)',
+                case v_filter.type when 'integer' then '::float8' else '::numeric' end, v_first, cardinality(numbers));
+        elsif v_filter.type in ('instant', 'day') then
+            v_conditions := v_conditions || (
+                select '(' || string_agg(raceday.appwrite_instant_condition(v_filter.method, v_filter.expression, case v_filter.type
+                    when 'instant' then format('($3)[%s]', cardinality(instants) + i) else format('($4)[%s]', cardinality(days) + i) end),
+                    case v_filter.method when 'notEqual' then ' and ' else ' or ' end) || ')'
+                from generate_subscripts(v_filter.given, 1) i);
+            if v_filter.type = 'instant' then
+                instants := instants || array(select raceday.parse_instant(g) from unnest(v_filter.given) g);
+            else
+                days := days || array(select raceday.parse_instant(g)::timestamp from unnest(v_filter.given) g);
+            end if;
+        else
+            v_first := cardinality(texts) + 1;
+            texts := texts || v_filter.given;
+            v_conditions := v_conditions || raceday.appwrite_value_condition(v_filter.method, v_filter.expression, '($1)',
+                case v_filter.type when 'boolean' then '::boolean' else '::text' end, v_first, cardinality(texts));
+            if v_filter.method = 'equal' and v_filter.name = 'raceId' and cardinality(v_filter.given) = 1 then
+                race_id := v_filter.given[1];
+            end if;
+        end if;
+    end loop;
+    conditions := array_to_string(v_conditions || array(
+        select (p_attributes -> (q ->> 'attribute') ->> 1) || ' is not null'
+        from jsonb_array_elements(p_queries) q where q ->> 'method' = 'isNotNull'), ' and ');
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_filters(p_attributes jsonb, p_queries jsonb, OUT conditions text, OUT race_id text, OUT texts text[], OUT numbers numeric[], OUT instants timestamp with time zone[], OUT days timestamp without time zone[]) IS 'The filters among valid queries as one SQL condition, the values that it refers to, and the one race it is about, if it is';
+
+CREATE FUNCTION raceday.appwrite_first_value(p_queries jsonb, p_method text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (jsonb_path_query_first(p_queries, '$[*]?(@."method" == $"method")."values"[0]'::jsonpath, jsonb_build_object('method', p_method)) #>> '{}'::text[]);
+
+COMMENT ON FUNCTION raceday.appwrite_first_value(p_queries jsonb, p_method text) IS 'The value of the first query with this method; null if there is none';
+
+CREATE FUNCTION raceday.parse_instant(p_text text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+    -- A plus sign that was not percent-encoded arrives as a space.
+    v_text text := regexp_replace(p_text, ' (\d\d:?\d\d)$', '+\1');
+begin
+    if v_text ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$'
+        and pg_input_is_valid(v_text, 'timestamptz') then
+        return date_trunc('milliseconds', v_text::timestamptz);
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.parse_instant(p_text text) IS 'An ISO instant truncated to milliseconds, in UTC unless it has an offset; null for anything else';
+
+CREATE FUNCTION raceday.appwrite_fits(p_type text, p_value jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_type = ANY (ARRAY['number'::text, 'integer'::text])) THEN CASE WHEN (jsonb_typeof(p_value) = 'number'::text) THEN (abs((p_value)::numeric) < '1000000000000000000'::numeric) ELSE false END WHEN (p_type = 'boolean'::text) THEN (jsonb_typeof(p_value) = 'boolean'::text) WHEN (jsonb_typeof(p_value) <> 'string'::text) THEN false ELSE ((p_type <> ALL (ARRAY['instant'::text, 'day'::text])) OR (raceday.parse_instant((p_value #>> '{}'::text[])) IS NOT NULL)) END;
+
+COMMENT ON FUNCTION raceday.appwrite_fits(p_type text, p_value jsonb) IS 'Whether a value is one of this type';
+
+CREATE FUNCTION raceday.appwrite_get(p_name text, p_document text, p_queries jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    v_collection jsonb := raceday.appwrite_collection(p_name);
+    v_document text;
+begin
+    execute format('select %s from %s where %s limit 1',
+        raceday.appwrite_selected_document(p_name, p_queries), v_collection ->> 'from', v_collection ->> 'key')
+    into v_document
+    using p_document;
+    if v_document is null then
+        perform raceday.appwrite_raise(404, 'document_not_found', 'Document with the requested ID could not be found');
+    end if;
+    return v_document;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_get(p_name text, p_document text, p_queries jsonb) IS 'The JSON text of one document; raises an error if it does not exist';
+
+CREATE FUNCTION raceday.appwrite_instant_condition(p_method text, p_expression text, p_value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN format(CASE p_method WHEN 'equal'::text THEN '(%1$s >= %2$s and %1$s < %2$s + interval ''1 millisecond'')'::text WHEN 'notEqual'::text THEN '(%1$s < %2$s or %1$s >= %2$s + interval ''1 millisecond'')'::text WHEN 'lessThan'::text THEN '%1$s < %2$s'::text WHEN 'lessThanEqual'::text THEN '%1$s < %2$s + interval ''1 millisecond'''::text WHEN 'greaterThan'::text THEN '%1$s >= %2$s + interval ''1 millisecond'''::text WHEN 'greaterThanEqual'::text THEN '%1$s >= %2$s'::text ELSE NULL::text END, p_expression, p_value);
+
+COMMENT ON FUNCTION raceday.appwrite_instant_condition(p_method text, p_expression text, p_value text) IS 'A comparison with a whole millisecond, as SQL';
+
+CREATE FUNCTION raceday.appwrite_key_role(p_project text, p_key text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select k.role
+    from raceday.api_keys k
+    where k.key_hash = raceday.key_hash(p_key) and k.revoked_at is null and p_project = 'raceday'
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_key_role(p_project text, p_key text) IS 'The role of a key, read or alerts; null if the key is missing, wrong or revoked, or the project is not raceday';
+
+CREATE FUNCTION raceday.appwrite_list(p_name text, p_queries jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET enable_bitmapscan TO 'off'
+    AS $_$
+declare
+    v_collection jsonb := raceday.appwrite_collection(p_name);
+    v_filter record := raceday.appwrite_filters(v_collection -> 'attributes', p_queries);
+    v_order record := raceday.appwrite_order(v_collection, p_queries);
+    v_rows text := format(' from %s where %s', v_collection ->> 'from', v_filter.conditions);
+    v_first timestamptz;
+    v_last timestamptz;
+    v_limit bigint := coalesce(raceday.appwrite_first_value(p_queries, 'limit')::numeric, 25);
+    v_offset bigint := coalesce(raceday.appwrite_first_value(p_queries, 'offset')::numeric, 0);
+    v_cursor text := raceday.appwrite_first_value(p_queries, 'cursorAfter');
+    v_place text[];
+    v_documents text;
+    v_count bigint;
+begin
+    if p_name = 'money-flow-history' then
+        if v_filter.race_id is null then
+            perform raceday.appwrite_raise(400, 'general_query_invalid', 'Invalid query: money-flow-history needs equal("raceId", one id)');
+        end if;
+        -- The one or two partitions that the race's history is in.
+        select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
+        from raceday.race_progress p where p.race_id = v_filter.race_id;
+        v_rows := v_rows || ' and d.event_timestamp between $5 and $6';
+    end if;
+    if v_cursor is not null then
+        v_place := raceday.appwrite_place(p_name, v_cursor, v_order.place, v_filter.race_id, v_first, v_last);
+    end if;
+    execute format('select string_agg(page.document, '',''), count(*) from (select %s as document%s%s order by %s limit $7 offset $8) page',
+        raceday.appwrite_selected_document(p_name, p_queries), v_rows, ' and ' || case when v_cursor is not null then v_order.after else 'true' end,
+        v_order.order_by)
+    into v_documents, v_count
+    using v_filter.texts, v_filter.numbers, v_filter.instants, v_filter.days, v_first, v_last, v_limit, v_offset, v_place;
+    if v_cursor is not null or v_offset > 0 or v_count = v_limit then
+        execute 'select count(*)' || v_rows into v_count
+        using v_filter.texts, v_filter.numbers, v_filter.instants, v_filter.days, v_first, v_last;
+    end if;
+    return format('{"total":%s,"documents":[%s]}', v_count, v_documents);
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_list(p_name text, p_queries jsonb) IS 'The JSON text of a list of documents: a page, and the number of all that match the filters';
+
+CREATE FUNCTION raceday.appwrite_money_flow_place(p_cursor text) RETURNS text[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select array[p_cursor]
+    where p_cursor ~ '^[1-9]\d{0,17}$'
+      and p_cursor::bigint <= pg_sequence_last_value(pg_get_serial_sequence('raceday.money_flow_history', 'id')::regclass)
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_money_flow_place(p_cursor text) IS 'Where a row of money flow is in the order of insertion; null if there never was one';
+
+CREATE FUNCTION raceday.appwrite_open(p_may_write boolean, OUT collection text, OUT document text) RETURNS record
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_path record := raceday.appwrite_path();
+    v_role text := raceday.appwrite_key_role(
+        raceday.request_header('x-appwrite-project'), raceday.request_header('x-appwrite-key'));
+begin
+    if v_role is null then
+        perform raceday.appwrite_raise(401, 'general_unauthorized_scope', 'The project or the API key is missing or wrong');
+    elsif v_path.database is null then
+        perform raceday.appwrite_raise(404, 'general_route_not_found', 'Route not found');
+    elsif v_path.database <> 'raceday-db' then
+        perform raceday.appwrite_raise(404, 'database_not_found', 'Database not found');
+    elsif raceday.appwrite_collection(v_path.collection) is null then
+        perform raceday.appwrite_raise(404, 'collection_not_found', 'Collection with the requested ID could not be found');
+    elsif p_may_write and (v_role <> 'alerts' or v_path.collection <> 'user-alert-configs') then
+        perform raceday.appwrite_raise(401, 'general_unauthorized_scope',
+            'A key with the role alerts may write user-alert-configs; nothing else may be written');
+    end if;
+    collection := v_path.collection;
+    document := v_path.document;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_open(p_may_write boolean, OUT collection text, OUT document text) IS 'The collection and document that the current request may read, or write; document is null if it is about the whole collection';
+
+CREATE FUNCTION raceday.appwrite_order(p_collection jsonb, p_queries jsonb, OUT order_by text, OUT after text, OUT place text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_inserted jsonb := p_collection -> 'inserted';
+    v_orders jsonb[] := array(
+        select (p_collection -> 'attributes' -> (q.query ->> 'attribute')) || jsonb_build_array(q.query ->> 'method' = 'orderDesc')
+        from jsonb_array_elements(p_queries) with ordinality q (query, position)
+        where q.query ->> 'method' in ('orderAsc', 'orderDesc')
+        order by q.position);
+    -- Ascending $createdAt is the order of insertion, and nothing after it has an effect.
+    v_length int := coalesce(array_position(v_orders, (p_collection -> 'attributes' -> '$createdAt') || 'false') - 1, cardinality(v_orders));
+begin
+    select string_agg(i ->> 1, ', '),
+        format('(%s) > (%s)', string_agg(i ->> 1, ', '), string_agg(
+            format('($9)[%s]::%s', v_length + n, raceday.appwrite_cast(i ->> 0)), ', ')),
+        string_agg(format('(%s)::text', i ->> 1), ', ')
+    into order_by, after, place
+    from jsonb_array_elements(v_inserted) with ordinality e (i, n);
+    for i in reverse v_length..1 loop
+        order_by := format('%s%s, %s', v_orders[i] ->> 1, case when (v_orders[i] -> 2)::boolean then ' desc' else '' end, order_by);
+        after := format(
+            case when (v_orders[i] -> 2)::boolean
+                then '(%1$s < %2$s or %1$s is not null and %2$s is null or %1$s is not distinct from %2$s and %3$s)'
+                else '(%1$s > %2$s or %1$s is null and %2$s is not null or %1$s is not distinct from %2$s and %3$s)' end,
+            v_orders[i] ->> 1, format('($9)[%s]::%s', i, raceday.appwrite_cast(v_orders[i] ->> 0)), after);
+        place := format('(%s)::text, %s', v_orders[i] ->> 1, place);
+    end loop;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_order(p_collection jsonb, p_queries jsonb, OUT order_by text, OUT after text, OUT place text) IS 'The order of valid queries as SQL, ending with that of insertion; the condition that a row comes after the cursor; the cursor''s place';
+
+CREATE FUNCTION raceday.appwrite_page_problem(p_collection text, p_method text, p_values jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_name jsonb;
+begin
+    if p_method = 'select' then
+        for v_name in select v from jsonb_array_elements(p_values) v loop
+            if jsonb_typeof(v_name) <> 'string' or not raceday.appwrite_selectable(p_collection, v_name #>> '{}') then
+                return 'Attribute not found in schema: ' || left(v_name #>> '{}', 100);
+            end if;
+        end loop;
+    elsif jsonb_array_length(p_values) > 1 then
+        return p_method || ' needs one value';
+    elsif p_method = 'cursorAfter' and jsonb_typeof(p_values -> 0) <> 'string' then
+        return 'cursorAfter needs the $id of a document';
+    elsif p_method = 'limit' and not raceday.appwrite_whole_number(p_values -> 0, 1, 5000) then
+        return 'limit must be a whole number from 1 to 5000';
+    elsif p_method = 'offset' and not raceday.appwrite_whole_number(p_values -> 0, 0, 1000000000) then
+        return 'offset must be a whole number from 0 to 1000000000';
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_page_problem(p_collection text, p_method text, p_values jsonb) IS 'What is wrong with select, limit, offset or cursorAfter and these values; null if nothing is';
+
+CREATE FUNCTION raceday.appwrite_path(OUT database text, OUT collection text, OUT document text) RETURNS record
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_parts text[] := regexp_match(
+        raceday.request_header('x-raceday-path'), '^/v1/databases/([^/]+)/collections/([^/]+)/documents(?:/([^/]+))?/?$');
+begin
+    -- In a path, a plus sign is literal.
+    database := raceday.decode_url_text(replace(v_parts[1], '+', '%2B'));
+    collection := raceday.decode_url_text(replace(v_parts[2], '+', '%2B'));
+    document := raceday.decode_url_text(replace(v_parts[3], '+', '%2B'));
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_path(OUT database text, OUT collection text, OUT document text) IS 'What the path of the current REST request names; nulls if it names no documents';
+
+CREATE FUNCTION raceday.appwrite_place(p_name text, p_cursor text, p_place text, p_race_id text, p_first timestamp with time zone, p_last timestamp with time zone) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_collection jsonb := raceday.appwrite_collection(p_name);
+    v_statement text := format(
+        'select array[%s] from %s where %s', p_place, v_collection ->> 'from', v_collection ->> 'key');
+    v_place text[];
+begin
+    if p_name = 'money-flow-history' then
+        if p_place = '(d.id)::text' then
+            v_place := raceday.appwrite_money_flow_place(p_cursor);
+        else
+            execute v_statement || ' and d.race_id = $2 and d.event_timestamp between $3 and $4'
+            into v_place using p_cursor, p_race_id, p_first, p_last;
+        end if;
+    end if;
+    if v_place is null then
+        execute v_statement || ' limit 1' into v_place using p_cursor;
+    end if;
+    if v_place is null then
+        perform raceday.appwrite_raise(400, 'general_cursor_not_found',
+            format('Document ''%s'' for the ''cursor'' value not found', left(p_cursor, 100)));
+    end if;
+    return v_place;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.appwrite_place(p_name text, p_cursor text, p_place text, p_race_id text, p_first timestamp with time zone, p_last timestamp with time zone) IS 'The values of the cursor''s document in the expressions of an order; raises an error if it does not exist';
+
+CREATE FUNCTION raceday.appwrite_queries(p_query text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_bytes text := replace(replace(replace(replace(p_query, '\', '%5C'), '"', '%22'), '+', '%20'), '&', '%01');
+begin
+    v_bytes := ('"' || replace(v_bytes, '%', '\u00') || '"')::json #>> '{}';
+    return coalesce((
+        select jsonb_agg(substr(p.part, strpos(p.part, '=') + 1)::jsonb order by p.position)
+        from string_to_table(convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8'), E'\x01') with ordinality p (part, position)
+        where p.part ~ '^queries(\[\d*\])?='), '[]');
+exception
+    -- Not percent-encoded UTF-8, not JSON, with NUL or an unpaired surrogate, nested too deeply, a number that is too long.
+    when others then
+        return null;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_queries(p_query text) IS 'The queries of a raw query string as a list; null if one of them is not JSON';
+
+CREATE FUNCTION raceday.appwrite_query_problem(p_collection text, p_query jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_method text := p_query ->> 'method';
+    v_attribute text := p_query ->> 'attribute';
+    v_values jsonb := p_query -> 'values';
+    v_type text := raceday.appwrite_collection(p_collection) -> 'attributes' -> v_attribute ->> 0;
+begin
+    if jsonb_typeof(p_query) <> 'object' or v_method is null then
+        return 'a query must be an object with a method';
+    elsif v_method not in ('equal', 'notEqual', 'lessThan', 'lessThanEqual', 'greaterThan', 'greaterThanEqual', 'isNotNull',
+            'orderAsc', 'orderDesc', 'select', 'limit', 'offset', 'cursorAfter') then
+        return 'Invalid query method: ' || left(v_method, 100);
+    elsif v_method not in ('select', 'limit', 'offset', 'cursorAfter') and v_type is null then
+        return 'Attribute not found in schema: ' || left(coalesce(v_attribute, ''), 100);
+    elsif v_method in ('isNotNull', 'orderAsc', 'orderDesc') then
+        return null;
+    elsif jsonb_typeof(v_values) is distinct from 'array' or jsonb_array_length(v_values) = 0 then
+        return v_method || ' needs a list of values';
+    elsif v_method in ('select', 'limit', 'offset', 'cursorAfter') then
+        return raceday.appwrite_page_problem(p_collection, v_method, v_values);
+    end if;
+    return raceday.appwrite_filter_problem(v_type, v_method, v_attribute, v_values);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_query_problem(p_collection text, p_query jsonb) IS 'What is wrong with a query of a collection; null if nothing is';
+
+CREATE FUNCTION raceday.appwrite_raise(p_status integer, p_type text, p_message text) RETURNS void
+    LANGUAGE plpgsql PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_body text := raceday.ascii_json(
+        json_build_object('message', p_message, 'code', p_status, 'type', p_type, 'version', '1.7.4')::text);
+begin
+    raise sqlstate 'PGRST' using
+        message = json_build_object('code', p_type, 'message', p_message),
+        detail = json_build_object('status', p_status, 'headers', json_build_object('X-Raceday-Error', v_body));
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_raise(p_status integer, p_type text, p_message text) IS 'Ends the request with an error of Appwrite''s';
+
+CREATE FUNCTION raceday.appwrite_selectable(p_collection text, p_name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_name = ANY (ARRAY['*'::text, '$permissions'::text, '$databaseId'::text, '$collectionId'::text])) OR ((raceday.appwrite_collection(p_collection) -> 'attributes'::text) ? p_name) OR ((p_collection = 'races'::text) AND ((p_name = 'meeting.*'::text) OR ((p_name ~ '^meeting\.'::text) AND ((raceday.appwrite_collection('meetings'::text) -> 'attributes'::text) ? substr(p_name, 9))))));
+
+COMMENT ON FUNCTION raceday.appwrite_selectable(p_collection text, p_name text) IS 'Whether select may name this attribute, or this path to the related meeting';
+
+CREATE FUNCTION raceday.appwrite_selected_document(p_name text, p_queries jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_selected text[] := (
+        select array_agg(s)
+        from jsonb_array_elements(p_queries) q
+        cross join jsonb_array_elements_text(q -> 'values') s
+        where q ->> 'method' = 'select');
+begin
+    if '*' = any (v_selected) then
+        v_selected := null;
+    end if;
+    return raceday.appwrite_document(
+        p_name, v_selected, case when p_name = 'races' then raceday.appwrite_document('meetings', null) end);
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_selected_document(p_name text, p_queries jsonb) IS 'appwrite_document of what the queries select';
+
+CREATE FUNCTION raceday.appwrite_update_alert(p_document text, p_body jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_alert raceday.user_alert_configs;
+begin
+    select * into v_alert from raceday.user_alert_configs c where c.indicator_id = p_document for update;
+    if not found then
+        perform raceday.appwrite_raise(404, 'document_not_found', 'Document with the requested ID could not be found');
+    end if;
+    v_alert := raceday.appwrite_alert(v_alert, p_body -> 'data');
+    update raceday.user_alert_configs c
+    set user_id = v_alert.user_id, percentage_range_min = v_alert.percentage_range_min,
+        percentage_range_max = v_alert.percentage_range_max, color = v_alert.color, is_default = v_alert.is_default,
+        enabled = v_alert.enabled, display_order = v_alert.display_order, audible_alerts_enabled = v_alert.audible_alerts_enabled,
+        last_updated = v_alert.last_updated, client_created_at = v_alert.client_created_at
+    where c.indicator_id = p_document;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_update_alert(p_document text, p_body jsonb) IS 'Changes an alert by the body of a PATCH';
+
+CREATE FUNCTION raceday.appwrite_valid_queries(p_collection text, p_query text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_queries jsonb := raceday.appwrite_queries(p_query);
+    v_query jsonb;
+    v_problem text := case
+        when v_queries is null then 'a query must be JSON'
+        when jsonb_array_length(v_queries) > 100 then 'there may be at most 100 queries' end;
+begin
+    if v_problem is null then
+        for v_query in select q from jsonb_array_elements(v_queries) q loop
+            v_problem := raceday.appwrite_query_problem(p_collection, v_query);
+            exit when v_problem is not null;
+        end loop;
+    end if;
+    if v_problem is not null then
+        perform raceday.appwrite_raise(400, 'general_query_invalid', 'Invalid query: ' || v_problem);
+    end if;
+    return v_queries;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.appwrite_valid_queries(p_collection text, p_query text) IS 'The queries of a raw query string; raises an error if one of them is invalid';
+
+CREATE FUNCTION raceday.appwrite_value(p_type text, p_expression text, p_meeting text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN format('coalesce(%s, ''null'')'::text, CASE p_type WHEN 'instant'::text THEN format('to_char(%s, ''\"YYYY-MM-DD"T"HH24:MI:SS.MS"+00:00"\"'')'::text, p_expression) WHEN 'day'::text THEN format('to_char(%s, ''\"YYYY-MM-DD"T00:00:00.000+00:00"\"'')'::text, p_expression) WHEN 'text'::text THEN format('to_json(%s)::text'::text, p_expression) WHEN 'meeting'::text THEN format('(select %s from (select m.*) d where d.meeting_id is not null)'::text, p_meeting) ELSE format('(%s)::text'::text, p_expression) END);
+
+COMMENT ON FUNCTION raceday.appwrite_value(p_type text, p_expression text, p_meeting text) IS 'The JSON text of an attribute as SQL; p_meeting is that of the related meeting';
+
+CREATE FUNCTION raceday.appwrite_value_condition(p_method text, p_expression text, p_values text, p_cast text, p_first integer, p_last integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_first < p_last) THEN format('%s %s (%s[%s:%s]%s)'::text, p_expression, CASE p_method WHEN 'equal'::text THEN '= any'::text ELSE '<> all'::text END, p_values, p_first, p_last, (p_cast || '[]'::text)) ELSE format('%s %s %s[%s]%s'::text, p_expression, CASE p_method WHEN 'equal'::text THEN '='::text WHEN 'notEqual'::text THEN '<>'::text WHEN 'lessThan'::text THEN '<'::text WHEN 'lessThanEqual'::text THEN '<='::text WHEN 'greaterThan'::text THEN '>'::text WHEN 'greaterThanEqual'::text THEN '>='::text ELSE NULL::text END, p_values, p_first, p_cast) END;
+
+COMMENT ON FUNCTION raceday.appwrite_value_condition(p_method text, p_expression text, p_values text, p_cast text, p_first integer, p_last integer) IS 'A comparison with one or several values, as SQL: the array of the values, a cast, and their first and last position';
+
+CREATE FUNCTION raceday.appwrite_whole_number(p_value jsonb, p_min numeric, p_max numeric) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof(p_value) = 'number'::text) THEN ((((p_value)::numeric >= p_min) AND ((p_value)::numeric <= p_max)) AND ((p_value)::numeric = trunc((p_value)::numeric))) ELSE false END;
+
+COMMENT ON FUNCTION raceday.appwrite_whole_number(p_value jsonb, p_min numeric, p_max numeric) IS 'Whether a value is a whole number within these bounds';
+
 CREATE FUNCTION raceday.ascii_json(p_json text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -781,6 +1514,12 @@ CREATE FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at time
 
 COMMENT ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) IS 'Whether a race that starts at p_start_time is live at p_at';
 
+CREATE FUNCTION raceday.key_hash(p_key text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN sha256(convert_to(COALESCE(p_key, ''::text), 'UTF8'::name));
+
+COMMENT ON FUNCTION raceday.key_hash(p_key text) IS 'What is stored of a key; a missing key is hashed like a wrong one';
+
 CREATE FUNCTION raceday.lease_end(p_now timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -977,25 +1716,6 @@ end
 $$;
 
 COMMENT ON FUNCTION raceday.parse_body(p_body text) IS 'A posted body as JSON; null if it is not JSON';
-
-CREATE FUNCTION raceday.parse_instant(p_text text) RETURNS timestamp with time zone
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    AS $_$
-declare
-    -- A plus sign that was not percent-encoded arrives as a space.
-    v_text text := regexp_replace(p_text, ' (\d\d:?\d\d)$', '+\1');
-begin
-    if v_text ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$'
-        and pg_input_is_valid(v_text, 'timestamptz') then
-        return date_trunc('milliseconds', v_text::timestamptz);
-    end if;
-    return null;
-end
-$_$;
-
-COMMENT ON FUNCTION raceday.parse_instant(p_text text) IS 'An ISO instant truncated to milliseconds, in UTC unless it has an offset; null for anything else';
 
 CREATE FUNCTION raceday.request_header(p_name text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1354,6 +2074,42 @@ end
 $$;
 
 COMMENT ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) IS 'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
+
+CREATE FUNCTION raceday.raceday_key_add(p_name text, p_role text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    -- 244 random bits. The statement does not contain the key, so that no log and no statistics do.
+    v_key text := 'raceday_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex');
+begin
+    insert into raceday.api_keys (key_hash, name, role) values (raceday.key_hash(v_key), p_name, p_role);
+    return v_key;
+exception
+    when unique_violation then
+        raise unique_violation using
+            message = format('there is already a key named %s', p_name),
+            hint = 'Choose another name, or revoke that key first: `raceday-fetcher key revoke`.';
+    when check_violation or not_null_violation then
+        raise check_violation using
+            message = format('%L is not the name of a key, or %L is not a role', p_name, p_role),
+            hint = 'A name is 1 to 64 letters, digits, dots, hyphens or underscores; a role is read or alerts.';
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_key_add(p_name text, p_role text) IS 'Adds a key and returns it; only its hash is stored';
+
+CREATE FUNCTION raceday.raceday_key_revoke(p_name text) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with revoked as (
+        update raceday.api_keys k set revoked_at = clock_timestamp() where k.name = p_name and k.revoked_at is null returning 1
+    )
+    select exists (select from revoked)
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_key_revoke(p_name text) IS 'Revokes a key with immediate effect; false if there is no valid key with this name';
 
 CREATE FUNCTION raceday.raceday_maintain(p_force boolean DEFAULT false) RETURNS TABLE(parent_table text, partition text, action text, status text, detail text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2153,6 +2909,26 @@ CREATE VIEW api.races AS
 
 COMMENT ON VIEW api.races IS 'Races; embeds meetings and entrants. status is as the TAB gives it; phase is upcoming, in_progress, finished or abandoned';
 
+CREATE TABLE raceday.api_keys (
+    key_hash bytea NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_key_hash_check CHECK ((octet_length(key_hash) = 32)),
+    CONSTRAINT api_keys_name_check CHECK ((name ~ '^[A-Za-z0-9._-]{1,64}$'::text)),
+    CONSTRAINT api_keys_revoked_at_check CHECK ((revoked_at >= created_at)),
+    CONSTRAINT api_keys_role_check CHECK ((role = ANY (ARRAY['read'::text, 'alerts'::text])))
+);
+
+COMMENT ON TABLE raceday.api_keys IS 'Keys of clients that speak Appwrite''s protocol; the keys themselves are stored nowhere';
+
+COMMENT ON COLUMN raceday.api_keys.key_hash IS 'SHA-256 of the key';
+
+COMMENT ON COLUMN raceday.api_keys.name IS 'Which client uses it; unique among the keys that are not revoked';
+
+COMMENT ON COLUMN raceday.api_keys.role IS 'read: all data; alerts: may also create and change alerts';
+
 CREATE TABLE raceday.poll_settings (
     only_row boolean DEFAULT true NOT NULL,
     lease interval DEFAULT '00:00:08'::interval NOT NULL,
@@ -2536,28 +3312,8 @@ ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS
     CACHE 1
 );
 
-CREATE TABLE raceday.user_alert_configs (
-    indicator_id text DEFAULT substr(md5((gen_random_uuid())::text), 1, 20) NOT NULL,
-    user_id text NOT NULL,
-    indicator_type text DEFAULT 'percentage_range'::text NOT NULL,
-    percentage_range_min numeric(5,2) NOT NULL,
-    percentage_range_max numeric(5,2),
-    color text NOT NULL,
-    is_default boolean DEFAULT false NOT NULL,
-    enabled boolean DEFAULT true NOT NULL,
-    display_order integer NOT NULL,
-    audible_alerts_enabled boolean DEFAULT true NOT NULL,
-    last_updated timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT user_alert_configs_color_check CHECK ((color ~ '^#[0-9A-F]{6}$'::text)),
-    CONSTRAINT user_alert_configs_display_order_check CHECK (((display_order >= 1) AND (display_order <= 6))),
-    CONSTRAINT user_alert_configs_indicator_type_check CHECK ((indicator_type = 'percentage_range'::text)),
-    CONSTRAINT user_alert_configs_max_check CHECK (((percentage_range_max > percentage_range_min) AND (percentage_range_max <= (100)::numeric))),
-    CONSTRAINT user_alert_configs_min_check CHECK (((percentage_range_min >= (0)::numeric) AND (percentage_range_min <= (100)::numeric)))
-);
-
-COMMENT ON TABLE raceday.user_alert_configs IS 'The six indicator colours in which a user sees shares of the money';
+ALTER TABLE ONLY raceday.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_hash);
 
 ALTER TABLE ONLY raceday.entrants
     ADD CONSTRAINT entrants_pkey PRIMARY KEY (race_id, entrant_id);
@@ -2610,9 +3366,15 @@ ALTER TABLE ONLY raceday.user_alert_configs
 ALTER TABLE ONLY raceday.user_alert_configs
     ADD CONSTRAINT user_alert_configs_user_id_display_order_key UNIQUE (user_id, display_order) DEFERRABLE;
 
+CREATE UNIQUE INDEX api_keys_name_key ON raceday.api_keys USING btree (name) WHERE (revoked_at IS NULL);
+
+CREATE INDEX entrants_created_at_idx ON raceday.entrants USING btree (created_at, race_id, entrant_id);
+
 CREATE INDEX entrants_entrant_id_idx ON raceday.entrants USING btree (entrant_id);
 
 CREATE INDEX entrants_race_id_running_idx ON raceday.entrants USING btree (race_id) WHERE (NOT is_scratched);
+
+CREATE INDEX meetings_created_at_idx ON raceday.meetings USING btree (created_at, meeting_id);
 
 CREATE INDEX meetings_date_idx ON raceday.meetings USING btree (date);
 
@@ -2624,11 +3386,17 @@ CREATE INDEX odds_history_entrant_id_event_timestamp_idx ON ONLY raceday.odds_hi
 
 CREATE INDEX race_polls_unreported_idx ON raceday.race_polls USING btree (race_id) WHERE (is_missing <> missing_reported);
 
+CREATE INDEX race_results_created_at_idx ON raceday.race_results USING btree (created_at, race_id);
+
+CREATE INDEX races_created_at_idx ON raceday.races USING btree (created_at, race_id);
+
 CREATE INDEX races_meeting_id_idx ON raceday.races USING btree (meeting_id, race_number);
 
 CREATE INDEX races_start_time_idx ON raceday.races USING btree (start_time, race_id);
 
 CREATE INDEX races_start_time_unfinished_idx ON raceday.races USING btree (start_time, race_id) WHERE (phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text]));
+
+CREATE INDEX user_alert_configs_created_at_idx ON raceday.user_alert_configs USING btree (created_at, indicator_id);
 
 CREATE TRIGGER entrants_touch_updated_at BEFORE UPDATE ON raceday.entrants FOR EACH ROW WHEN ((NOT (new.updated_at IS DISTINCT FROM old.updated_at))) EXECUTE FUNCTION raceday.touch_updated_at();
 
@@ -2666,6 +3434,15 @@ GRANT USAGE ON SCHEMA api TO web_anon;
 
 GRANT USAGE ON SCHEMA raceday TO raceday_fetcher;
 GRANT USAGE ON SCHEMA raceday TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION api.appwrite_key() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.appwrite_key() TO web_anon;
+
+REVOKE ALL ON FUNCTION api.appwrite_read() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.appwrite_read() TO web_anon;
+
+REVOKE ALL ON FUNCTION api.appwrite_write(text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.appwrite_write(text) TO web_anon;
 
 REVOKE ALL ON FUNCTION api.client_alert_configs(p_query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_alert_configs(p_query text) TO web_anon;
@@ -2722,6 +3499,68 @@ REVOKE ALL ON FUNCTION raceday.alerts_body(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.appwrite_alert(p_alert raceday.user_alert_configs, p_data jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_alert_problem(p_name text, p_value jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_cast(p_type text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_collection(p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_create_alert(p_body jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_document(p_name text, p_selected text[], p_meeting text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_filter_problem(p_type text, p_method text, p_attribute text, p_values jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_filters(p_attributes jsonb, p_queries jsonb, OUT conditions text, OUT race_id text, OUT texts text[], OUT numbers numeric[], OUT instants timestamp with time zone[], OUT days timestamp without time zone[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_first_value(p_queries jsonb, p_method text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.parse_instant(p_text text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_fits(p_type text, p_value jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_get(p_name text, p_document text, p_queries jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_instant_condition(p_method text, p_expression text, p_value text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_key_role(p_project text, p_key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_list(p_name text, p_queries jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_money_flow_place(p_cursor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_open(p_may_write boolean, OUT collection text, OUT document text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_order(p_collection jsonb, p_queries jsonb, OUT order_by text, OUT after text, OUT place text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_page_problem(p_collection text, p_method text, p_values jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_path(OUT database text, OUT collection text, OUT document text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_place(p_name text, p_cursor text, p_place text, p_race_id text, p_first timestamp with time zone, p_last timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_queries(p_query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_query_problem(p_collection text, p_query jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_raise(p_status integer, p_type text, p_message text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_selectable(p_collection text, p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_selected_document(p_name text, p_queries jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_update_alert(p_document text, p_body jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_valid_queries(p_collection text, p_query text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_value(p_type text, p_expression text, p_meeting text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_value_condition(p_method text, p_expression text, p_values text, p_cast text, p_first integer, p_last integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.appwrite_whole_number(p_value jsonb, p_min numeric, p_max numeric) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.ascii_json(p_json text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) FROM PUBLIC;
@@ -2764,6 +3603,8 @@ GRANT ALL ON FUNCTION raceday.live_lead() TO raceday_monitor;
 REVOKE ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) TO raceday_monitor;
 
+REVOKE ALL ON FUNCTION raceday.key_hash(p_key text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.live_races_polled() FROM PUBLIC;
@@ -2787,8 +3628,6 @@ GRANT ALL ON FUNCTION raceday.now() TO raceday_fetcher;
 GRANT ALL ON FUNCTION raceday.now() TO raceday_monitor;
 
 REVOKE ALL ON FUNCTION raceday.parse_body(p_body text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION raceday.parse_instant(p_text text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.request_header(p_name text) FROM PUBLIC;
 
@@ -2817,6 +3656,10 @@ GRANT ALL ON FUNCTION raceday.raceday_claim_meetings(p_worker text) TO raceday_f
 
 REVOKE ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_key_add(p_name text, p_role text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.raceday_key_revoke(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.raceday_maintain(p_force boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_maintain(p_force boolean) TO raceday_fetcher;

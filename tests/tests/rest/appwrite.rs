@@ -164,6 +164,11 @@ fn the_dashboards_calls() {
     });
 }
 
+/// What the client selects of a race.
+const RACE_FIELDS: &str = "$id $createdAt $updatedAt raceId name status raceNumber distance startTime actualStart trackCondition \
+     weather type meeting.$id meeting.meetingId meeting.meetingName meeting.country meeting.raceType meeting.category meeting.date \
+     meeting.weather meeting.trackCondition meeting.$createdAt meeting.$updatedAt";
+
 #[test]
 fn the_race_pages_calls() {
     let stack = Stack::shared();
@@ -172,35 +177,7 @@ fn the_race_pages_calls() {
     with_both_versions(&stack, "aw-page", |sdk, _| {
         let selected = json!([
             ["equal", "raceId", "aw-page-1-1"],
-            [
-                "select",
-                [
-                    "$id",
-                    "$createdAt",
-                    "$updatedAt",
-                    "raceId",
-                    "name",
-                    "status",
-                    "raceNumber",
-                    "distance",
-                    "startTime",
-                    "actualStart",
-                    "trackCondition",
-                    "weather",
-                    "type",
-                    "meeting.$id",
-                    "meeting.meetingId",
-                    "meeting.meetingName",
-                    "meeting.country",
-                    "meeting.raceType",
-                    "meeting.category",
-                    "meeting.date",
-                    "meeting.weather",
-                    "meeting.trackCondition",
-                    "meeting.$createdAt",
-                    "meeting.$updatedAt"
-                ]
-            ],
+            ["select", RACE_FIELDS.split_whitespace().collect::<Vec<_>>()],
             ["limit", 1]
         ]);
         assert_eq!(sdk.list("races", &selected)["documents"][0]["meeting"]["$id"], "aw-page-1");

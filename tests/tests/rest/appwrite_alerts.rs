@@ -118,6 +118,38 @@ fn parallel_updates_change_what_they_name() {
     });
 }
 
+/// Attributes with values that are invalid in an alert from 5 to 33.34 percent.
+fn invalid() -> Vec<(&'static str, Value)> {
+    vec![
+        ("none", json!(1)),
+        ("$id", json!("x")),
+        ("userId", json!("")),
+        ("userId", json!("x".repeat(201))),
+        ("userId", json!(7)),
+        ("userId", Value::Null),
+        ("indicatorType", json!("price")),
+        ("percentageRangeMin", json!(-1)),
+        ("percentageRangeMin", json!(100.5)),
+        ("percentageRangeMin", json!("5")),
+        ("percentageRangeMin", json!(40)),
+        ("percentageRangeMax", json!(5)),
+        ("percentageRangeMax", json!(5.001)),
+        ("percentageRangeMax", json!(1e300)),
+        ("color", json!("red")),
+        ("color", json!("#12345")),
+        ("color", Value::Null),
+        ("isDefault", json!("true")),
+        ("enabled", json!(1)),
+        ("enabled", Value::Null),
+        ("audibleAlertsEnabled", json!([])),
+        ("displayOrder", json!(0)),
+        ("displayOrder", json!(7)),
+        ("displayOrder", json!(1.5)),
+        ("createdAt", json!("yesterday")),
+        ("lastUpdated", json!(7)),
+    ]
+}
+
 #[test]
 fn invalid_alerts_are_400_and_change_nothing() {
     let stack = Stack::shared();
@@ -131,40 +163,10 @@ fn invalid_alerts_are_400_and_change_nothing() {
         let document = sdk.call(json!(["createDocument", COLLECTION, "unique()", valid])).unwrap();
         assert_eq!(document["percentageRangeMax"], 33.34);
         let before = stored(&stack);
-        for (name, value) in [
-            ("none", json!(1)),
-            ("$id", json!("x")),
-            ("userId", json!("")),
-            ("userId", json!("x".repeat(201))),
-            ("userId", json!(7)),
-            ("userId", Value::Null),
-            ("indicatorType", json!("price")),
-            ("percentageRangeMin", json!(-1)),
-            ("percentageRangeMin", json!(100.5)),
-            ("percentageRangeMin", json!("5")),
-            ("percentageRangeMin", json!(40)),
-            ("percentageRangeMax", json!(5)),
-            ("percentageRangeMax", json!(5.001)),
-            ("percentageRangeMax", json!(1e300)),
-            ("color", json!("red")),
-            ("color", json!("#12345")),
-            ("color", Value::Null),
-            ("isDefault", json!("true")),
-            ("enabled", json!(1)),
-            ("enabled", Value::Null),
-            ("audibleAlertsEnabled", json!([])),
-            ("displayOrder", json!(0)),
-            ("displayOrder", json!(7)),
-            ("displayOrder", json!(1.5)),
-            ("createdAt", json!("yesterday")),
-            ("lastUpdated", json!(7)),
-        ] {
+        for (name, value) in invalid() {
             let mut data = alert(&user, 2);
-            data["percentageRangeMin"] = json!(5);
+            (data["percentageRangeMin"], data["percentageRangeMax"]) = (json!(5), json!(33.34));
             data[name] = value.clone();
-            if name == "percentageRangeMin" && value == json!(40) {
-                data["percentageRangeMax"] = json!(33.34);
-            }
             let update = json!(["updateDocument", COLLECTION, document["$id"], {name: value}]);
             for call in [json!(["createDocument", COLLECTION, "unique()", data]), update] {
                 let error = sdk.call(call.clone()).expect_err(&call.to_string());
@@ -189,7 +191,12 @@ fn invalid_alerts_are_400_and_change_nothing() {
         }
         assert_eq!(stored(&stack), before);
     });
-    let key = key(&stack, "aa-invalid-raw", "alerts");
+}
+
+#[test]
+fn bodies_that_are_no_alerts_are_400_and_other_collections_read_only() {
+    let stack = Stack::shared();
+    let key = key(&stack, "aa-bodies", "alerts");
     let headers =
         [("x-appwrite-project", "raceday"), ("x-appwrite-key", key.as_str()), ("content-type", "application/json")];
     let path = format!("/v1/databases/raceday-db/collections/{COLLECTION}/documents");

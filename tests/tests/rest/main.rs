@@ -3,6 +3,7 @@
 mod alerts;
 mod appwrite;
 mod appwrite_alerts;
+mod appwrite_hostile;
 mod appwrite_queries;
 mod contract;
 mod cut_over;
