@@ -1062,7 +1062,7 @@ begin
     return coalesce((
         select jsonb_agg(substr(p.part, strpos(p.part, '=') + 1)::jsonb order by p.position)
         from string_to_table(convert_from(convert_to(v_bytes, 'LATIN1'), 'UTF8'), E'\x01') with ordinality p (part, position)
-        where p.part ~ '^queries(\[\d*\])?='), '[]');
+        where p.part ~ '^queries(\[[^]]*\])?='), '[]');
 exception
     -- Not percent-encoded UTF-8, not JSON, with NUL or an unpaired surrogate, nested too deeply, a number that is too long.
     when others then

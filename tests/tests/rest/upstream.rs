@@ -120,6 +120,25 @@ fn a_400_of_our_functions_keeps_its_body() {
 }
 
 #[test]
+fn errors_in_appwrites_protocol_are_our_functions_or_503() {
+    const OWN: &str = "Content-Type: application/json\r\nX-Raceday-Error: {\"type\":\"ours\"}\r\n";
+    let statuses = ["400 Bad Request", "401 Unauthorized", "404 Not Found", "409 Conflict"];
+    let front = Front::of(move |request| {
+        let path = request.header("x-raceday-path").unwrap_or_default();
+        let status = statuses.into_iter().find(|status| path.ends_with(&status[..3])).unwrap_or("200 OK");
+        (status, if path.contains("own") { OWN } else { JSON }, r#"{"code":"XX000","message":"made up"}"#)
+    });
+    for status in statuses {
+        let code: u16 = status[..3].parse().unwrap();
+        let own = front.get(&format!("/v1/databases/raceday-db/collections/races/documents/own-{code}"));
+        assert_eq!((own.status, own.text().as_str()), (code, "{\"type\":\"ours\"}"));
+        assert_eq!(own.header("x-raceday-error"), None);
+        let made_up = front.get(&format!("/v1/databases/raceday-db/collections/races/documents/made-up-{code}"));
+        assert_eq!((made_up.status, &made_up.json()["type"]), (503, &"general_server_error".into()), "{code}");
+    }
+}
+
+#[test]
 fn a_400_of_the_native_interface_keeps_its_body() {
     let front = Front::of(strict);
     let response = front.get("/rest/races?x=wrong");
