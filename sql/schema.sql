@@ -887,9 +887,10 @@ begin
     if v_cursor is not null then
         v_place := raceday.appwrite_place(p_name, v_cursor, v_order.place, v_filter.race_id, v_first, v_last);
     end if;
-    execute format('select string_agg(page.document, '',''), count(*) from (select %s as document%s%s order by %s limit $7 offset $8) page',
-        raceday.appwrite_selected_document(p_name, p_queries), v_rows, ' and ' || case when v_cursor is not null then v_order.after else 'true' end,
-        v_order.order_by)
+    execute format(
+        'select string_agg(page.document, '',''), count(*) from (select %s as document%s and %s order by %s limit $7 offset $8) page',
+        raceday.appwrite_selected_document(p_name, p_queries), v_rows,
+        case when v_cursor is null then 'true' else v_order.after end, v_order.order_by)
     into v_documents, v_count
     using v_filter.texts, v_filter.numbers, v_filter.instants, v_filter.days, v_first, v_last, v_limit, v_offset, v_place;
     if v_cursor is not null or v_offset > 0 or v_count = v_limit then
@@ -1030,15 +1031,14 @@ declare
         'select array[%s] from %s where %s', p_place, v_collection ->> 'from', v_collection ->> 'key');
     v_place text[];
 begin
-    if p_name = 'money-flow-history' then
-        if p_place = '(d.id)::text' then
-            v_place := raceday.appwrite_money_flow_place(p_cursor);
-        else
-            execute v_statement || ' and d.race_id = $2 and d.event_timestamp between $3 and $4'
-            into v_place using p_cursor, p_race_id, p_first, p_last;
-        end if;
+    if p_name = 'money-flow-history' and p_place = '(d.id)::text' then
+        v_place := raceday.appwrite_money_flow_place(p_cursor);
+    elsif p_name = 'money-flow-history' then
+        execute v_statement || ' and d.race_id = $2 and d.event_timestamp between $3 and $4'
+        into v_place using p_cursor, p_race_id, p_first, p_last;
     end if;
-    if v_place is null then
+    -- A row of another race is looked for in all partitions, which no client does.
+    if v_place is null and p_place <> '(d.id)::text' then
         execute v_statement || ' limit 1' into v_place using p_cursor;
     end if;
     if v_place is null then

@@ -87,8 +87,8 @@ comment on function raceday.appwrite_filters(jsonb, jsonb) is
 create or replace function raceday.appwrite_cast(p_type text) returns text
     language sql immutable parallel safe
     return case p_type
-        when 'number' then 'numeric' when 'integer' then 'bigint' when 'instant' then 'timestamptz' when 'day' then 'date' when 'boolean' then 'boolean'
-        else 'text'
+        when 'number' then 'numeric' when 'integer' then 'bigint' when 'instant' then 'timestamptz' when 'day' then 'date'
+        when 'boolean' then 'boolean' else 'text'
     end;
 comment on function raceday.appwrite_cast(text) is 'The SQL type of an attribute''s type';
 
