@@ -303,13 +303,14 @@ fn paging_through_a_growing_race_returns_every_document_once() {
         let (mut seen, mut repeated) = (HashSet::new(), 0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for poll in 6..=40 {
+                for poll in 6..=20 {
                     stack.sql(&format!("select seed.polls('{race_id}', {poll}, {poll}, 120)"));
                 }
                 written.store(true, Ordering::Release);
             });
             let mut after = Vec::new();
-            loop {
+            for pages in 0.. {
+                assert!(pages < 5_000, "{version}: the cursor does not advance");
                 let done = written.load(Ordering::Acquire);
                 let page = ids(&sdk.list("money-flow-history", &timeline(&race_id, &entrants, 7, &after)));
                 match page.last() {
@@ -320,7 +321,7 @@ fn paging_through_a_growing_race_returns_every_document_once() {
                 repeated += page.into_iter().filter(|id| !seen.insert(id.clone())).count();
             }
         });
-        assert_eq!((repeated, seen.len()), (0, 40 * 5), "{version}");
+        assert_eq!((repeated, seen.len()), (0, 20 * 5), "{version}");
     });
 }
 
