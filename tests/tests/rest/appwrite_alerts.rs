@@ -62,9 +62,9 @@ fn parallel_creates_fill_each_place_once() {
                     "createdAt" | "lastUpdated" => json!("2026-11-30T01:02:03.004+00:00"),
                     _ => sent.clone(),
                 };
-                let (is, expected) = (document[name].clone(), expected);
+                let is = &document[name];
                 assert!(
-                    is == expected || is.as_f64().is_some() && is.as_f64() == expected.as_f64(),
+                    *is == expected || is.as_f64().is_some() && is.as_f64() == expected.as_f64(),
                     "{name}: {is}, not {expected}"
                 );
             }

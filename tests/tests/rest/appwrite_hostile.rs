@@ -59,7 +59,7 @@ fn query(stack: &Stack, key: &str, query: &[u8]) -> Response {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
 }
 
 #[track_caller]
