@@ -82,9 +82,9 @@ fn parallel_updates_change_what_they_name() {
     let stack = Stack::shared();
     with_both_versions(&stack, "aa-update", |sdk, version| {
         let user = format!("aa-update-{version}");
-        let creates: Vec<Value> =
+        let calls: Vec<Value> =
             (1..=6).map(|place| json!(["createDocument", COLLECTION, "unique()", alert(&user, place)])).collect();
-        let created: Vec<Value> = sdk.at_once(&creates).into_iter().map(Result::unwrap).collect();
+        let created: Vec<Value> = sdk.at_once(&calls).into_iter().map(Result::unwrap).collect();
         let updates: Vec<Value> = created
             .iter()
             .map(|document| {
