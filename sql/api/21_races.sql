@@ -1,9 +1,13 @@
 -- Races: GET /api/races, /api/races/:id, /api/races/navigation, /api/races/upcoming, /api/races/next-scheduled, and the view.
 
 create or replace view api.races as
-select race_id, meeting_id, name, race_number, start_time, status, phase, actual_start, distance, track_condition, weather, type,
+select race_id, meeting_id, name, race_number, start_time, status, phase, actual_start, distance,
+    -- The TAB may give them for the meeting only.
+    coalesce(track_condition, (
+        select m.track_condition from raceday.meetings m where m.meeting_id = r.meeting_id)) as track_condition,
+    coalesce(weather, (select m.weather from raceday.meetings m where m.meeting_id = r.meeting_id)) as weather, type,
     last_status_change, finalized_at, abandoned_at, created_at, updated_at
-from raceday.races;
+from raceday.races r;
 comment on view api.races is 'Races; embeds meetings and entrants. status is as the TAB gives it; phase is upcoming, in_progress, finished or abandoned';
 
 create or replace function raceday.race_body(p_race raceday.races) returns json

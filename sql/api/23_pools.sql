@@ -1,10 +1,22 @@
 -- Tote pools: GET /api/race-pools, and the view.
 
+do $$
+begin
+    -- Up to version 0.2.0 the view was in dollars, and a view's columns cannot change their type.
+    if (select a.atttypid = 'numeric'::regtype from pg_catalog.pg_attribute a
+        where a.attrelid = to_regclass('api.race_pools') and a.attname = 'win_pool_total') then
+        drop view api.race_pools;
+    end if;
+end
+$$;
 create or replace view api.race_pools as
-select race_id, win_pool_total, place_pool_total, quinella_pool_total, trifecta_pool_total, exacta_pool_total, first4_pool_total,
-    total_race_pool, currency, data_quality_score, extracted_pools, last_updated, multi_leg_pool_total
+select race_id, (win_pool_total * 100)::bigint as win_pool_total, (place_pool_total * 100)::bigint as place_pool_total,
+    (quinella_pool_total * 100)::bigint as quinella_pool_total, (trifecta_pool_total * 100)::bigint as trifecta_pool_total,
+    (exacta_pool_total * 100)::bigint as exacta_pool_total, (first4_pool_total * 100)::bigint as first4_pool_total,
+    (total_race_pool * 100)::bigint as total_race_pool, currency, data_quality_score, extracted_pools, last_updated,
+    (multi_leg_pool_total * 100)::bigint as multi_leg_pool_total
 from raceday.race_pools;
-comment on view api.race_pools is 'Tote pools of a race, in dollars; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
+comment on view api.race_pools is 'Tote pools of a race, in cents; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
 
 create or replace function raceday.cents(p_dollars numeric) returns bigint
     language sql immutable parallel safe

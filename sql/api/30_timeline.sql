@@ -109,7 +109,7 @@ declare
     v_query text := raceday.request_query(p_query);
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
-    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
+    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 2000, 1, 2000);
     v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
     v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
     v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));

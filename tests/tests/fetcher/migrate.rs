@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use raceday_stack::Postgres;
-use raceday_tests::database::database;
+use raceday_tests::database::{database, migrate};
 use raceday_tests::repository;
 use raceday_tests::scene::run_fetcher;
 
@@ -72,6 +72,28 @@ fn an_older_version_leaves_a_newer_extension_unchanged() {
     assert_eq!(version, "999.0");
     let log = std::fs::read_to_string(postgres.log()).unwrap();
     assert!(log.contains("pg_raceday_ext 999.0 is in this database"), "{log}");
+}
+
+#[test]
+fn a_view_of_pools_in_dollars_is_replaced_by_one_in_cents() {
+    let postgres = database();
+    let mut session = postgres.connect("raceday").unwrap();
+    session
+        .batch_execute(
+            "drop view api.race_pools;
+             create view api.race_pools as
+             select race_id, win_pool_total, place_pool_total, quinella_pool_total, trifecta_pool_total, exacta_pool_total,
+                first4_pool_total, total_race_pool, currency, data_quality_score, extracted_pools, last_updated,
+                multi_leg_pool_total from raceday.race_pools",
+        )
+        .unwrap();
+    for _ in 0..2 {
+        migrate(&postgres, "raceday");
+        let sql = "select pg_typeof(total_race_pool)::text, has_table_privilege('web_anon', 'api.race_pools', 'select')
+                   from (select) one left join api.race_pools on true";
+        let row = session.query_one(sql, &[]).unwrap();
+        assert_eq!((row.get(0), row.get(1)), ("bigint", true));
+    }
 }
 
 #[test]

@@ -236,6 +236,10 @@ fn pools_are_integer_cents() {
     }
     assert_timestamp(&pools["last_updated"]);
     assert_eq!(stack.json("/race-pools?race_id=po-1"), pools);
+    let native = &stack.json("/rest/race_pools?race_id=eq.po-1")[0];
+    for key in POOLS.split(' ').filter(|key| key.ends_with("_pool_total") || *key == "total_race_pool") {
+        assert_eq!(native[key], pools[key], "{key} of the native interface");
+    }
     stack.get("/api/race-pools").assert_error(400, "no raceId");
     stack.get("/api/race-pools?raceId=po-2").assert_error(404, "no pools yet");
 }
@@ -283,6 +287,8 @@ fn a_race_without_weather_shows_its_meetings() {
     assert_eq!(of(&races[0]), (json!("Fine"), json!("Good3")));
     assert_eq!(of(&races[1]), (json!("Showers"), json!("Soft5")), "its own come first");
     assert_eq!(of(&stack.json("/api/races/we-1")), (json!("Fine"), json!("Good3")));
+    let native = stack.json("/rest/races?meeting_id=eq.we&order=race_number&select=weather,track_condition");
+    assert_eq!((of(&native[0]), of(&native[1])), (of(&races[0]), of(&races[1])));
 }
 
 #[test]
