@@ -6,7 +6,7 @@ create or replace function raceday.key_hash(p_key text) returns bytea
     return sha256(convert_to(coalesce(p_key, ''), 'UTF8'));
 comment on function raceday.key_hash(text) is 'What is stored of a key; a missing key is hashed like a wrong one';
 
--- The same search for a missing, a wrong and a right key. Its time depends on the hash, which tells nothing about a key.
+-- The same search for a missing, a wrong and a right key. Its time depends on the hash, which reveals nothing about a key.
 create or replace function raceday.appwrite_key_role(p_project text, p_key text) returns text
     language sql stable parallel safe
     set search_path = pg_catalog, pg_temp

@@ -8,6 +8,7 @@ mod appwrite_queries;
 mod contract;
 mod cut_over;
 mod hostile;
+mod keys;
 mod probe;
 mod proxy;
 mod roles;
