@@ -110,6 +110,11 @@ impl Stack {
         response.json()
     }
 
+    /// Reloads nginx with these variables and does not wait; fails when nginx refuses them.
+    pub fn try_reload(&mut self, variables: &[(&str, &str)]) -> anyhow::Result<()> {
+        self.nginx.reload(nginx_variables(self.port(), self.rest_options.port, variables))
+    }
+
     /// Reloads nginx with these variables; returns once only new workers respond.
     pub fn reload(&mut self, variables: &[(&str, &str)]) {
         let mut all = nginx_variables(self.port(), self.rest_options.port, variables);

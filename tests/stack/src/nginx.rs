@@ -23,7 +23,8 @@ const ACCESS_LOG_MAX_BYTES: u64 = 16 << 20;
 pub struct NginxOptions {
     /// The program.
     pub program: PathBuf,
-    /// The folder of templates: `*.template` files are filled in, all others copied; `nginx.conf` is the main file.
+    /// The folder of templates: `*.template` files are filled in, `*.sh` files run in the prefix as the container's start
+    /// script runs them, all others copied; `nginx.conf` is the main file.
     pub templates: PathBuf,
     /// The prefix it runs in; recreated at each start.
     pub prefix: PathBuf,
@@ -176,11 +177,25 @@ fn fill_tree(from: &Path, to: &Path, variables: &BTreeMap<String, String>) -> Re
             let text = fs::read_to_string(&path)?;
             let filled = fill_template(&text, variables).with_context(|| path.display().to_string())?;
             fs::write(to.join(path.file_stem().unwrap_or_default()), filled)?;
+        } else if path.extension().is_some_and(|extension| extension == "sh") {
+            run_script(&path, to, variables)?;
         } else if path.is_file() {
             fs::copy(&path, to.join(name))?;
         } else {
             bail!("{} is neither a file nor a folder", path.display());
         }
+    }
+    Ok(())
+}
+
+/// Runs a script with the variables in its environment; it writes into the folder it runs in.
+///
+/// Fails with the script's own message.
+fn run_script(script: &Path, folder: &Path, variables: &BTreeMap<String, String>) -> Result<()> {
+    let output = Command::new("sh").arg(fs::canonicalize(script)?).current_dir(folder).envs(variables).output();
+    let output = output.context("cannot run sh")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod contract;
 mod cut_over;
 mod hostile;
 mod keys;
+mod limit;
 mod probe;
 mod proxy;
 mod roles;
