@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -22,16 +23,20 @@ pub fn passwords(layout: &Layout) -> Result<BTreeMap<String, String>> {
     let path = layout.local("secrets.env");
     if !path.exists() {
         fs::create_dir_all(layout.local(""))?;
-        // Written next to its final path and renamed: a half-written file would lock us out of the cluster.
-        let unfinished = path.with_extension("unfinished");
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
-        for (_, variable) in ROLES {
-            writeln!(file, "{variable}={}", random_password()?)?;
-        }
-        fs::rename(&unfinished, &path)?;
+        let line = |(_, variable)| Ok(format!("{variable}={}\n", random_password()?));
+        write(&path, &ROLES.into_iter().map(line).collect::<Result<String>>()?)?;
     }
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text).with_context(|| format!("{}: `cargo xtask clean` starts over", path.display()))
+}
+
+/// Writes a file that only its owner can read.
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    // Written next to its final path and renamed: a half-written file would lock us out of the cluster.
+    let unfinished = path.with_extension("unfinished");
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    Ok(fs::rename(&unfinished, path)?)
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>> {

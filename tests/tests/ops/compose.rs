@@ -38,8 +38,9 @@ fn every_service_has_a_health_check_a_restart_policy_and_a_pinned_image() {
         let tag = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag")).1;
         assert!(tag.contains('.') && tag.contains(|c: char| c.is_ascii_digit()), "{name}: {image} is not pinned");
         assert!(service["restart"].is_string(), "{name} is not restarted");
-        // `migrate` ends; services that depend on it wait for its exit code.
-        assert!(service["healthcheck"]["test"].is_array() || name == "migrate", "{name} has no health check");
+        // These two end; services that depend on one wait for its exit code.
+        let ends = ["migrate", "key"].contains(&name.as_str());
+        assert!(service["healthcheck"]["test"].is_array() || ends, "{name} has no health check");
         for condition in service["depends_on"].as_object().into_iter().flatten() {
             assert!(services().contains_key(condition.0), "{name} depends on {}, which does not exist", condition.0);
         }

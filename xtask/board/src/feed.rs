@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::board::{Board, Flows};
 
-/// Real time between two reads.
-const READ_EVERY: Duration = Duration::from_secs(2);
+/// Real time between two reads. Each is four requests, and a user at the same address needs half of its rate limit.
+const READ_EVERY: Duration = Duration::from_secs(5);
 /// How long a race stays on the board after betting has closed.
 const SHOWN_WHEN_CLOSED: Duration = Duration::from_secs(10);
 /// Timeline rows per page, the maximum of the REST contract.

@@ -30,6 +30,7 @@ pub struct Servers {
     postgres: Postgres,
     database: &'static str,
     started_at: String,
+    client_settings: String,
 }
 
 impl Servers {
@@ -45,10 +46,11 @@ impl Servers {
         let simulator = if options.live { None } else { Some(simulate(layout, options, ports, &postgres, database)?) };
         let rest = rest(layout, ports, &postgres, database)?;
         let nginx = nginx(layout, ports)?;
+        let client_settings = client_settings(layout, &postgres, database, &nginx.url())?;
         let started_at = raceday_now(&postgres, database)?;
         let fetcher = fetcher(layout, ports, &postgres, database, simulator.as_ref())?;
         step.done();
-        Ok(Self { fetcher, nginx, rest, simulator, postgres, database, started_at })
+        Ok(Self { fetcher, nginx, rest, simulator, postgres, database, started_at, client_settings })
     }
 
     /// The addresses that the board reads from.
@@ -88,6 +90,7 @@ impl Servers {
         }
         println!("  database   cargo xtask psql");
         println!("  state      cargo xtask status\n");
+        println!("The original client's settings:\n{}", self.client_settings);
     }
 
     /// Stops the fetcher, judges its work and stops the other servers.
@@ -109,6 +112,29 @@ fn migrate(layout: &Layout, postgres: &Postgres, database: &str) -> Result<()> {
     fs::create_dir_all(layout.logs())?;
     fs::write(layout.logs().join("migrate.log"), printed)?;
     Ok(())
+}
+
+/// The settings of a client that speaks Appwrite's protocol; the first demo creates its key.
+///
+/// Later demos use the same key, so that a client needs its settings once. Only its owner can read the file with it.
+fn client_settings(layout: &Layout, postgres: &Postgres, database: &str, url: &str) -> Result<String> {
+    let path = layout.local(&format!("{database}-client.env"));
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let key = kept.lines().find_map(|line| line.strip_prefix("APPWRITE_API_KEY=")).unwrap_or_default();
+    let sql = "select raceday.appwrite_key_role('raceday', $1) is not null";
+    if postgres.connect(database)?.query_one(sql, &[&key])?.get(0) {
+        let others = kept.lines().filter(|line| !line.starts_with("NEXT_PUBLIC_APPWRITE_ENDPOINT="));
+        let endpoint = format!("NEXT_PUBLIC_APPWRITE_ENDPOINT={url}/v1\n");
+        return Ok(others.fold(endpoint, |settings, line| settings + line + "\n"));
+    }
+    postgres.execute(database, "select raceday.raceday_key_revoke('demo')")?;
+    let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", database))];
+    let arguments = ["key", "add", "demo", "--public-url", url];
+    let printed = Fetcher::command(&layout.built("raceday-fetcher")?, &arguments, &variables)?;
+    let settings: String =
+        printed.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    secrets::write(&path, &settings)?;
+    Ok(settings)
 }
 
 /// Starts the simulator and sets the database's clock to its clock.
@@ -193,9 +219,8 @@ fn nginx_variables(ports: Ports) -> BTreeMap<String, String> {
     let variables = [
         ("RACEDAY_NGINX_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
         ("RACEDAY_REST_UPSTREAM", format!("127.0.0.1:{}", ports.rest)),
-        // The board, the page and a user's requests all come from one address.
-        ("RACEDAY_RATE_LIMIT_PER_MINUTE", "6000".to_owned()),
-        ("RACEDAY_RATE_LIMIT_BURST", "6000".to_owned()),
+        // The limit is the shipped one; an app server on this machine needs `RACEDAY_RATE_LIMIT_EXEMPT=127.0.0.1`.
+        ("RACEDAY_RATE_LIMIT_EXEMPT", std::env::var("RACEDAY_RATE_LIMIT_EXEMPT").unwrap_or_default()),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
