@@ -1,5 +1,6 @@
 //! `compare`: compares the same races of a legacy backend and of ours, field by field, before clients are moved.
 
+mod appwrite;
 mod difference;
 mod report;
 mod responses;
@@ -12,16 +13,22 @@ use clap::Args;
 
 use self::difference::compare;
 use self::report::{RaceReport, Report};
-use self::responses::Backend;
+use self::responses::{Access, Backend};
 use self::rules::Rules;
 pub use self::rules::Tolerances;
 
 /// What to compare.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
-    /// The legacy backend, e.g. http://legacy:3000
+    /// The legacy backend, e.g. http://legacy:3000, or http://appwrite/v1 if it speaks Appwrite's protocol
     #[arg(long, value_name = "URL")]
     pub legacy: String,
+    /// The project of a legacy backend that speaks Appwrite's protocol
+    #[arg(long, value_name = "ID", default_value = "raceday")]
+    pub legacy_project: String,
+    /// The key of a legacy backend that speaks Appwrite's protocol
+    #[arg(long, env = "APPWRITE_API_KEY", hide_env_values = true, default_value = "")]
+    pub legacy_key: String,
     /// Ours, e.g. http://127.0.0.1:8080
     #[arg(long, value_name = "URL")]
     pub ours: String,
@@ -40,8 +47,9 @@ pub struct CompareArgs {
 ///
 /// Fails when there is no race to compare, or a backend does not respond.
 pub async fn run(args: &CompareArgs, out: &mut impl Write) -> Result<bool> {
-    let legacy = Backend::new(&args.legacy)?;
-    let ours = Backend::new(&args.ours)?;
+    let access = Access { project: args.legacy_project.clone(), key: args.legacy_key.clone() };
+    let legacy = Backend::new(&args.legacy, &access)?;
+    let ours = Backend::new(&args.ours, &Access::default())?;
     let races = if args.races.is_empty() { legacy.listed_races().await? } else { args.races.clone() };
     if races.is_empty() {
         bail!("{} lists no race: name some with --races", legacy.url());

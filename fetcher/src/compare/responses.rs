@@ -4,34 +4,60 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Client, Response, header};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
 use serde_json::{Map, Value, json};
 
+use super::appwrite;
+
 /// The most documents of a timeline that the contract returns at once.
-const PAGE: usize = 2000;
+pub const PAGE: usize = 2000;
 /// How long a backend may respond "too many requests".
 const PATIENCE: Duration = Duration::from_mins(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_MAX_BYTES: usize = 64 << 20;
 
-/// A backend that serves the client's REST contract.
+/// A backend that serves the client's REST contract, or the original client in Appwrite's protocol.
 #[derive(Debug)]
 pub struct Backend {
     url: String,
     http: Client,
+    is_appwrite: bool,
+}
+
+/// What a backend that speaks Appwrite's protocol requires.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// The project's id.
+    pub project: String,
+    /// The key.
+    pub key: String,
 }
 
 impl Backend {
-    /// The backend at a base URL, with or without `/api`.
+    /// The backend at a base URL, with or without `/api`; one that ends with `/v1` speaks Appwrite's protocol.
     ///
     /// Fails for anything but plain HTTP: both are asked where nginx asks them, behind TLS.
-    pub fn new(url: &str) -> Result<Self> {
+    pub fn new(url: &str, access: &Access) -> Result<Self> {
         if !url.starts_with("http://") {
             bail!("{url}: give the plain http:// address that nginx uses for it");
         }
         let url = url.trim_end_matches('/').trim_end_matches("/api").to_owned();
-        let http = Client::builder().timeout(REQUEST_TIMEOUT).user_agent("raceday-compare").build()?;
-        Ok(Self { url, http })
+        let is_appwrite = url.ends_with("/v1");
+        let mut headers = HeaderMap::new();
+        if is_appwrite {
+            let mut key = HeaderValue::from_str(&access.key).context("APPWRITE_API_KEY is not a key")?;
+            key.set_sensitive(true);
+            headers.insert("x-appwrite-key", key);
+            headers.insert("x-appwrite-project", HeaderValue::from_str(&access.project).context("--legacy-project")?);
+        }
+        let mut builder = Client::builder().timeout(REQUEST_TIMEOUT).user_agent("raceday-compare");
+        if is_appwrite {
+            // The key is for this backend only.
+            builder = builder.redirect(Policy::none());
+        }
+        Ok(Self { url, http: builder.default_headers(headers).build()?, is_appwrite })
     }
 
     /// Its base URL.
@@ -43,6 +69,12 @@ impl Backend {
     ///
     /// Fails when there is no response, or a success that is not JSON.
     pub async fn response(&self, resource: &Resource) -> Result<Value> {
+        if self.is_appwrite {
+            let body = appwrite::body(self, resource).await?;
+            return Ok(
+                body.map_or_else(|| json!({ "status": 404 }), |body| json!({ "status": 200, "body": keyed(body) }))
+            );
+        }
         // Each backend words its errors in its own way; whether there is one, and which, must be the same.
         let (status, body) = self.get(&resource.path).await?;
         let Some(mut body) = body.filter(|_| status == 200) else { return Ok(json!({ "status": status })) };
@@ -76,7 +108,7 @@ impl Backend {
     }
 
     /// Status and JSON body of a GET; waits and retries while there are too many requests.
-    async fn get(&self, path: &str) -> Result<(u16, Option<Value>)> {
+    pub async fn get(&self, path: &str) -> Result<(u16, Option<Value>)> {
         let address = format!("{}{path}", self.url);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -99,8 +131,11 @@ impl Backend {
 
     /// The races it lists in the widest window.
     pub async fn listed_races(&self) -> Result<Vec<String>> {
+        if self.is_appwrite {
+            return appwrite::listed_races(self).await;
+        }
         let path = "/api/races/upcoming?windowMinutes=480&lookbackMinutes=120&limit=100";
-        let response = self.response(&Resource::new("upcoming", path.to_owned())).await?;
+        let response = self.response(&Resource::new("upcoming", "", path.to_owned())).await?;
         let races = response["body"]["races"].as_object();
         // An empty list has no keys to become a map by.
         let ids = races.map(|races| races.keys().cloned().collect());
@@ -130,14 +165,18 @@ async fn body(mut response: Response) -> Result<Vec<u8>> {
 pub struct Resource {
     /// Its name in the report.
     pub name: &'static str,
+    /// The id of its race or meeting.
+    pub id: String,
+    /// The entrants of a timeline.
+    pub entrant_ids: Vec<String>,
     /// Its path and query.
     pub path: String,
     is_paged: bool,
 }
 
 impl Resource {
-    fn new(name: &'static str, path: String) -> Self {
-        Self { name, path, is_paged: name == "timeline" }
+    fn new(name: &'static str, id: &str, path: String) -> Self {
+        Self { name, id: id.to_owned(), entrant_ids: Vec::new(), path, is_paged: name == "timeline" }
     }
 }
 
@@ -147,24 +186,28 @@ impl Resource {
 pub async fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>> {
     let race = encoded(race_id);
     let mut resources = vec![
-        Resource::new("race", format!("/api/races/{race}")),
-        Resource::new("entrants", format!("/api/entrants?raceId={race}")),
-        Resource::new("pools", format!("/api/race-pools?raceId={race}")),
-        Resource::new("results", format!("/api/race-results?raceId={race}")),
-        Resource::new("navigation", format!("/api/races/navigation?raceId={race}")),
+        Resource::new("race", race_id, format!("/api/races/{race}")),
+        Resource::new("entrants", race_id, format!("/api/entrants?raceId={race}")),
+        Resource::new("pools", race_id, format!("/api/race-pools?raceId={race}")),
+        Resource::new("results", race_id, format!("/api/race-results?raceId={race}")),
     ];
+    // In Appwrite's protocol the client finds its way itself.
+    if !legacy.is_appwrite {
+        resources.push(Resource::new("navigation", race_id, format!("/api/races/navigation?raceId={race}")));
+    }
     let known = legacy.response(&resources[0]).await?;
     if known["status"] != 200 {
         bail!("{} has no race {race_id} (status {})", legacy.url, known["status"]);
     }
     if let Some(meeting) = known["body"]["meeting_id"].as_str() {
-        resources.push(Resource::new("meeting", format!("/api/meetings/{}", encoded(meeting))));
+        resources.push(Resource::new("meeting", meeting, format!("/api/meetings/{}", encoded(meeting))));
     }
     let entrants = legacy.response(&resources[1]).await?;
-    let entrants: Vec<_> = entrants["body"].as_object().into_iter().flat_map(Map::keys).map(|id| encoded(id)).collect();
-    if !entrants.is_empty() {
-        let path = format!("/api/money-flow-timeline?raceId={race}&entrants={}&limit={PAGE}", entrants.join(","));
-        resources.push(Resource::new("timeline", path));
+    let entrant_ids: Vec<_> = entrants["body"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    if !entrant_ids.is_empty() {
+        let list = entrant_ids.iter().map(|id| encoded(id)).collect::<Vec<_>>().join(",");
+        let path = format!("/api/money-flow-timeline?raceId={race}&entrants={list}&limit={PAGE}");
+        resources.push(Resource { entrant_ids, ..Resource::new("timeline", race_id, path) });
     }
     Ok(resources)
 }
@@ -200,7 +243,7 @@ fn key(element: &Value) -> Option<String> {
 }
 
 /// A path or query component, percent-encoded.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     use std::fmt::Write;
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
@@ -246,7 +289,7 @@ mod tests {
 
     #[test]
     fn only_plain_http_is_asked() {
-        assert!(Backend::new("https://example.org").is_err());
-        assert_eq!(Backend::new("http://h:1/api/").unwrap().url(), "http://h:1");
+        assert!(Backend::new("https://example.org", &Access::default()).is_err());
+        assert_eq!(Backend::new("http://h:1/api/", &Access::default()).unwrap().url(), "http://h:1");
     }
 }

@@ -202,18 +202,27 @@ fn compare_within(legacy: &Stub, ours: &Stub, races: &[&str], tolerances: Tolera
     (equal, String::from_utf8(report).unwrap())
 }
 
-fn run(arguments: &CompareArgs, report: &mut Vec<u8>) -> anyhow::Result<bool> {
+pub fn run(arguments: &CompareArgs, report: &mut Vec<u8>) -> anyhow::Result<bool> {
     tokio::runtime::Runtime::new().unwrap().block_on(compare::run(arguments, report))
 }
 
 fn arguments(legacy: &str, ours: &str, races: &[&str], tolerances: Tolerances) -> CompareArgs {
     let races = races.iter().map(|&race| race.to_owned()).collect();
-    CompareArgs { legacy: legacy.to_owned(), ours: ours.to_owned(), races, tolerances, json: None }
+    let (legacy_project, legacy_key) = ("raceday".to_owned(), String::new());
+    CompareArgs {
+        legacy: legacy.to_owned(),
+        legacy_project,
+        legacy_key,
+        ours: ours.to_owned(),
+        races,
+        tolerances,
+        json: None,
+    }
 }
 
 /// A backend on its own port; it ends with the test's process.
-struct Stub {
-    url: String,
+pub struct Stub {
+    pub url: String,
     requested: Receiver<String>,
 }
 
@@ -232,7 +241,8 @@ impl Stub {
         })
     }
 
-    fn serving(respond: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
+    /// Starts a stub that responds to a path with a status and a body.
+    pub fn serving(respond: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, requested) = std::sync::mpsc::channel();

@@ -3,6 +3,7 @@
 mod backup;
 mod compare;
 mod compose;
+mod cut_over;
 mod live_race_alert;
 mod monitored;
 mod monitoring;

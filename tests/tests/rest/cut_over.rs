@@ -30,41 +30,6 @@ fn legacy_backend() -> u16 {
 }
 
 #[test]
-fn a_reload_moves_clients_between_backends() {
-    let upstream = format!("127.0.0.1:{}", legacy_backend());
-    let mut stack = Stack::without_rate_limit();
-    let legacy_of_200 = |stack: &Stack| {
-        (0..200)
-            .filter(|n| {
-                let response =
-                    stack.get_with("/api/races/none?x=1", &[("x-forwarded-for", &format!("198.51.100.{n}"))]);
-                response.status == 200 && response.json()["legacy"] == "GET /api/races/none?x=1 HTTP/1.1"
-            })
-            .count()
-    };
-    assert_eq!(legacy_of_200(&stack), 0);
-    for (percent, expected) in [("10", 5..45), ("50", 70..130), ("100", 200..201), ("0", 0..1)] {
-        stack.reload(&[
-            ("RACEDAY_RATE_LIMIT", "off"),
-            ("RACEDAY_LEGACY_UPSTREAM", &upstream),
-            ("RACEDAY_LEGACY_PERCENT", percent),
-        ]);
-        let (first, again) = (legacy_of_200(&stack), legacy_of_200(&stack));
-        assert!(expected.contains(&first), "{percent} %: {first} of 200 clients");
-        assert_eq!(first, again, "a client changed its backend");
-    }
-    stack.reload(&[
-        ("RACEDAY_RATE_LIMIT", "off"),
-        ("RACEDAY_LEGACY_UPSTREAM", &upstream),
-        ("USE_LEGACY_BACKEND", "true"),
-    ]);
-    assert_eq!(legacy_of_200(&stack), 200);
-    for path in ["/api/entrants?raceId=x", "/api/user-alert-configs", "/health"] {
-        assert!(stack.get(path).json()["legacy"].is_string(), "{path}");
-    }
-}
-
-#[test]
 fn a_legacy_backend_that_does_not_respond_is_503_in_json_like_ours() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let hangs_up = TcpListener::bind("127.0.0.1:0").unwrap();
