@@ -213,7 +213,7 @@ declare
     v_query text := raceday.request_query(p_query);
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
-    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
+    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 2000, 1, 2000);
     v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
     v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
     v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));
@@ -2854,21 +2854,21 @@ COMMENT ON VIEW api.odds IS 'Odds of runners, one row per change. Filter by race
 
 CREATE VIEW api.race_pools AS
  SELECT race_id,
-    win_pool_total,
-    place_pool_total,
-    quinella_pool_total,
-    trifecta_pool_total,
-    exacta_pool_total,
-    first4_pool_total,
-    total_race_pool,
+    ((win_pool_total * (100)::numeric))::bigint AS win_pool_total,
+    ((place_pool_total * (100)::numeric))::bigint AS place_pool_total,
+    ((quinella_pool_total * (100)::numeric))::bigint AS quinella_pool_total,
+    ((trifecta_pool_total * (100)::numeric))::bigint AS trifecta_pool_total,
+    ((exacta_pool_total * (100)::numeric))::bigint AS exacta_pool_total,
+    ((first4_pool_total * (100)::numeric))::bigint AS first4_pool_total,
+    ((total_race_pool * (100)::numeric))::bigint AS total_race_pool,
     currency,
     data_quality_score,
     extracted_pools,
     last_updated,
-    multi_leg_pool_total
+    ((multi_leg_pool_total * (100)::numeric))::bigint AS multi_leg_pool_total
    FROM raceday.race_pools;
 
-COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in dollars; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
+COMMENT ON VIEW api.race_pools IS 'Tote pools of a race, in cents; embeds races. total_race_pool may be added up over races, multi_leg_pool_total may not';
 
 CREATE VIEW api.race_results AS
  SELECT race_id,
@@ -2897,15 +2897,19 @@ CREATE VIEW api.races AS
     phase,
     actual_start,
     distance,
-    track_condition,
-    weather,
+    COALESCE(track_condition, ( SELECT m.track_condition
+           FROM raceday.meetings m
+          WHERE (m.meeting_id = r.meeting_id))) AS track_condition,
+    COALESCE(weather, ( SELECT m.weather
+           FROM raceday.meetings m
+          WHERE (m.meeting_id = r.meeting_id))) AS weather,
     type,
     last_status_change,
     finalized_at,
     abandoned_at,
     created_at,
     updated_at
-   FROM raceday.races;
+   FROM raceday.races r;
 
 COMMENT ON VIEW api.races IS 'Races; embeds meetings and entrants. status is as the TAB gives it; phase is upcoming, in_progress, finished or abandoned';
 
