@@ -1,14 +1,9 @@
-//! Simulated time and the source's refresh grid.
+//! Simulated time, and times as text.
 
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-
-use crate::rng;
-
-/// Seconds between two refreshes of the source.
-pub const REFRESH_S: i64 = 15;
 
 /// A clock that starts at a simulated epoch and runs `speed` times as fast as real time.
 #[derive(Debug, Clone)]
@@ -59,36 +54,6 @@ impl Clock {
     }
 }
 
-/// One refresh of the source: the data are as of `grid`, and the response is generated slightly later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tick {
-    /// Unix seconds, a multiple of [`REFRESH_S`].
-    pub grid: i64,
-    /// Nanoseconds from `grid` to the generation of the response; less than half a second.
-    pub built_after_ns: u32,
-}
-
-impl Tick {
-    /// The latest refresh of a race or list (`id`) at a time.
-    #[must_use]
-    pub fn latest(seed: u64, id: u64, at: DateTime<Utc>) -> Self {
-        let grid = at.timestamp().div_euclid(REFRESH_S) * REFRESH_S;
-        let tick = Self::of(seed, id, grid);
-        if tick.generated() <= at { tick } else { Self::of(seed, id, grid - REFRESH_S) }
-    }
-
-    fn of(seed: u64, id: u64, grid: i64) -> Self {
-        let spread = rng::hash(seed, &[id, grid.unsigned_abs(), 3]) % 450_000_000;
-        Self { grid, built_after_ns: 20_000_000 + u32::try_from(spread).unwrap_or_default() }
-    }
-
-    /// When the response was generated.
-    #[must_use]
-    pub fn generated(self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.grid, self.built_after_ns).unwrap_or_default()
-    }
-}
-
 /// A time in the vendor's format: nanoseconds without trailing zeros.
 #[must_use]
 pub fn nanoseconds(at: DateTime<Utc>) -> String {
@@ -96,6 +61,12 @@ pub fn nanoseconds(at: DateTime<Utc>) -> String {
     let fraction = fraction.trim_end_matches('0');
     let dot = if fraction.is_empty() { "" } else { "." };
     format!("{}{dot}{fraction}Z", at.format("%Y-%m-%dT%H:%M:%S"))
+}
+
+/// A time as the header `Date` has it.
+#[must_use]
+pub fn http_date(at: DateTime<Utc>) -> String {
+    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Unix seconds as RFC 3339.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::faults::Faults;
 use crate::ids::ProgramId;
+use crate::refresh::Refresh;
 
 /// Settings of a simulator.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub speed: f64,
     /// Schedule the day's races around `now`, so that races are about to start at any hour.
     pub races_soon: bool,
+    /// Serve only races that all start at this time, instead of the day's.
+    pub races_at: Option<DateTime<Utc>>,
     /// Indent responses as the vendor does, which doubles their size.
     pub indent: bool,
     /// Reject requests without `From`, `X-Partner` and `X-Partner-ID` with 403.
@@ -24,6 +27,8 @@ pub struct Config {
     pub quirks: bool,
     /// Faults from the start.
     pub faults: Faults,
+    /// How the source refreshes at the start.
+    pub refresh: Refresh,
 }
 
 impl Default for Config {
@@ -33,19 +38,24 @@ impl Default for Config {
             now: Utc::now(),
             speed: 1.0,
             races_soon: false,
+            races_at: None,
             indent: false,
             require_identification: false,
             quirks: false,
             faults: Faults::default(),
+            refresh: Refresh::default(),
         }
     }
 }
 
 impl Config {
-    /// The programme scheduled around `now`; `None` unless `races_soon` is set.
+    /// The programme that replaces the day's; `None` unless `races_at` or `races_soon` is set.
     #[must_use]
-    pub fn soon_program(&self) -> Option<ProgramId> {
-        let minute = u32::try_from(self.now.timestamp().div_euclid(60)).ok()?;
-        self.races_soon.then_some(ProgramId::Soon(minute))
+    pub fn special_program(&self) -> Option<ProgramId> {
+        let minute = |at: DateTime<Utc>| u32::try_from(at.timestamp().div_euclid(60)).ok();
+        match self.races_at {
+            Some(start) => minute(start).map(ProgramId::Together),
+            None => minute(self.now).filter(|_| self.races_soon).map(ProgramId::Soon),
+        }
     }
 }

@@ -162,6 +162,7 @@ impl Program {
                 starts: vec![bench_start(index)],
                 foreign: None,
             }],
+            ProgramId::Together(minute) => together(i64::from(minute) * 60),
         };
         let mut of_country: HashMap<&'static str, usize> = HashMap::new();
         let mut meetings: Vec<Meeting> = Vec::with_capacity(drafts.len());
@@ -266,6 +267,14 @@ fn soon(seed: u64, id: ProgramId, anchor: i64) -> Vec<Draft> {
     drafts
 }
 
+/// Two races of each NZ and AUS meeting, all at the same time.
+fn together(start: i64) -> Vec<Draft> {
+    (0..)
+        .zip(SLOTS)
+        .map(|(index, (country, category))| Draft { index, country, category, starts: vec![start; 2], foreign: None })
+        .collect()
+}
+
 /// What happens in every programme, so that each kind of event occurs at least once.
 fn forced(id: ProgramId, meeting: u8, race: usize, starts: &[i64]) -> Forced {
     let (first, soon) = match id {
@@ -274,7 +283,7 @@ fn forced(id: ProgramId, meeting: u8, race: usize, starts: &[i64]) -> Forced {
             let anchor = i64::from(minute) * 60;
             (starts.iter().position(|start| *start > anchor).unwrap_or(0), true)
         }
-        ProgramId::Bench(_) => return Forced::Ordinary,
+        ProgramId::Bench(_) | ProgramId::Together(_) => return Forced::Ordinary,
     };
     match (meeting, race.checked_sub(first)) {
         (0 | 4, Some(0)) => Forced::Insider,

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use crate::bets_json::{self, Bet};
 use crate::betting::Book;
-use crate::clock::{self, Tick};
+use crate::clock;
 use crate::day::Category;
 use crate::derivatives_json::{self, Derivative};
 use crate::fate::Status;
 use crate::pools_json::{self, TotePool};
 use crate::quirks::Protest;
 use crate::race::Race;
+use crate::refresh::Tick;
 use crate::result_json::{self, Dividend, Placing, Substitution};
 use crate::rng;
 use crate::runner_json::{self, RunnerJson};
@@ -155,7 +156,7 @@ struct Video<'a> {
 /// The event as of a refresh of the source.
 #[must_use]
 pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Serialize + 'a {
-    let at = tick.grid;
+    let at = tick.second();
     let id = race.card.id.as_str();
     let book = race.book(at);
     let status = race.card.fate.status(at);
@@ -197,7 +198,7 @@ pub fn event<'a>(race: &'a Race, tick: Tick, switches: &'a Switches) -> impl Ser
     };
     let header = Header {
         title: format!("Event Details: {id}"),
-        generated_time: clock::nanoseconds(tick.generated()),
+        generated_time: clock::nanoseconds(tick.generated_at),
         url: format!("/affiliates/v1/racing/events/{id}?{}", switches.query()),
     };
     Response { header, params, data }

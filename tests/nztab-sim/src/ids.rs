@@ -17,6 +17,8 @@ pub enum ProgramId {
     Soon(u32),
     /// A programme of one benchmark race; all have the same size.
     Bench(u32),
+    /// A programme whose races all start at one time, in minutes since 1970.
+    Together(u32),
 }
 
 /// What a UUID identifies.
@@ -71,6 +73,7 @@ impl Key {
             }
             ProgramId::Soon(minute) => (1, u64::from(minute)),
             ProgramId::Bench(index) => (2, u64::from(index)),
+            ProgramId::Together(minute) => (3, u64::from(minute)),
         };
         let kind = self.kind as u64;
         let small = u64::from(self.meeting) << 20 | u64::from(self.race) << 12 | u64::from(self.item) << 4 | kind;
@@ -83,6 +86,7 @@ impl Key {
             0 => ProgramId::Day(NaiveDate::default().checked_add_days(Days::new(date_or_index.into()))?),
             1 => ProgramId::Soon(date_or_index),
             2 => ProgramId::Bench(date_or_index),
+            3 => ProgramId::Together(date_or_index),
             _ => return None,
         };
         let kind = match number & 0xf {
@@ -170,7 +174,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_uuid_decodes_to_its_key(seed: u64, index: u32, meeting: u8, race: u8, item: u8) {
-            for program in [ProgramId::Soon(index), ProgramId::Bench(index)] {
+            for program in [ProgramId::Soon(index), ProgramId::Bench(index), ProgramId::Together(index)] {
                 let key = Key { program, meeting, race, item, kind: Kind::Runner };
                 let uuid = key.uuid(seed);
                 prop_assert!(looks_like_uuid(&uuid), "{uuid}");

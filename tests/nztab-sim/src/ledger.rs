@@ -49,6 +49,10 @@ pub struct Sent {
     pub race_id: String,
     /// The header's `generated_time`; null for garbage.
     pub generated_time: Option<String>,
+    /// When the state it carries was taken, by our clock; null for garbage.
+    pub state_at: Option<String>,
+    /// The edge that responded.
+    pub edge: u32,
     /// The xxh3-64 of the body before compression, as 16 hexadecimal digits.
     pub xxh3: String,
     /// The length of the body before compression.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
-use nztab_sim::{Config, Faults, Simulator, day, record};
+use nztab_sim::refresh::BadRefresh;
+use nztab_sim::{Config, Faults, Refresh, Simulator, day, record};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -74,6 +75,9 @@ struct Serve {
     /// Schedule the day's races around the start, so that several are about to begin.
     #[arg(long, env = "NZTAB_SIM_RACES_SOON")]
     races_soon: bool,
+    /// Serve only 24 races, which all start at this time, RFC 3339.
+    #[arg(long, env = "NZTAB_SIM_RACES_AT", conflicts_with = "races_soon")]
+    races_at: Option<DateTime<Utc>>,
     /// Indent responses, as the vendor does.
     #[arg(long, env = "NZTAB_SIM_INDENT")]
     indent: bool,
@@ -86,10 +90,17 @@ struct Serve {
     /// Faults from the start, as JSON; POST the same to /_sim/faults to change them, {} to end them.
     #[arg(long, env = "NZTAB_SIM_FAULTS", value_parser = parse_faults, default_value = "{}")]
     faults: Faults,
+    /// When the source refreshes: a model's name or its settings as JSON; POST the same to /_sim/refresh to change it.
+    #[arg(long, env = "NZTAB_SIM_REFRESH", value_parser = parse_refresh, default_value = Refresh::NAMES[0])]
+    refresh: Refresh,
 }
 
 fn parse_faults(json: &str) -> Result<Faults, serde_json::Error> {
     serde_json::from_str(json)
+}
+
+fn parse_refresh(text: &str) -> Result<Refresh, BadRefresh> {
+    Refresh::parse(text)
 }
 
 impl Serve {
@@ -102,10 +113,12 @@ impl Serve {
             now: self.now.or(shifted).unwrap_or(real),
             speed: self.speed,
             races_soon: self.races_soon,
+            races_at: self.races_at,
             indent: self.indent,
             require_identification: self.require_identification,
             quirks: !self.plain,
             faults: self.faults.clone(),
+            refresh: self.refresh.clone(),
         }
     }
 }

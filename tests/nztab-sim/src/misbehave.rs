@@ -54,6 +54,8 @@ pub fn garbage(race_id: Option<&str>, requested_at: String) -> (Response<Body>, 
     let sent = race_id.map(|race_id| Sent {
         race_id: race_id.to_owned(),
         generated_time: None,
+        state_at: None,
+        edge: 0,
         xxh3: hash_of(&body),
         body_bytes: body.len(),
         requested_at,

@@ -1,6 +1,7 @@
 //! The HTTP server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -11,6 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
@@ -24,7 +26,8 @@ use crate::ids::looks_like_uuid;
 use crate::ledger::{self, Ledger, Sent};
 use crate::misbehave;
 use crate::query::{BadParameter, ListQuery, MeetingsQuery};
-use crate::simulator::Simulator;
+use crate::refresh::Refresh;
+use crate::simulator::{EdgeRefreshes, Simulator};
 use crate::switches::Switches;
 
 /// The headers by which the vendor asks callers to identify themselves.
@@ -37,6 +40,8 @@ struct Running {
     clock: Clock,
     ledger: Arc<Ledger>,
     misbehaviour: Misbehaviour,
+    /// Requests for events, which an edge each responds to.
+    events: AtomicU64,
 }
 
 type Shared = State<Arc<Running>>;
@@ -64,7 +69,7 @@ pub async fn serve_until(
     let clock = Clock::start(config.now, config.speed);
     let misbehaviour = Misbehaviour::new(config.seed, config.faults.clone());
     let listener = CuttableListener { listener, ledger: Arc::clone(&ledger), accepted: 0 };
-    let router = router(Arc::new(Running { simulator, clock, ledger, misbehaviour }));
+    let router = router(Arc::new(Running { simulator, clock, ledger, misbehaviour, events: AtomicU64::new(0) }));
     let service = router.into_make_service_with_connect_info::<Connection>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
@@ -77,14 +82,27 @@ fn router(running: Arc<Running>) -> Router {
         .route("/events/{id}", get(event))
         .fallback(unknown_path)
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(Arc::clone(&running), receive));
+        .layer(middleware::from_fn_with_state(Arc::clone(&running), receive))
+        .layer(middleware::from_fn_with_state(Arc::clone(&running), date));
     Router::new()
         .nest("/affiliates/v1/racing", racing)
         .route("/_sim/clock", get(clock_face))
         .route("/_sim/plan", get(plan))
         .route("/_sim/stats", get(stats))
+        .route("/_sim/refresh", get(refresh).post(set_refresh))
+        .route("/_sim/refreshes", get(refreshes))
         .route("/_sim/faults", get(faults).post(set_faults))
         .with_state(running)
+}
+
+/// Sets the header `Date` to the TAB's clock; the HTTP library would set it to this machine's.
+async fn date(State(running): Shared, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let now = running.simulator.refresh().stamp(running.clock.now());
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date(now)) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 /// Handles every request to the API: counts it, checks its identification, applies faults and records the response.
@@ -195,14 +213,20 @@ async fn event(State(running): Shared, Path(id): Path<String>, RawQuery(raw): Ra
     if !looks_like_uuid(&id) {
         return bad_request(&running, "Event Details", &BadParameter { name: "id".to_owned(), value: id });
     }
-    let now = running.clock.now();
+    let (simulator, now) = (&running.simulator, running.clock.now());
+    let nth = running.events.fetch_add(1, Ordering::Relaxed);
+    let edge = simulator.refresh().edge(simulator.config().seed, nth);
     let is_missing = running.misbehaviour.faults().missing_events.contains(&id);
-    let Some(body) = running.simulator.event_with(&id, now, &switches).filter(|_| !is_missing) else {
+    let tick = simulator.tick(&id, edge, now).filter(|_| !is_missing);
+    let found = tick.and_then(|tick| Some((tick, simulator.event_of(&id, tick, &switches)?)));
+    let Some((tick, body)) = found else {
         return not_found(&running, "Event Details", "event not found");
     };
     let sent = Sent {
         race_id: id,
         generated_time: Some(body.generated_time),
+        state_at: Some(clock::nanoseconds(tick.refreshed_at)),
+        edge,
         xxh3: body.xxh3,
         body_bytes: body.bytes.len(),
         requested_at: clock::nanoseconds(now),
@@ -233,6 +257,43 @@ async fn stats(State(running): Shared, Query(pairs): Query<Vec<(String, String)>
     let (race_id, responses) = (value("race_id"), value("responses") != Some("false"));
     Json(running.ledger.stats(|sent| responses && race_id.is_none_or(|race_id| race_id == sent.race_id)))
         .into_response()
+}
+
+async fn refresh(State(running): Shared) -> Response {
+    Json(running.simulator.refresh()).into_response()
+}
+
+async fn set_refresh(State(running): Shared, body: String) -> Response {
+    match Refresh::parse(&body) {
+        Ok(refresh) => {
+            tracing::info!(sim.refresh = ?refresh, "refreshes set");
+            running.simulator.set_refresh(refresh.clone());
+            Json(refresh).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+/// The truth about a race's refreshes.
+#[derive(Serialize)]
+struct RaceRefreshes<'a> {
+    race_id: &'a str,
+    edges: Vec<EdgeRefreshes>,
+}
+
+/// The refreshes of a race between two times, at most a day; without `from` and `to`, of the last ten minutes.
+async fn refreshes(State(running): Shared, Query(pairs): Query<Vec<(String, String)>>) -> Response {
+    let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let time = |name: &str| value(name).map(str::parse::<DateTime<Utc>>).transpose();
+    let (Some(race_id), Ok(from), Ok(to)) = (value("race_id"), time("from"), time("to")) else {
+        return (StatusCode::BAD_REQUEST, "race_id, and from and to as RFC 3339 or neither").into_response();
+    };
+    let to = to.unwrap_or_else(|| running.clock.now());
+    let from = from.unwrap_or(to - TimeDelta::minutes(10)).max(to - TimeDelta::days(1));
+    match running.simulator.refreshes(race_id, from, to) {
+        Some(edges) => Json(RaceRefreshes { race_id, edges }).into_response(),
+        None => (StatusCode::NOT_FOUND, "no such race").into_response(),
+    }
 }
 
 async fn faults(State(running): Shared) -> Response {

@@ -1,13 +1,13 @@
 //! The simulator: a pure function of seed and time, with bounded caches.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::cache::Cache;
-use crate::clock::{self, Tick};
+use crate::clock;
 use crate::config::Config;
 use crate::day::{self, Meeting, Program};
 use crate::event_json::{self, Header, Response};
@@ -17,6 +17,7 @@ use crate::misbehave;
 use crate::plan::Plan;
 use crate::query::{ListQuery, MeetingsQuery};
 use crate::race::Race;
+use crate::refresh::{Refresh, Tick};
 use crate::switches::Switches;
 
 /// An event response.
@@ -30,10 +31,22 @@ pub struct Body {
     pub generated_time: String,
 }
 
+/// The refreshes of one race at one edge.
+#[derive(Debug, Clone, Serialize)]
+pub struct EdgeRefreshes {
+    /// The edge's number, from 0.
+    pub edge: u32,
+    /// Seconds from the last multiple of the period to its last refresh, were it not late; null if there is no phase.
+    pub phase_s: Option<f64>,
+    /// Its refreshes, in order.
+    pub refreshed_at: Vec<DateTime<Utc>>,
+}
+
 /// The simulated API.
 #[derive(Debug)]
 pub struct Simulator {
     config: Config,
+    refresh: RwLock<Refresh>,
     programs: Cache<ProgramId, Arc<Program>>,
     races: Cache<Key, Arc<Race>>,
     bodies: Cache<(Key, Tick, Switches), Body>,
@@ -43,7 +56,13 @@ impl Simulator {
     /// A simulator with these settings.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, programs: Cache::new(32), races: Cache::new(256), bodies: Cache::new(128) }
+        Self {
+            refresh: RwLock::new(config.refresh.clone()),
+            config,
+            programs: Cache::new(32),
+            races: Cache::new(256),
+            bodies: Cache::new(128),
+        }
     }
 
     /// A simulator with default settings, for benchmarks and tests that pass their own times.
@@ -56,6 +75,17 @@ impl Simulator {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// How the source refreshes.
+    #[must_use]
+    pub fn refresh(&self) -> Refresh {
+        self.refresh.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes how the source refreshes, for all times.
+    pub fn set_refresh(&self, refresh: Refresh) {
+        *self.refresh.write().unwrap_or_else(PoisonError::into_inner) = refresh;
     }
 
     /// The id of a benchmark race: 14 runners, a fixed response size, a start at [`Simulator::bench_start`].
@@ -82,21 +112,43 @@ impl Simulator {
     /// The event at a time; `None` for an unknown id.
     #[must_use]
     pub fn event_with(&self, race_id: &str, at: DateTime<Utc>, switches: &Switches) -> Option<Body> {
-        let key = Key::parse(race_id, self.config.seed).filter(|key| key.kind == Kind::Race)?;
-        let tick = Tick::latest(self.config.seed, key.number(), at);
+        self.event_of(race_id, self.tick(race_id, 0, at)?, switches)
+    }
+
+    /// The event as of a refresh; `None` for an unknown id.
+    #[must_use]
+    pub fn event_of(&self, race_id: &str, tick: Tick, switches: &Switches) -> Option<Body> {
+        let key = self.race_key(race_id)?;
         self.bodies.get_or_make(&(key, tick, switches.clone()), || {
             let race = self.race_of(key)?;
             let bytes = Bytes::from(self.written(&event_json::event(&race, tick, switches)));
             let xxh3 = misbehave::hash_of(&bytes);
-            Some(Body { bytes, xxh3, generated_time: clock::nanoseconds(tick.generated()) })
+            Some(Body { bytes, xxh3, generated_time: clock::nanoseconds(tick.generated_at) })
         })
+    }
+
+    /// An edge's last refresh of a race at a time; `None` for an unknown id.
+    #[must_use]
+    pub fn tick(&self, race_id: &str, edge: u32, at: DateTime<Utc>) -> Option<Tick> {
+        Some(self.refresh().latest(self.config.seed, self.race_key(race_id)?.number(), edge, at))
+    }
+
+    /// The truth about a race's refreshes between two times, by edge; `None` for an unknown id.
+    #[must_use]
+    pub fn refreshes(&self, race_id: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<Vec<EdgeRefreshes>> {
+        let (refresh, seed, id) = (self.refresh(), self.config.seed, self.race_key(race_id)?.number());
+        let of_edge = |edge| EdgeRefreshes {
+            edge,
+            phase_s: refresh.phase_s(seed, id, edge, to),
+            refreshed_at: refresh.between(seed, id, edge, from, to),
+        };
+        Some((0..refresh.edges).map(of_edge).collect())
     }
 
     /// The race with this id.
     #[must_use]
     pub fn race(&self, race_id: &str) -> Option<Arc<Race>> {
-        let key = Key::parse(race_id, self.config.seed).filter(|key| key.kind == Kind::Race)?;
-        self.race_of(key)
+        self.race_of(self.race_key(race_id)?)
     }
 
     /// The list of meetings at a time.
@@ -108,7 +160,7 @@ impl Simulator {
     /// The list of meetings without some races.
     #[must_use]
     pub fn meetings_without(&self, unlisted: &[String], query: &MeetingsQuery, at: DateTime<Utc>) -> String {
-        let tick = Tick::latest(self.config.seed, 0, at);
+        let tick = self.listed(0, at);
         let (from, to) = query.dates.resolve(at);
         let mut meetings = self.meetings_between(from, to);
         for meeting in &mut meetings {
@@ -117,7 +169,7 @@ impl Simulator {
         meetings.retain(|meeting| !meeting.races.is_empty());
         let chosen = meetings.iter().filter(|meeting| query.wants(meeting)).skip(query.offset).take(query.limit);
         let data = MeetingsData {
-            meetings: chosen.map(|meeting| meetings_json::meeting(meeting, tick.grid, false)).collect(),
+            meetings: chosen.map(|meeting| meetings_json::meeting(meeting, tick.second(), false)).collect(),
         };
         let params = MeetingsParams {
             enc: "json",
@@ -141,8 +193,8 @@ impl Simulator {
         let key = Key::parse(meeting_id, self.config.seed).filter(|key| key.kind == Kind::Meeting)?;
         let program = self.program(key.program);
         let meeting = program.meetings.iter().find(|meeting| meeting.id == meeting_id)?;
-        let tick = Tick::latest(self.config.seed, key.number(), at);
-        let data = MeetingsData { meetings: vec![meetings_json::meeting(meeting, tick.grid, true)] };
+        let tick = self.listed(key.number(), at);
+        let data = MeetingsData { meetings: vec![meetings_json::meeting(meeting, tick.second(), true)] };
         let params = MeetingParams { enc: "json", id: meeting_id };
         let header = header("Get meeting by id", tick, format!("/affiliates/v1/racing/meetings/{meeting_id}"));
         Some(self.written(&Response { header, params, data }))
@@ -151,13 +203,13 @@ impl Simulator {
     /// The list of races at a time, ordered by start.
     #[must_use]
     pub fn list(&self, query: &ListQuery, at: DateTime<Utc>) -> String {
-        let tick = Tick::latest(self.config.seed, 1, at);
+        let tick = self.listed(1, at);
         let (from, to) = query.dates.resolve(at);
         let meetings = self.meetings_between(from, to);
         let wanted = meetings.iter().filter(|meeting| query.wants(meeting));
         let mut races: Vec<_> =
             wanted.flat_map(|meeting| meeting.races.iter().map(move |card| (meeting, card))).collect();
-        races.sort_by_key(|(_, card)| (card.fate.advertised_start(tick.grid), card.id.clone()));
+        races.sort_by_key(|(_, card)| (card.fate.advertised_start(tick.second()), card.id.clone()));
         if query.order_by == 0 {
             races.reverse();
         }
@@ -165,7 +217,7 @@ impl Simulator {
         let next_page_token = if end < races.len() { ListQuery::token(end) } else { String::new() };
         let page = races.into_iter().skip(query.offset).take(query.limit);
         let data = ListData {
-            races: page.map(|(meeting, card)| meetings_json::listed(meeting, card, tick.grid)).collect(),
+            races: page.map(|(meeting, card)| meetings_json::listed(meeting, card, tick.second())).collect(),
             next_page_token,
         };
         let params = ListParams {
@@ -188,11 +240,11 @@ impl Simulator {
         // With quirks, a meeting of the day before can end on the first day.
         let first = from.pred_opt().filter(|_| self.config.quirks).unwrap_or(from);
         let mut programs: Vec<ProgramId> = day::dates(first, to).map(ProgramId::Day).collect();
-        if let Some(soon) = self.config.soon_program() {
-            // The soon programme replaces that of its day.
-            let soon_date = day::nz_date(self.config.now.timestamp());
-            programs.retain(|program| *program != ProgramId::Day(soon_date));
-            programs.push(soon);
+        if let Some(special) = self.config.special_program() {
+            // It replaces that of its day; races that start together are all there are.
+            let its_date = day::nz_date(self.config.now.timestamp());
+            programs.retain(|program| self.config.races_at.is_none() && *program != ProgramId::Day(its_date));
+            programs.push(special);
         }
         let on_these_days = |meeting: &&Meeting| {
             meeting.races.iter().any(|race| (from..=to).contains(&day::nz_date(race.fate.first_start)))
@@ -222,6 +274,16 @@ impl Simulator {
         plan
     }
 
+    fn race_key(&self, race_id: &str) -> Option<Key> {
+        Key::parse(race_id, self.config.seed).filter(|key| key.kind == Kind::Race)
+    }
+
+    /// The last refresh of a list (`id`): lists refresh on the marks, whatever the races do.
+    fn listed(&self, id: u64, at: DateTime<Utc>) -> Tick {
+        let clock_offset_s = self.refresh().clock_offset_s;
+        Refresh { clock_offset_s, ..Refresh::default() }.latest(self.config.seed, id, 0, at)
+    }
+
     fn program(&self, id: ProgramId) -> Arc<Program> {
         let make = || Arc::new(Program::new(self.config.seed, id, self.config.quirks));
         self.programs.get_or_make(&id, || Some(make())).unwrap_or_else(make)
@@ -247,5 +309,5 @@ impl Simulator {
 }
 
 fn header(title: &str, tick: Tick, url: String) -> Header {
-    Header { title: title.to_owned(), generated_time: clock::nanoseconds(tick.generated()), url }
+    Header { title: title.to_owned(), generated_time: clock::nanoseconds(tick.generated_at), url }
 }
