@@ -78,6 +78,7 @@ grant execute on function
     raceday.raceday_ingest(text, text, timestamptz, text, bytea), raceday.raceday_stage(text, text, timestamptz, text, bytea),
     raceday.raceday_process(text), raceday.raceday_process_pending(int),
     raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_poll_done(text, text, boolean),
+    raceday.raceday_poll_done(text, text, boolean, jsonb),
     raceday.raceday_release_leases(text), raceday.raceday_report_missing(),
     raceday.raceday_next_due(), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
@@ -94,5 +95,7 @@ grant select on
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function
     raceday.monitor_memory(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead(),
-    raceday.is_live(timestamptz, timestamptz)
+    raceday.is_live(timestamptz, timestamptz), raceday.after_close_s(timestamptz, timestamptz),
+    raceday.around(double precision, double precision),
+    raceday.aligned_slot(timestamptz, timestamptz, int, timestamptz, double precision, double precision, double precision)
     to raceday_monitor;

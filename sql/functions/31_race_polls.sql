@@ -14,7 +14,8 @@ comment on function raceday.lease_end(timestamptz) is 'When a lease that begins 
 drop function if exists raceday.raceday_claim_races(text, int);
 create function raceday.raceday_claim_races(p_worker text, p_max int)
     returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, seconds_to_start double precision, cadence_s int,
-                   missed int, lease_until timestamptz, polled_by text, is_live boolean)
+                   missed int, lease_until timestamptz, polled_by text, is_live boolean, refresh_state jsonb, period_s double precision, margin_s double precision,
+                   is_aligned boolean, is_again boolean)
     language plpgsql volatile parallel unsafe security definer
     set search_path = pg_catalog, pg_temp
 as $$
@@ -23,26 +24,28 @@ declare
 begin
     return query
     with claimable as materialized (
-        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live,
+            d.claimed_at, d.period_s, d.is_over, d.phase_s is not null as is_aligned, d.due_at is not distinct from d.again_at as is_again
         from raceday.due_races d
         where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
         -- Distance from the start in either direction: races about to start go before a backlog of old unfinished ones.
-        order by abs(d.seconds_to_start), d.race_id
+        order by d.is_over, abs(d.seconds_to_start), d.race_id
     ), locked as materialized (
         select p.race_id
         from raceday.race_polls p
         join claimable c on c.race_id = p.race_id
         where (p.lease_until is null or p.lease_until <= v_now)
           -- Another worker may have claimed it since the first look.
-          and p.slot_at is not distinct from c.slot_at
-        order by abs(c.seconds_to_start), c.race_id
+          and p.slot_at is not distinct from c.slot_at and p.claimed_at is not distinct from c.claimed_at
+        order by c.is_over, abs(c.seconds_to_start), c.race_id
         limit p_max
         for update of p skip locked
     ), claimed as (
         update raceday.race_polls p
         set -- A whole cadence late or more: the slots in between are missed, and counting starts again from now. A first poll also
             -- starts from now: a day's races become known together, and would otherwise be due together forever.
-            slot_at = case when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
+            slot_at = case when c.is_again then p.slot_at
+                when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
             claimed_at = v_now,
             claimed_by = p_worker,
             lease_until = raceday.lease_end(v_now)
@@ -54,14 +57,16 @@ begin
     select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
         case when c.slot_at is null then 0
             else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end,
-        claimed.lease_until, c.claimed_by, c.is_live
+        claimed.lease_until, c.claimed_by, c.is_live, f.state, c.period_s, extract(epoch from s.margin)::double precision, c.is_aligned, c.is_again
     from claimed
     join claimable c on c.race_id = claimed.race_id
-    order by abs(c.seconds_to_start), c.race_id;
+    left join raceday.race_refreshes f on f.race_id = claimed.race_id
+    cross join raceday.refresh_settings s
+    order by c.is_over, abs(c.seconds_to_start), c.race_id;
 end
 $$;
 comment on function raceday.raceday_claim_races(text, int) is
-    'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
+    'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant, is_again = between two slots';
 
 create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) returns void
     language sql volatile parallel unsafe security definer
@@ -88,6 +93,20 @@ as $$
     select raceday.raceday_poll_done(p_race_id, p_worker, null)
 $$;
 comment on function raceday.raceday_poll_done(text, text) is 'The same for a fetcher that does not report whether the TAB has the event';
+
+create or replace function raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean, p_refresh jsonb) returns void
+    language plpgsql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform raceday.raceday_poll_done(p_race_id, p_worker, p_is_found);
+    if p_refresh is not null then
+        perform raceday.note_refresh(p_race_id, p_worker, p_refresh);
+    end if;
+end
+$$;
+comment on function raceday.raceday_poll_done(text, text, boolean, jsonb) is
+    'The same with what the poll has shown of the race''s refreshes (null: nothing): see note_refresh';
 
 create or replace function raceday.raceday_report_missing() returns table (race_id text, is_missing boolean, not_found int, unlisted int)
     language sql volatile parallel unsafe security definer
@@ -129,14 +148,23 @@ create function raceday.raceday_poll_plan(p_ahead interval)
     set search_path = pg_catalog, pg_temp
 as $$
     with recursive plan as (
-        select d.race_id, d.start_time, d.is_missing, d.backoff, greatest(d.next_slot_at, raceday.now()) as slot_at
+        select d.race_id, d.start_time, d.is_missing, d.backoff, d.is_closed, d.phase_s, d.lag_s, d.period_s,
+            greatest(d.next_slot_at, raceday.now()) as slot_at
         from raceday.due_races d
-        where d.next_slot_at <= raceday.now() + p_ahead
+        where d.next_slot_at <= raceday.now() + p_ahead and not d.is_over
         union all
-        select p.race_id, p.start_time, p.is_missing, p.backoff, n.slot_at
+        select p.race_id, p.start_time, p.is_missing, p.backoff, p.is_closed, p.phase_s, p.lag_s, p.period_s, n.slot_at
         from plan p
-        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) following
-        cross join lateral (select greatest(following.slot_at, p.slot_at + p.backoff) as slot_at) n
+        cross join lateral raceday.next_poll(p.slot_at, p.start_time, p.slot_at) following
+        cross join lateral (
+            select raceday.aligned_slot(
+                p.slot_at,
+                greatest(
+                    following.slot_at, p.slot_at + p.backoff,
+                    case when p.is_closed then p.slot_at + make_interval(secs => raceday.after_close_s(p.slot_at, p.start_time)) end),
+                following.every_s, p.start_time, p.phase_s, p.lag_s, p.period_s) as slot_at
+            offset 0
+        ) n
         where n.slot_at <= raceday.now() + p_ahead
     )
     select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at) and not p.is_missing

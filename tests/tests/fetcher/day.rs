@@ -194,9 +194,8 @@ impl Day {
             let (end, phase) = self.ends[&race];
             let is_found = !self.not_found.contains(&race);
             if is_found && at >= end {
-                self.client
-                    .execute("update raceday.races set phase = $2 where race_id = $1", &[&race, &phase])
-                    .unwrap();
+                let sql = "update raceday.races set phase = $2, polled_at = raceday.now() where race_id = $1";
+                self.client.execute(sql, &[&race, &phase]).unwrap();
             }
             self.client.execute(&self.done, &[&race, &self.teams[team].worker, &is_found]).unwrap();
             self.teams[team].free += 1;
