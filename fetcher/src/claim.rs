@@ -1,10 +1,28 @@
 //! A race to poll now.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use tokio_postgres::Row;
 
+/// What the database knows of a race's refreshes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refresh {
+    /// The race's start.
+    pub start_time: DateTime<Utc>,
+    /// What the polls before have shown, as `phase` stored it.
+    pub state: Option<Value>,
+    /// Seconds between two refreshes.
+    pub period_s: f64,
+    /// Seconds from a refresh to its poll.
+    pub margin_s: f64,
+    /// Whether the race's slots are aligned with its refreshes.
+    pub is_aligned: bool,
+    /// Whether this is an extra poll between two slots.
+    pub is_again: bool,
+}
+
 /// A race to poll now, claimed from the database or taken from the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     /// The race's id.
     pub race_id: String,
@@ -22,6 +40,8 @@ pub struct Claim {
     pub ours_before: bool,
     /// Whether the race is live: from minutes before its start until well after it.
     pub is_live: bool,
+    /// What is known of its refreshes; none during an outage of the database.
+    pub refresh: Option<Refresh>,
 }
 
 impl Claim {
@@ -44,6 +64,14 @@ impl Claim {
             lease_until: row.try_get("lease_until")?,
             ours_before: row.try_get::<_, Option<&str>>("polled_by")? == Some(worker),
             is_live: row.try_get("is_live")?,
+            refresh: Some(Refresh {
+                start_time: row.try_get("start_time")?,
+                state: row.try_get("refresh_state")?,
+                period_s: row.try_get("period_s")?,
+                margin_s: row.try_get("margin_s")?,
+                is_aligned: row.try_get("is_aligned")?,
+                is_again: row.try_get("is_again")?,
+            }),
         }))
     }
 }

@@ -43,6 +43,14 @@ impl Clock {
         reading.database + elapsed
     }
 
+    /// Database time at a moment of this process.
+    pub fn at(&self, moment: Instant) -> DateTime<Utc> {
+        let ago_us = moment.elapsed().as_secs_f64() * self.rate() * 1e6;
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds of a process's life fit")]
+        let ago = TimeDelta::microseconds(ago_us as i64);
+        self.now() - ago
+    }
+
     /// The real time until the database's clock reaches `time`; zero if it has passed.
     pub fn until(&self, time: DateTime<Utc>) -> Duration {
         let seconds = (time - self.now()).as_seconds_f64() / self.reading().rate;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::{counter, histogram};
+use serde_json::Value;
 
 use crate::availability::Availability;
 use crate::clock::Clock;
@@ -70,8 +71,16 @@ impl Deliverer {
         Self { spool, clock, database, summary: Summary::default() }
     }
 
-    /// Stores a response that was just received, or leaves it in the spool. `begun` is when its poll began.
-    pub async fn deliver(&self, store: &mut Store, subject: Subject, response: Response, begun: Instant) -> Delivery {
+    /// Stores a response that was just received, or leaves it in the spool. `refresh` is what it shows of the race's refreshes,
+    /// `begun` when its poll began.
+    pub async fn deliver(
+        &self,
+        store: &mut Store,
+        subject: Subject,
+        response: Response,
+        refresh: Option<&Value>,
+        begun: Instant,
+    ) -> Delivery {
         histogram!("raceday_payload_bytes").record(response.body.len() as f64);
         let Response { body, request_id, .. } = response;
         let payload = Payload { subject, fetched_at: self.clock.now(), body: Arc::new(body) };
@@ -82,7 +91,7 @@ impl Deliverer {
         let must_wait = !is_available || self.spool.has_waiting(&payload.subject);
         if ticket.is_none() || !must_wait {
             let asked = Instant::now();
-            match store.store(&payload).await {
+            match store.store(&payload, refresh).await {
                 Ok(stored) => {
                     self.summary.stored(asked.elapsed(), begun.elapsed());
                     histogram!("raceday_store_seconds").record(asked.elapsed().as_secs_f64());
@@ -96,7 +105,7 @@ impl Deliverer {
                 }
             }
         }
-        keep(ticket, &payload.subject, store, is_available).await
+        keep(ticket, &payload.subject, store, refresh, is_available).await
     }
 
     /// Writes a response to the spool; none if the spool does not take it.
@@ -132,7 +141,13 @@ async fn confirm(ticket: Option<Ticket>) {
 }
 
 /// Leaves a response that was not stored in the spool, if it is there.
-async fn keep(ticket: Option<Ticket>, subject: &Subject, store: &mut Store, is_available: bool) -> Delivery {
+async fn keep(
+    ticket: Option<Ticket>,
+    subject: &Subject,
+    store: &mut Store,
+    refresh: Option<&Value>,
+    is_available: bool,
+) -> Delivery {
     let Some(ticket) = ticket else {
         counter!("raceday_payloads_failed_total", "reason" => "lost").increment(1);
         tracing::error!(race.id = %subject, "response lost: neither spooled nor stored");
@@ -143,14 +158,15 @@ async fn keep(ticket: Option<Ticket>, subject: &Subject, store: &mut Store, is_a
     }
     // Its slot has been polled; if the lease were left to expire, the race would be due again then, before its cadence.
     if is_available && let Subject::Event { race_id } = subject {
-        end_lease(store, race_id, Some(true)).await;
+        end_lease(store, race_id, Some(true), refresh).await;
     }
     Delivery::Spooled
 }
 
 /// Ends the lease on a race for which nothing was staged. `is_found` is whether the TAB has the event; none if it did not say.
-pub async fn end_lease(store: &mut Store, race_id: &str, is_found: Option<bool>) {
-    if let Err(error) = store.done(race_id, is_found).await {
+/// `refresh` is what its response shows of the race's refreshes.
+pub async fn end_lease(store: &mut Store, race_id: &str, is_found: Option<bool>, refresh: Option<&Value>) {
+    if let Err(error) = store.done(race_id, is_found, refresh).await {
         tracing::debug!(race.id = %race_id, error = %error, "lease not ended: it will expire");
     }
 }

@@ -270,7 +270,7 @@ impl Housekeeper {
         let mut failure = pages.is_empty().then_some("no page");
         for page in pages {
             let (begun, subject) = (Instant::now(), Subject::Meetings { date });
-            let delivery = self.shared.deliverer.deliver(&mut self.store, subject, page, begun).await;
+            let delivery = self.shared.deliverer.deliver(&mut self.store, subject, page, None, begun).await;
             counter!("raceday_lists_total", "result" => delivery.label()).increment(1);
             if delivery.outcome() == Outcome::Failed {
                 failure = Some(delivery.label());

@@ -8,18 +8,23 @@
 // Settings and primitives
 pub mod availability;
 pub mod breaker;
+pub mod circle;
 pub mod clock;
 pub mod compare;
 pub mod config;
+pub mod envelope;
 pub mod log_once;
 pub mod metrics;
 pub mod payload;
+pub mod phase;
 pub mod response;
+pub mod skew;
 pub mod summary;
 pub mod tls;
 // The database, the TAB, the spool
 pub mod claim;
 pub mod db;
+pub mod freshness;
 pub mod live;
 pub mod plan;
 pub mod request;

@@ -5,12 +5,15 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 const SECONDS: [f64; 18] =
     [0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.4, 0.6, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0];
+/// Seconds within a refresh of the source, finest where they should be.
+const AGES: [f64; 16] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 5.0, 7.5, 10.0, 12.5, 15.0, 20.0, 30.0];
 const BYTES: [f64; 8] = [1e3, 1e4, 5e4, 1e5, 2e5, 4e5, 1e6, 8e6];
 
 /// Installs the process's recorder and describes every metric.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("nztab_data_age_seconds".into()), &AGES)?
         .set_buckets_for_metric(Matcher::Full("raceday_payload_bytes".into()), &BYTES)?
         .install_recorder()?;
     describe();
@@ -25,6 +28,10 @@ fn describe() {
         ("db_write_seconds", "Writing the rows of a payload in the database"),
         ("raceday_store_seconds", "Staging, processing and committing, as one round trip"),
         ("raceday_poll_lateness_seconds", "From when a poll was due until it began, in database time"),
+        (
+            "nztab_data_age_seconds",
+            "Age of the data of live races when fetched, in database time: since they were generated, and at most since they changed",
+        ),
         ("raceday_staging_visible_seconds", "From when a response was received until readers see it"),
     ];
     for (name, text) in seconds {

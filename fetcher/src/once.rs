@@ -51,7 +51,7 @@ impl OneShot {
 
     async fn store(&mut self, subject: Subject, response: Response) -> Result<String, OnceError> {
         let payload = Payload { subject, fetched_at: self.clock.now(), body: Arc::new(response.body) };
-        let stored = self.store.store(&payload).await?;
+        let stored = self.store.store(&payload, None).await?;
         Ok(format!("{} ({} bytes)", summarise(&payload.subject, &stored), payload.body.len()))
     }
 }
@@ -63,7 +63,7 @@ pub async fn race(source: &SourceArgs, race_id: &str) -> Result<Vec<String>, Onc
     one_shot.store.session().await?;
     match one_shot.tab.event(race_id, None, None, Deadlines::unscheduled(source.fetch_timeout)).await? {
         Fetched::Response(response) => Ok(vec![one_shot.store(Subject::event(race_id), response).await?]),
-        Fetched::NotModified => Ok(vec![format!("{race_id}: not modified")]),
+        Fetched::NotModified(_) => Ok(vec![format!("{race_id}: not modified")]),
     }
 }
 

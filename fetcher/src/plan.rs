@@ -67,7 +67,8 @@ impl Plan {
             missed += 1;
         }
         let Slot { at: due_at, every_s: cadence_s, is_live } = latest?;
-        Some(Claim { race_id, due_at, status: None, cadence_s, missed, lease_until, ours_before: true, is_live })
+        let (status, refresh) = (None, None);
+        Some(Claim { race_id, due_at, status, cadence_s, missed, lease_until, ours_before: true, is_live, refresh })
     }
 
     /// When the next slot is due.

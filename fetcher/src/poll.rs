@@ -9,6 +9,7 @@ use metrics::{counter, gauge, histogram};
 
 use crate::claim::Claim;
 use crate::deliver::{Deliverer, Delivery, end_lease};
+use crate::freshness::{Freshness, Observation};
 use crate::live::LiveAge;
 use crate::payload::Subject;
 use crate::response::{Fetched, Response, Validators};
@@ -27,6 +28,7 @@ pub struct Poller {
     tab: Arc<Tab>,
     deliverer: Arc<Deliverer>,
     live_age: Arc<LiveAge>,
+    freshness: Freshness,
     /// When this fetcher began: it did not miss the slots before. By the monotonic clock, as this machine's other clock may be
     /// ahead of the database's.
     began: Instant,
@@ -82,7 +84,8 @@ impl End {
 impl Poller {
     /// A poller that has not polled yet.
     pub fn new(tab: Arc<Tab>, deliverer: Arc<Deliverer>, live_age: Arc<LiveAge>) -> Self {
-        Self { tab, deliverer, live_age, began: Instant::now(), last: Mutex::default() }
+        let freshness = Freshness::new(deliverer.clock.clone());
+        Self { tab, deliverer, live_age, freshness, began: Instant::now(), last: Mutex::default() }
     }
 
     /// Polls a claimed race: fetches, stages, processes, ends the lease. Errors are reported in metrics and the log.
@@ -106,10 +109,12 @@ impl Poller {
         let last = self.last_of(claim);
         let validators = last.as_ref().map(|last| &last.validators);
         let deadlines = self.deadlines(claim);
-        let end = match self.tab.event(&claim.race_id, claim.status.as_deref(), validators, deadlines).await {
+        let fetched = self.tab.event(&claim.race_id, claim.status.as_deref(), validators, deadlines).await;
+        let seen = fetched.as_ref().ok().and_then(|fetched| self.observe(claim, fetched));
+        let end = match fetched {
             Ok(Fetched::Response(response)) if last.is_none_or(|last| last.hash != response.hash) => {
                 self.deliverer.summary.fetched(begun.elapsed());
-                return End::Delivered(self.deliver(store, claim, response, begun).await);
+                return End::Delivered(self.deliver(store, claim, response, seen.as_ref(), begun).await);
             }
             Ok(fetched) => {
                 if let Fetched::Response(Response { request_id, .. }) = fetched {
@@ -129,14 +134,30 @@ impl Poller {
             }
         };
         if !self.deliverer.database.is_unavailable() {
-            end_lease(store, &claim.race_id, end.is_found()).await;
+            end_lease(store, &claim.race_id, end.is_found(), seen.as_ref().map(|seen| &seen.refresh)).await;
         }
         end
     }
 
-    async fn deliver(&self, store: &mut Store, claim: &Claim, response: Response, begun: Instant) -> Delivery {
+    fn observe(&self, claim: &Claim, fetched: &Fetched) -> Option<Observation> {
+        let seen = self.freshness.observe(claim, fetched)?;
+        if let Some(age_s) = seen.last_age_s {
+            self.deliverer.summary.aged(age_s);
+        }
+        Some(seen)
+    }
+
+    async fn deliver(
+        &self,
+        store: &mut Store,
+        claim: &Claim,
+        response: Response,
+        seen: Option<&Observation>,
+        begun: Instant,
+    ) -> Delivery {
         let last = Last { hash: response.hash, validators: response.validators.clone() };
-        let delivery = self.deliverer.deliver(store, Subject::event(&claim.race_id), response, begun).await;
+        let refresh = seen.map(|seen| &seen.refresh);
+        let delivery = self.deliverer.deliver(store, Subject::event(&claim.race_id), response, refresh, begun).await;
         if delivery.outcome() == Outcome::Failed {
             self.forget(&claim.race_id);
         } else {
@@ -247,6 +268,7 @@ mod tests {
             lease_until: Utc::now(),
             ours_before: false,
             is_live: true,
+            refresh: None,
         };
         let polling = std::panic::AssertUnwindSafe(poller.poll(&mut store, &claim));
         assert!(polling.catch_unwind().await.is_err(), "it did not panic");

@@ -52,7 +52,7 @@ impl Request {
                 let hash = format!("{:016x}", response.hash);
                 tracing::debug!(request.id = %request_id, body.xxh3 = hash, "response received");
             }
-            Ok(Fetched::NotModified) => tracing::debug!(request.id = %request_id, "response not modified"),
+            Ok(Fetched::NotModified(_)) => tracing::debug!(request.id = %request_id, "response not modified"),
             Err(error) => tracing::debug!(request.id = %request_id, error = %error, "request failed"),
         }
     }

@@ -1,7 +1,8 @@
 //! Responses of the TAB, and why there may be none.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 
 /// Why there is no response.
@@ -106,6 +107,27 @@ impl Validators {
     }
 }
 
+/// When a request was sent and responded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// When the request was sent.
+    pub sent: Instant,
+    /// When the response's headers arrived.
+    pub received: Instant,
+    /// The response's `Date`, unless a cache has kept it: by the TAB's clock, in whole seconds.
+    pub date: Option<DateTime<Utc>>,
+}
+
+impl Exchange {
+    /// The exchange that ends with these headers now.
+    pub fn of(sent: Instant, headers: &HeaderMap) -> Self {
+        let is_kept = headers.get(header::AGE).is_some_and(|age| age.as_bytes() != b"0");
+        let date = headers.get(header::DATE).filter(|_| !is_kept).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok()).map(DateTime::from);
+        Self { sent, received: Instant::now(), date }
+    }
+}
+
 /// A complete response of status 200.
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -117,6 +139,8 @@ pub struct Response {
     pub validators: Validators,
     /// The `X-Request-ID` of its request.
     pub request_id: String,
+    /// When it was requested and received.
+    pub exchange: Exchange,
 }
 
 /// The result of a successful request.
@@ -125,7 +149,7 @@ pub enum Fetched {
     /// A body.
     Response(Response),
     /// Nothing has changed since the response whose validators were sent.
-    NotModified,
+    NotModified(Exchange),
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future;
 use metrics::{counter, gauge};
+use serde_json::Value;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -20,10 +21,10 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
 const SESSION: &str = "set statement_timeout = '9s'; set lock_timeout = '5s'; set synchronous_commit = on";
 
 /// Stages, processes and ends the worker's lease. A spooled payload has no lease: its worker is null.
-const INGEST: &str = "select i.*, raceday.raceday_poll_done($2, $6, true) \
+const INGEST: &str = "select i.*, raceday.raceday_poll_done($2, $6, true, $7) \
                       from raceday.raceday_ingest($1, $2, $3, $4, $5) i";
-const STAGE: &str = "select raceday.raceday_stage($1, $2, $3, $4, $5), raceday.raceday_poll_done($2, $6, true)";
-const DONE: &str = "select raceday.raceday_poll_done($1, $2, $3)";
+const STAGE: &str = "select raceday.raceday_stage($1, $2, $3, $4, $5), raceday.raceday_poll_done($2, $6, true, $7)";
+const DONE: &str = "select raceday.raceday_poll_done($1, $2, $3, $4)";
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -198,11 +199,18 @@ impl Session {
         &self.connection.client
     }
 
-    /// Executes a statement that takes a payload and the worker whose lease it ends; returns its row.
-    async fn call(&self, statement: &Statement, payload: &Payload, worker: Option<&str>) -> Result<Row, StoreError> {
+    /// Executes a statement that takes a payload, the worker whose lease it ends and what it shows of the race's refreshes;
+    /// returns its row.
+    async fn call(
+        &self,
+        statement: &Statement,
+        payload: &Payload,
+        worker: Option<&str>,
+        refresh: Option<&Value>,
+    ) -> Result<Row, StoreError> {
         let (text, raw) = columns(payload);
         let (kind, key) = (payload.subject.kind(), payload.subject.to_string());
-        let parameters: [&(dyn ToSql + Sync); 6] = [&kind, &key, &payload.fetched_at, &text, &raw, &worker];
+        let parameters: [&(dyn ToSql + Sync); 7] = [&kind, &key, &payload.fetched_at, &text, &raw, &worker, &refresh];
         Ok(self.connection.client.query_one(statement, &parameters).await?)
     }
 }
@@ -237,25 +245,30 @@ impl Store {
 
     /// Stages and processes a payload and ends the worker's lease on the race, in one transaction.
     ///
-    /// If only processing fails, stages the payload alone.
-    pub async fn store(&mut self, payload: &Payload) -> Result<Stored, StoreError> {
+    /// If only processing fails, stages the payload alone. `refresh` is what it shows of the race's refreshes.
+    pub async fn store(&mut self, payload: &Payload, refresh: Option<&Value>) -> Result<Stored, StoreError> {
         let worker = self.worker.clone();
-        self.put(payload, Some(&worker)).await
+        self.put(payload, Some(&worker), refresh).await
     }
 
     /// The same for a payload from the spool, whose lease ended long ago. A payload that is already staged (the confirmation of
     /// its commit was lost) is not staged again.
     pub async fn store_spooled(&mut self, payload: &Payload) -> Result<Stored, StoreError> {
-        self.put(payload, None).await
+        self.put(payload, None, None).await
     }
 
-    async fn put(&mut self, payload: &Payload, worker: Option<&str>) -> Result<Stored, StoreError> {
+    async fn put(
+        &mut self,
+        payload: &Payload,
+        worker: Option<&str>,
+        refresh: Option<&Value>,
+    ) -> Result<Stored, StoreError> {
         let session = self.session().await?;
-        match self.round_trip(session.call(&session.ingest, payload, worker)).await {
+        match self.round_trip(session.call(&session.ingest, payload, worker, refresh)).await {
             Ok(row) => Ok(Stored::Processed(Processed::of(&row)?)),
             Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
             Err(error) => {
-                self.round_trip(session.call(&session.stage, payload, worker)).await?;
+                self.round_trip(session.call(&session.stage, payload, worker, refresh)).await?;
                 tracing::error!(race.id = %payload.subject, error = %error, "processing failed: payload staged only");
                 Ok(Stored::Staged)
             }
@@ -263,11 +276,16 @@ impl Store {
     }
 
     /// Ends the worker's lease on a race without staging anything. `is_found` is whether the TAB has the event; none if it
-    /// did not say.
-    pub async fn done(&mut self, race_id: &str, is_found: Option<bool>) -> Result<(), StoreError> {
+    /// did not say, and `refresh` what its response shows of the race's refreshes.
+    pub async fn done(
+        &mut self,
+        race_id: &str,
+        is_found: Option<bool>,
+        refresh: Option<&Value>,
+    ) -> Result<(), StoreError> {
         let (session, worker) = (self.session().await?, self.worker.clone());
         let ending = async {
-            session.connection.client.execute(&session.done, &[&race_id, &&*worker, &is_found]).await?;
+            session.connection.client.execute(&session.done, &[&race_id, &&*worker, &is_found, &refresh]).await?;
             Ok(())
         };
         self.round_trip(ending).await

@@ -47,6 +47,7 @@ struct Counts {
     store: Durations,
     visible: Durations,
     late: Durations,
+    age: Durations,
 }
 
 /// How a poll ended.
@@ -92,6 +93,11 @@ impl Summary {
         counts.visible.add(since_begun);
     }
 
+    /// Counts the age of the data that a poll brought shortly before a start, in seconds of database time.
+    pub fn aged(&self, age_s: f64) {
+        self.counts().age.add(Duration::try_from_secs_f64(age_s).unwrap_or_default());
+    }
+
     /// Counts a poll that has ended.
     pub fn ended(&self, outcome: Outcome) {
         let mut counts = self.counts();
@@ -125,6 +131,9 @@ impl Summary {
             late_ms_p50 = counts.late.quantile_ms(0.5),
             late_ms_p99 = counts.late.quantile_ms(0.99),
             late_ms_max = counts.late.max_ms(),
+            age_ms_p50 = counts.age.quantile_ms(0.5),
+            age_ms_p95 = counts.age.quantile_ms(0.95),
+            age_ms_max = counts.age.max_ms(),
             "fetcher summary"
         );
     }

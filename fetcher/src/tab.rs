@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::breaker::Breaker;
 use crate::config::SourceArgs;
 use crate::request::{self, Requests};
-use crate::response::{FetchError, Fetched, Response, Validators};
+use crate::response::{Exchange, FetchError, Fetched, Response, Validators};
 
 /// The longest Retry-After that is honoured: a mistake of the TAB must not silence the fetcher for a day.
 const HOLD_MAX: Duration = Duration::from_mins(1);
@@ -196,10 +196,12 @@ impl Tab {
     async fn request(&self, url: Url, known: Option<&Validators>, request_id: &str) -> Result<Fetched, FetchError> {
         let conditions = known.map(Validators::conditions).unwrap_or_default();
         let request = self.http.get(url).headers(conditions).header(request::HEADER, request_id);
+        let sent = Instant::now();
         let response = request.send().await.map_err(|error| classify(&error))?;
+        let exchange = Exchange::of(sent, response.headers());
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED => return Ok(Fetched::NotModified),
+            StatusCode::NOT_MODIFIED => return Ok(Fetched::NotModified(exchange)),
             status => {
                 let retry_after = retry_after(response.headers(), SystemTime::now());
                 return Err(FetchError::Status { status: status.as_u16(), retry_after });
@@ -208,7 +210,7 @@ impl Tab {
         let validators = Validators::of(response.headers());
         let body = self.body(response).await?;
         let hash = xxh3_64(&body);
-        Ok(Fetched::Response(Response { body, hash, validators, request_id: request_id.to_owned() }))
+        Ok(Fetched::Response(Response { body, hash, validators, request_id: request_id.to_owned(), exchange }))
     }
 
     async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {

@@ -51,7 +51,7 @@ fn once() -> Deadlines {
 fn received(fetched: Result<Fetched, FetchError>) -> response::Response {
     match fetched.unwrap() {
         Fetched::Response(response) => response,
-        Fetched::NotModified => panic!("not modified"),
+        Fetched::NotModified(_) => panic!("not modified"),
     }
 }
 
@@ -101,7 +101,7 @@ async fn an_unmodified_response_is_not_sent_again() {
     let first = received(tab.event("r", None, None, once()).await);
     assert_eq!(first.body, b"{}");
     let second = tab.event("r", None, Some(&first.validators), once()).await.unwrap();
-    assert!(matches!(second, Fetched::NotModified), "{second:?}");
+    assert!(matches!(second, Fetched::NotModified(_)), "{second:?}");
 }
 
 #[tokio::test]

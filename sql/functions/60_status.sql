@@ -14,6 +14,16 @@ as $$
         from raceday.staged_payloads p
         where p.fetched_at > (select t.now from t) - interval '1 hour'
         group by p.status
+    ), f as (
+        select
+            trim_scale(extract(epoch from s.period)) as period_s, trim_scale(extract(epoch from s.margin)) as margin_s, s.is_aligned,
+            count(e.race_id) as races, count(e.race_id) filter (where e.is_certain) as certain,
+            avg(e.age_s) filter (where e.is_certain) as age_s,
+            percentile_cont(0.5) within group (order by e.data_age_s) filter (where d.is_live) as live_p50,
+            percentile_cont(0.95) within group (order by e.data_age_s) filter (where d.is_live) as live_p95
+        from raceday.refresh_settings s
+        left join (d join raceday.race_refreshes e on e.race_id = d.race_id) on true
+        group by s.period, s.margin, s.is_aligned
     )
     select v.item, v.value
     from t
@@ -26,6 +36,20 @@ as $$
         ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
         ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
         ('next poll', (select coalesce(round(extract(epoch from min(greatest(d.due_at, d.lease_until)) - t.now), 1) || ' s', 'none') from d)),
+        ('refreshes', (
+            select 'every ' || f.period_s || ' s; '
+                || case when f.is_aligned then 'polled ' || f.margin_s || ' s after; ' else 'not aligned; ' end
+                || f.certain || ' of ' || f.races || ' races certain'
+                || coalesce(', data expected ' || round(f.age_s::numeric, 1) || ' s old', '')
+            from f
+        )),
+        ('common phase', (
+            select coalesce(round(c.phase_s::numeric, 1) || ' s within ' || round(c.spread_s::numeric, 1) || ' s', 'none') || ' of ' || c.races || ' races'
+            from raceday.feed_refresh c
+        )),
+        ('data of live races', (
+            select coalesce('p50 ' || round(f.live_p50::numeric, 1) || ' s old, p95 ' || round(f.live_p95::numeric, 1) || ' s', 'none') from f
+        )),
         ('payloads of the last hour', (select coalesce(string_agg(s.payloads || ' ' || s.status, ', ' order by s.status), 'none') from s)),
         ('newest payload', (select coalesce(round(extract(epoch from t.now - max(s.newest)), 1) || ' s old', 'none') from s)),
         ('payloads pending', (select count(*)::text from raceday.pending_payloads)),

@@ -142,6 +142,16 @@ impl Day {
         self.next_due = self.now;
     }
 
+    /// Executes statements.
+    pub fn execute(&mut self, sql: &str) {
+        self.client.batch_execute(sql).unwrap();
+    }
+
+    /// Lets the fetchers look at the schedule now, as they do twice a second.
+    pub fn look(&mut self) {
+        self.next_due = self.now;
+    }
+
     /// One value from the database.
     pub fn value<T: FromSqlOwned>(&mut self, sql: &str) -> T {
         self.client.query_one(sql, &[]).unwrap().get(0)

@@ -1,5 +1,6 @@
 //! The fetcher against real servers: a day's polling, a misbehaving TAB, database outages, migration, TLS.
 
+mod alignment;
 mod chaos;
 mod database;
 mod day;

@@ -170,6 +170,7 @@ fn every_specified_metric_is_exported() {
         "db_pool_connections{state=\"idle\"}",
         "db_pool_connections{state=\"in_use\"}",
         "raceday_poll_lateness_seconds_count",
+        "nztab_data_age_seconds_bucket{kind=\"generated\",le=\"2.5\"}",
         "raceday_polls_total{result=\"processed\"}",
         "raceday_polls_missed_total",
         "raceday_payload_bytes_count",

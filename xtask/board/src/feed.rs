@@ -191,18 +191,20 @@ impl Reader {
         let client = self.client.insert(client);
         let sql = "select min(m.days_ahead), coalesce(bool_and(m.gaps = 0), false),
                           (select count(*) from raceday.pending_payloads),
-                          (select count(*) from raceday.due_races d where d.is_live)
+                          (select count(*) from raceday.due_races d where d.is_live),
+                          (select value from raceday.raceday_status() where item = 'data of live races')
                    from raceday.monitor_maintenance m";
         let row = client.query_one(sql, &[])?;
         let (days_ahead, complete): (Option<i64>, bool) = (row.get(0), row.get(1));
         let (pending, live): (i64, i64) = (row.get(2), row.get(3));
+        let data: String = row.get(4);
         let partitions = match days_ahead {
             Some(days) if complete => format!("partitions {days} days ahead"),
             _ => "partitions MISSING".to_owned(),
         };
         let fetcher = http_get(&format!("{}/metrics", self.sources.fetcher))
             .map_or_else(|_| "fetcher unavailable".to_owned(), |(_, text)| fetcher_state(&metrics(&text)));
-        Ok(format!("database ok, {pending} pending  ·  {partitions}  ·  {fetcher}  ·  {live} live races"))
+        Ok(format!("database ok, {pending} pending  ·  {partitions}  ·  {fetcher}  ·  {live} live races, data {data}"))
     }
 
     fn get(&self, path: &str) -> Result<Value> {

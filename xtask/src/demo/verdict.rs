@@ -39,6 +39,8 @@ pub struct Summary {
     pub store: Stage,
     /// From the request to visible rows.
     pub visible: Stage,
+    /// Age of the data of polls in the last two minutes before a start, when fetched.
+    pub age: Stage,
 }
 
 /// The database's account of the same time.
@@ -91,7 +93,10 @@ with polls as materialized (
     where p.kind = 'event' and p.fetched_at >= $1::text::timestamptz
 ), gaps as (
     select extract(epoch from p.fetched_at - p.before) as gap_s,
-           raceday.poll_every_s(extract(epoch from p.start_time - p.before)::double precision) as every_s
+           -- After the close a cadence of its own.
+           greatest(
+               raceday.poll_every_s(extract(epoch from p.start_time - p.before)::double precision),
+               raceday.after_close_s(p.before, p.start_time)) as every_s
     from polls p
     where p.before is not null
 )
@@ -175,6 +180,11 @@ impl fmt::Display for Verdict {
             {
                 writeln!(f, "  {name:<18} {:>9.2} {:>9.2} {:>9.2}", stage.p50, stage.p95, stage.max)?;
             }
+            let [p50, p95, max] = [summary.age.p50, summary.age.p95, summary.age.max].map(|ms| ms / 1000.0);
+            writeln!(
+                f,
+                "  data in the last two minutes before a start: p50 {p50:.1} s old, p95 {p95:.1}, max {max:.1}"
+            )?;
         }
         let faults = self.faults();
         if faults.is_empty() {
@@ -203,6 +213,7 @@ fn summary_of(log: &str) -> Option<Summary> {
         fetch: stage("fetch"),
         store: stage("store"),
         visible: stage("visible"),
+        age: stage("age"),
     })
 }
 
@@ -213,7 +224,8 @@ mod tests {
     const LOG: &str = "{\"level\":\"INFO\",\"message\":\"fetcher started\"}\n\
         {\"level\":\"INFO\",\"message\":\"fetcher summary\",\"races\":12,\"polls\":100,\"misses\":0,\"unchanged\":4,\
         \"fetch_ms_p50\":2.5,\"fetch_ms_p95\":4.0,\"fetch_ms_max\":9.0,\"store_ms_p50\":1.5,\"store_ms_p95\":2.0,\
-        \"store_ms_max\":7.0,\"visible_ms_p50\":4.5,\"visible_ms_p95\":6.0,\"visible_ms_max\":12.0}\n";
+        \"store_ms_max\":7.0,\"visible_ms_p50\":4.5,\"visible_ms_p95\":6.0,\"visible_ms_max\":12.0,\
+        \"age_ms_p50\":700.0,\"age_ms_p95\":1200.0,\"age_ms_max\":2000.0}\n";
 
     fn clean() -> Verdict {
         let stored = Stored { payloads: 96, processed: 96, pending: 0, failed: 0, empty_slots: 4, concurrent_races: 8 };
@@ -233,6 +245,7 @@ mod tests {
         let verdict = clean();
         assert!(verdict.is_clean(), "{verdict}");
         assert!(verdict.to_string().contains("none missed"));
+        assert!(verdict.to_string().contains("p50 0.7 s old, p95 1.2, max 2.0"), "{verdict}");
     }
 
     type Spoil = fn(&mut Verdict);
