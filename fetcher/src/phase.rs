@@ -23,10 +23,10 @@ const UNEXPECTED: f64 = 0.05;
 const OUTSIDE: f64 = 0.03;
 const SILENCE: f64 = 0.3;
 /// The share forgotten with each poll that has no `generated_time` to go by.
-const FORGOTTEN: f64 = 0.003;
+const FORGOTTEN: f64 = 0.002;
 /// Slots are shifted to find the phase until the data are expected to be this young, and again once they are this old.
-const FOUND_S: f64 = 0.9;
-const LOST_S: f64 = 2.0;
+const FOUND_S: f64 = 1.2;
+const LOST_S: f64 = 2.5;
 /// The part of the margin that is kept after the latest refreshes, not only after the usual ones.
 const MARGIN_KEPT_S: f64 = 0.2;
 /// So many polls that always find something new show a feed without a phase.

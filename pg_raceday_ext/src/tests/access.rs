@@ -55,6 +55,8 @@ mod tests {
             "update raceday.entrants set name = 'x'",
             "truncate raceday.race_pools",
             "update raceday.poll_settings set lease = '1 h'",
+            "update raceday.refresh_settings set is_aligned = false",
+            "select raceday.note_refresh('race-1', 'w', '{}')",
             "insert into raceday.pending_payloads values ('x', now(), 1)",
             "select * from raceday.raceday_rebuild('race-1')",
             "select * from raceday.raceday_rebuild_day('2026-01-02')",
