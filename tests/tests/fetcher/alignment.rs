@@ -1,6 +1,7 @@
 //! Slots that follow the TAB's refreshes, polls after the close, and races that were over before their first poll.
 
 use raceday_tests::database::database;
+use raceday_tests::scene::{PROCESSED, Scene, wait_metric};
 
 use crate::day::{Day, Ms, Poll};
 
@@ -201,4 +202,24 @@ fn a_race_that_was_over_before_its_first_poll_is_polled_once_after_everything_ur
     // What it brought could not be used: it is tried again.
     assert_eq!(day.of("failing").count(), 2);
     assert_eq!(day.polls.iter().map(|poll| poll.missed).sum::<i32>(), 0);
+}
+
+#[test]
+fn a_fetcher_learns_the_refreshes_of_the_tab_and_the_next_one_continues() {
+    let scene = Scene::start(5.0, 61);
+    let mut first = scene.fetcher("first");
+    wait_metric(&first, PROCESSED, |polls| polls > 20.0);
+    // The simulator refreshes on the marks of 15 s, and the response follows within half a second.
+    let learned = "select count(*) from raceday.race_refreshes
+                   where is_certain and abs(raceday.around(phase_s - 0.3, 15)) < 1 and data_age_s < 60";
+    scene.wait_for("five races whose phase is known", 5, learned);
+    let known = "select coalesce(max((state ->> 'known')::bigint), 0) from raceday.race_refreshes";
+    let before = scene.count(known);
+    first.process().kill().unwrap();
+    let _second = scene.fetcher("second");
+    scene.wait_for("more to be known of a race", before + 1, known);
+    let aligned = "select count(*) from raceday.due_races d
+                   where d.phase_s is not null and d.cadence_s = 15 and d.slot_at is not null
+                     and abs(raceday.around(extract(epoch from d.next_slot_at)::float8 - d.phase_s - d.lag_s, 15)) < 0.001";
+    scene.wait_for("aligned slots", 3, aligned);
 }
