@@ -230,8 +230,8 @@ proptest! {
     fn an_offset_of_the_tabs_clock_is_bounded_by_its_dates(offset_s in -20.0..20.0, first_s in 0.0..1.0) {
         let mut skew = Skew::default();
         for poll in 0..20 {
-            let sent_s = START_S + first_s + f64::from(poll) * 7.13;
-            let theirs_s = sent_s + 0.02 + offset_s;
+            let sent_s: f64 = START_S + first_s + f64::from(poll) * 7.13;
+            let theirs_s: f64 = sent_s + 0.02 + offset_s;
             skew.observe(sent_s, sent_s + 0.05, Some(theirs_s.floor()), Some(theirs_s - 3.0));
         }
         let error_s: f64 = skew.ours_s(START_S + offset_s) - START_S;
