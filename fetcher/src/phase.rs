@@ -13,7 +13,8 @@ use crate::circle::Circle;
 const STAMP_S: f64 = 0.25;
 /// How much later than a poll that did not find it a refresh is taken to have arrived.
 const STEP_S: f64 = 1.0;
-/// Weight of a known refresh once many are known: old ones fade, as phases drift.
+/// Known refreshes fade within this time, as phases drift, and in any case each weighs as much as one of so many.
+const FADED_S: f64 = 90.0;
 const MEMORY: u32 = 24;
 /// The fewest known refreshes to go by.
 const KNOWN_MIN: u32 = 2;
@@ -31,8 +32,8 @@ const LOST_S: f64 = 2.5;
 const MARGIN_KEPT_S: f64 = 0.2;
 /// So many polls that always find something new show a feed without a phase.
 const SHIFTS_MAX: u32 = 14;
-/// Slots are not shifted nearer to the start than this, nor with a cadence above a minute.
-const SHIFT_UNTIL_S: f64 = 120.0;
+/// Slots are not shifted nearer to the start than this, where data matter more than the phase, nor with a cadence above a minute.
+const SHIFT_UNTIL_S: f64 = 360.0;
 const SHIFT_CADENCE_MAX_S: f64 = 60.0;
 /// At most one extra poll in this many slots.
 const AGAIN_SLOTS: u32 = 4;
@@ -196,8 +197,16 @@ impl Phase {
         if self.known > KNOWN_MIN && self.circle.probability(from_s - 1.0, to_s + 1.0, self.period_s) < UNEXPECTED {
             self.known = 1;
         }
-        self.circle.add(from_s, to_s, self.period_s, 1.0 / f64::from(self.known + 1));
+        let since_s = self.last.map_or(0.0, |last| (poll.sent_s - last.sent_s).max(0.0));
+        let weight = (1.0 / f64::from(self.known + 1)).max(1.0 - (-since_s / FADED_S).exp());
+        self.circle.add(from_s, to_s, self.period_s, weight);
         self.known = (self.known + 1).min(MEMORY - 1);
+    }
+
+    /// The usual refresh: half of them come before it.
+    fn usual_s(&self) -> f64 {
+        let best = self.circle.best(self.period_s);
+        best.phase_s - self.circle.median_before(best.phase_s, self.period_s)
     }
 
     /// A change between two polls, or none: the refresh lies within, or probably not.
@@ -220,7 +229,7 @@ impl Phase {
     /// Where the margin begins: the usual refresh, unless the latest ones would then be missed.
     fn phase_s(&self, margin_s: f64) -> f64 {
         let best = self.circle.best(self.period_s);
-        let back_s = self.circle.median_before(best.phase_s, self.period_s).min((margin_s - MARGIN_KEPT_S).max(0.0));
+        let back_s = (best.phase_s - self.usual_s()).min((margin_s - MARGIN_KEPT_S).max(0.0));
         (best.phase_s - back_s).rem_euclid(self.period_s)
     }
 
@@ -247,6 +256,13 @@ impl Phase {
         let is_time = poll.to_start_s > SHIFT_UNTIL_S && poll.cadence_s <= SHIFT_CADENCE_MAX_S;
         if !is_time || is_hopeless || self.is_found || poll.is_again || self.known > 0 || self.last.is_none() {
             return None;
+        }
+        let best = self.circle.best(self.period_s);
+        // Found, it seems, just after the slot: only from just after the refresh can silence prove it.
+        let behind_s = (best.phase_s + poll.margin_s - poll.sent_s).rem_euclid(self.period_s);
+        if self.silences == 0 && best.age_s < FOUND_S && behind_s < self.period_s / 2.0 {
+            self.shifts += 1;
+            return Some(poll.cadence_s + behind_s);
         }
         // A poll within a second would be a burst, and after a whole period it shows nothing.
         let gap_s = self.circle.median_after(poll.sent_s, self.period_s).clamp(1.0, self.period_s - 0.5);
