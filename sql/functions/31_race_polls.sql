@@ -23,11 +23,16 @@ declare
     v_now timestamptz := raceday.now();
 begin
     return query
-    with claimable as materialized (
+    with races as materialized (
+        select * from raceday.due_races
+    ), claimable as materialized (
         select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live,
             d.claimed_at, d.period_s, d.is_over, d.phase_s is not null as is_aligned, d.due_at is not distinct from d.again_at as is_again
-        from raceday.due_races d
+        from races d
         where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
+          -- Of the races that are over one at a time: workers must be free when a refresh arrives.
+          and (not d.is_over or d.race_id = (
+              select o.race_id from races o where o.is_over and o.due_at <= v_now order by o.lease_until > v_now desc nulls last, o.start_time desc, o.race_id limit 1))
         -- Distance from the start in either direction: races about to start go before a backlog of old unfinished ones.
         order by d.is_over, abs(d.seconds_to_start), d.race_id
     ), locked as materialized (
@@ -204,5 +209,7 @@ create or replace function raceday.raceday_next_due() returns timestamptz
     set search_path = pg_catalog, pg_temp
 as $$
     select min(greatest(d.due_at, coalesce(d.lease_until, d.due_at))) from raceday.due_races d
+    -- Those that are over follow one another, whenever a worker looks.
+    where not d.is_over
 $$;
 comment on function raceday.raceday_next_due() is 'When the next race can be claimed; null if no race is polled';

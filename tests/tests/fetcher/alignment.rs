@@ -194,8 +194,13 @@ fn a_race_that_was_over_before_its_first_poll_is_polled_once_after_everything_ur
         0
     );
     assert!(!day.value::<bool>("select bool_or(is_live) from raceday.due_races"));
-    day.run_until(MINUTE);
-    let order: Vec<&str> = day.polls.iter().take(3).map(|poll| poll.race.as_str()).collect();
+    day.run_until(5 * MINUTE);
+    let mut order: Vec<&str> = Vec::new();
+    for poll in &day.polls {
+        if !order.contains(&poll.race.as_str()) {
+            order.push(&poll.race);
+        }
+    }
     assert_eq!(order, ["later", "failing", "morning"]);
     day.run_until(HOUR);
     assert_eq!(day.of("morning").count(), 1);
