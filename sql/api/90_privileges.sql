@@ -97,5 +97,6 @@ grant execute on function
     raceday.monitor_memory(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead(),
     raceday.is_live(timestamptz, timestamptz), raceday.after_close_s(timestamptz, timestamptz),
     raceday.around(double precision, double precision),
+    raceday.poll_before_start(timestamptz, double precision, double precision, double precision),
     raceday.aligned_slot(timestamptz, timestamptz, int, timestamptz, double precision, double precision, double precision)
     to raceday_monitor;

@@ -41,29 +41,33 @@ create or replace function raceday.around(p_s double precision, p_period_s doubl
 comment on function raceday.around(double precision, double precision) is
     'p_s as an offset on a circle of p_period_s, from minus half of it to half of it';
 
+create or replace function raceday.poll_before_start(
+    p_start_time timestamptz, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) returns timestamptz
+    language sql stable parallel safe
+    return to_timestamp(
+        p_phase_s + p_lag_s + p_period_s * floor((extract(epoch from p_start_time)::double precision - p_phase_s) / p_period_s));
+comment on function raceday.poll_before_start(timestamptz, double precision, double precision, double precision) is
+    'When the last refresh before a start is polled';
+
 -- A slot moves to the nearest moment at which a refresh has just arrived, at most half a period, so the cadence keeps its length. The
--- last refresh before the start and the first after it are polled whatever the cadence.
+-- last refresh before the start and the first after it are polled whatever the cadence. No subquery, so that the planner inlines it.
 create or replace function raceday.aligned_slot(
     p_last timestamptz, p_next timestamptz, p_every_s int, p_start_time timestamptz, p_phase_s double precision, p_lag_s double precision,
     p_period_s double precision) returns timestamptz
     language sql stable parallel safe
     return case
         when p_phase_s is null then p_next
-        else (
-            select least(
-                -- A cadence that is not a multiple of the period would change its length.
-                case when p_every_s >= p_period_s and raceday.around(p_every_s, p_period_s) = 0
-                    then p_next + make_interval(
-                        secs => raceday.around(p_phase_s + p_lag_s - extract(epoch from p_next)::double precision, p_period_s))
-                    else p_next end,
-                case when p_last < b.before_start - h.half then b.before_start end,
-                case when p_last < b.before_start + h.half then b.before_start + 2 * h.half end)
-            from (select make_interval(secs => p_period_s / 2) as half) h
-            cross join lateral (
-                select to_timestamp(p_phase_s + p_lag_s + p_period_s * floor(
-                    (extract(epoch from p_start_time)::double precision - p_phase_s) / p_period_s)) as before_start
-            ) b
-        ) end;
+        else least(
+            -- A cadence that is not a multiple of the period would change its length.
+            case when p_every_s >= p_period_s and raceday.around(p_every_s, p_period_s) = 0
+                then p_next + make_interval(
+                    secs => raceday.around(p_phase_s + p_lag_s - extract(epoch from p_next)::double precision, p_period_s))
+                else p_next end,
+            case when p_last + make_interval(secs => p_period_s / 2) < raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s)
+                then raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s) end,
+            case when p_last - make_interval(secs => p_period_s / 2) < raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s)
+                then raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s) + make_interval(secs => p_period_s) end)
+        end;
 comment on function raceday.aligned_slot(
     timestamptz, timestamptz, int, timestamptz, double precision, double precision, double precision) is
     'The slot p_next, after the slot p_last, moved to p_lag_s after a refresh; p_phase_s is null: not moved';
@@ -142,7 +146,10 @@ cross join lateral (
         -- Later than that, the next slot is near.
         case when refresh.is_aligned and f.slot_at = p.slot_at and f.again_at > p.claimed_at and f.again_at > t.now - interval '5 seconds'
             then f.again_at end as again_at,
-        case when r.phase = 'in_progress' then p.slot_at + make_interval(secs => raceday.after_close_s(p.slot_at, s.start_time)) end as closed_at
+        greatest(
+            following.slot_at, p.slot_at + b.backoff,
+            case when r.phase = 'in_progress' then p.slot_at + make_interval(secs => raceday.after_close_s(p.slot_at, s.start_time)) end
+        ) as plain_at
     offset 0
 ) a
 cross join lateral (
@@ -156,8 +163,7 @@ cross join lateral (
             when p.slot_at > t.now + interval '5 seconds'
             then greatest(t.now, following.first_slot_at)
             else coalesce(a.shifted_at, raceday.aligned_slot(
-                p.slot_at, greatest(following.slot_at, p.slot_at + b.backoff, a.closed_at), following.every_s, s.start_time,
-                a.phase_s, a.lag_s, a.period_s))
+                p.slot_at, a.plain_at, following.every_s, s.start_time, a.phase_s, a.lag_s, a.period_s))
         end as slot_at,
         case when o.is_over then extract(epoch from settings.catch_up_every)::int else following.every_s end as every_s
     offset 0

@@ -161,13 +161,16 @@ as $$
         select p.race_id, p.start_time, p.is_missing, p.backoff, p.is_closed, p.phase_s, p.lag_s, p.period_s, n.slot_at
         from plan p
         cross join lateral raceday.next_poll(p.slot_at, p.start_time, p.slot_at) following
+        -- The offsets let aligned_slot be inlined: it uses its arguments several times.
+        cross join lateral (
+            select greatest(
+                following.slot_at, p.slot_at + p.backoff,
+                case when p.is_closed then p.slot_at + make_interval(secs => raceday.after_close_s(p.slot_at, p.start_time)) end) as slot_at
+            offset 0
+        ) plain
         cross join lateral (
             select raceday.aligned_slot(
-                p.slot_at,
-                greatest(
-                    following.slot_at, p.slot_at + p.backoff,
-                    case when p.is_closed then p.slot_at + make_interval(secs => raceday.after_close_s(p.slot_at, p.start_time)) end),
-                following.every_s, p.start_time, p.phase_s, p.lag_s, p.period_s) as slot_at
+                p.slot_at, plain.slot_at, following.every_s, p.start_time, p.phase_s, p.lag_s, p.period_s) as slot_at
             offset 0
         ) n
         where n.slot_at <= raceday.now() + p_ahead
