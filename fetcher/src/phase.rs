@@ -29,7 +29,7 @@ const FORGOTTEN: f64 = 0.002;
 const FOUND_S: f64 = 1.2;
 const LOST_S: f64 = 2.5;
 /// The part of the margin that is kept after the latest refreshes, not only after the usual ones.
-const MARGIN_KEPT_S: f64 = 0.2;
+const MARGIN_KEPT_S: f64 = 0.35;
 /// So many polls that always find something new show a feed without a phase.
 const SHIFTS_MAX: u32 = 14;
 /// Slots are not shifted nearer to the start than this, where data matter more than the phase, nor with a cadence above a minute.
