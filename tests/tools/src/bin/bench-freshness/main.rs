@@ -7,6 +7,7 @@ mod report;
 mod system;
 mod truth;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ fn main() -> Result<()> {
 
 /// Runs the last minutes before a start under each of the models, side by side.
 fn measure(server: &Server, options: &Options, models: &[String]) -> Result<Vec<Figure>> {
-    eprintln!("starting {}", models.join(", "));
+    eprintln!("models {}", models.join(", "));
     let start = |model: &String| Day::start(server, model, options).with_context(|| format!("model {model}"));
     let mut days = models.iter().map(start).collect::<Result<Vec<_>>>()?;
     let last = days.iter().map(|day| day.window.1).max().context("no model")?;
@@ -76,7 +77,9 @@ fn measure(server: &Server, options: &Options, models: &[String]) -> Result<Vec<
         for day in &mut days {
             day.look()?;
         }
-        eprint!("\r{:>4} s left ", left.as_secs());
+        if std::io::stderr().is_terminal() {
+            eprint!("\r{:>4} s left ", left.as_secs());
+        }
         std::thread::sleep(left.min(Duration::from_millis(500)));
     }
     eprintln!();

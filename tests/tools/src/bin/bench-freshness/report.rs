@@ -80,6 +80,12 @@ pub fn print(figures: &[Figure]) {
         );
     }
     println!();
+    let busy: f64 = figures.iter().filter(|figure| !figure.aligned).map(|figure| figure.missed).sum();
+    if busy > 0.0 {
+        println!(
+            "{busy:.0} slots were missed without alignment: the machine is too busy; try a lower --speed or --at-once\n"
+        );
+    }
     for pair in figures.chunks_exact(2) {
         if let [off, on] = pair {
             let missed = missed_aims(off, on);

@@ -24,7 +24,7 @@ const WINDOW: TimeDelta = TimeDelta::minutes(5);
 pub const SETTLE: TimeDelta = TimeDelta::seconds(20);
 /// The database that the others are copies of.
 const TEMPLATE: &str = "raceday";
-const UNALIGNED: &str = "do $$ begin if to_regclass('raceday.refresh_settings') is not null then update raceday.refresh_settings set is_aligned = false; end if; end $$";
+const UNALIGNED: &str = "update raceday.refresh_settings set is_aligned = false";
 /// Copies of a database lack the settings of the database itself.
 const SETTINGS: &str = "do $$ begin
         execute format('alter database %I set search_path = raceday, public', current_database());
