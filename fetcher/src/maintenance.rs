@@ -64,6 +64,10 @@ impl Maintenance {
                 self.problems.is_over(&problem);
                 tracing::info!(table, partition, status, "partition {status}");
             }
+            "calibrated" => tracing::info!(detail, "signals calibrated"),
+            "failed" if action == "calibrate" => {
+                tracing::error!(error = detail, "signals not calibrated; they are judged by the last version");
+            }
             "failed" if self.problems.is_news(&problem, detail) => {
                 tracing::error!(table, partition, action, error = detail, "partition not maintained");
             }

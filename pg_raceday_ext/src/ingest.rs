@@ -45,7 +45,7 @@ fn process_newest(incoming: &Incoming) -> Option<Call> {
         race_progress::note_repeated(race_id, payload.key.fetched_us);
         return Some(call);
     }
-    let before = load::load(race_id);
+    let before = load::load(race_id, payload.key.fetched_us);
     if is_older(&payload, &before) {
         return None;
     }

@@ -6,15 +6,17 @@
 //! - `tables/`: one description per table, which produces its statements. A new column of a runner is one entry in
 //!   `tables/entrants.rs`.
 //! - `subject.rs`, `staging.rs`: staged payloads and the queue.
+//! - `rules.rs`: what signals are judged by.
 //! - `load.rs`, `write.rs`: a race's state from and to the tables.
 //! - `call.rs`, `apply.rs`: one call's bookkeeping, and payloads applied to the state.
-//! - `lists.rs`, `redo.rs`, `process.rs`, `ingest.rs`: what calls do.
+//! - `lists.rs`, `redo.rs`, `process.rs`, `ingest.rs`, `calibrate.rs`: what calls do.
 //! - `responses/`: the large parts of REST responses.
 //! - `sql.rs`: what SQL users see.
 
 #![allow(unsafe_code)] // The only crate that may: plan.rs, value.rs, guard.rs, memory.rs and responses/ call C functions.
 
 mod apply;
+mod calibrate;
 mod call;
 mod guard;
 mod ingest;
@@ -25,6 +27,7 @@ mod plan;
 mod process;
 mod redo;
 mod responses;
+mod rules;
 mod sql;
 mod staging;
 mod subject;

@@ -66,7 +66,8 @@ fn process_keys(subject: Subject, keys: &[Key]) -> Call {
 
 fn process_events(call: &mut Call, subject: Subject, events: Vec<Staged>) {
     let began = Instant::now();
-    let before = load::load(subject.id());
+    let oldest_us = events.iter().map(|payload| payload.key.fetched_us).min().unwrap_or_default();
+    let before = load::load(subject.id(), oldest_us);
     let (late, events): (Vec<Staged>, Vec<Staged>) = events.into_iter().partition(|payload| is_older(payload, &before));
     if let Some(oldest) = late.first() {
         let Err(gone) = redo::redo_from(call, subject, &before, oldest.key.fetched_us) else { return };

@@ -6,9 +6,10 @@ use crate::guard;
 use crate::lists;
 use crate::load::{self, Loaded};
 use crate::plan::Plan;
+use crate::rules;
 use crate::staging::{self, Key};
 use crate::subject::Subject;
-use crate::tables::{Span, Stored, money_flow_history, odds_history};
+use crate::tables::{Span, Stored, money_flow_history, odds_history, signals};
 use crate::value::{Moment, arg};
 use crate::write;
 use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID};
@@ -37,7 +38,7 @@ pub fn rebuild(subject: Subject) -> Call {
     guard::lock(race_id);
     Spi::connect(|_| {
         let mut call = Call::new(subject);
-        let before = load::load(race_id);
+        let before = load::load(race_id, i64::MAX);
         let taken = staging::take_pending(race_id);
         let keys = staging::all_events(race_id);
         // Without race_progress, the rows that would be dropped show how far back the payloads must go.
@@ -83,12 +84,19 @@ fn process_lists(call: &mut Call, subject: Subject, taken: &[Key], events: &[Key
     lists::process(call, subject, &lists);
 }
 
+/// A race before its first poll.
+fn unpolled(keys: &[Key]) -> RaceState {
+    let oldest_us = keys.iter().map(|key| key.fetched_us).min().unwrap_or(i64::MAX);
+    RaceState { rules: rules::current(oldest_us), ..RaceState::default() }
+}
+
 /// The polls that a race's staged payloads give, writing nothing.
 pub fn polls(race_id: &str) -> Vec<PollRows> {
-    let mut state = RaceState::default();
+    let keys = staging::all_events(race_id);
+    let mut state = unpolled(&keys);
     let mut polls = Vec::new();
     staging::each(
-        &staging::all_events(race_id),
+        &keys,
         |key| staging::peek(race_id, key),
         |payload| {
             let applied = payload.text.map(|text| state.apply(race_id, text, payload.hash, payload.key.fetched_us));
@@ -103,13 +111,14 @@ pub fn polls(race_id: &str) -> Vec<PollRows> {
 /// Brings what a race's payloads give into the tables: the history from a moment on, or all of it.
 fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us: Option<i64>) {
     let began = Instant::now();
-    let mut state = RaceState::default();
-    let mut polls: Vec<PollRows> = Vec::new();
+    let mut state = unpolled(keys);
+    let (mut polls, mut signals): (Vec<PollRows>, Vec<signals::Row>) = (Vec::new(), Vec::new());
     staging::each(
         keys,
         |key| staging::open(race_id, key),
         |payload| {
             let poll = apply_staged(call, &mut state, payload);
+            signals.extend(signals::rows(poll.as_slice()));
             polls.extend(poll.filter(|poll| from_us.is_none_or(|from_us| poll.polling_us >= from_us)));
         },
     );
@@ -119,6 +128,7 @@ fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us
     delete_strays(race_id, before, &state);
     call.written.add(write::write_state(race_id, before, &state, from_us.is_none()));
     let created_us = write_history(call, race_id, before, &polls, from_us);
+    let created_us = replace_signals(race_id, &signals, created_us);
     write::write_progress(race_id, before, &state, created_us);
     call.write += began.elapsed();
 }
@@ -153,10 +163,17 @@ fn write_history(call: &mut Call, race_id: &str, before: &Loaded, polls: &[PollR
     if !is_noted && (deleted > 0 || progress.is_none()) { write::next_created_us(created_us) } else { created_us }
 }
 
+/// Replaces a race's signals; those that come out equal keep their `created_at`. Returns `created_at` of the newest rows.
+fn replace_signals(race_id: &str, rows: &[signals::Row], created_us: i64) -> i64 {
+    let next_us = write::next_created_us(created_us);
+    let changed = signals::delete_others(race_id, rows) + signals::write(race_id, rows, next_us);
+    if changed > 0 { next_us } else { created_us }
+}
+
 /// The rows of a poll that the tables lack.
 fn missing(flow: &mut Stored, odds: &mut Stored, poll: &PollRows) -> PollRows {
     let (history, odds) = (money_flow_history::missing(flow, poll), odds_history::missing(odds, poll));
-    PollRows { history, odds, report: Report::default(), ..*poll }
+    PollRows { history, odds, signals: Vec::new(), report: Report::default(), ..*poll }
 }
 
 /// Keeps what only a meetings list reported of the race.

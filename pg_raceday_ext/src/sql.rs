@@ -5,7 +5,7 @@ use crate::staging::{self, Incoming};
 use crate::subject::Subject;
 use crate::tables::races;
 use crate::value::Moment;
-use crate::{guard, ingest, process, redo};
+use crate::{calibrate, guard, ingest, process, redo};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState, payload_hash};
 use std::time::Duration;
@@ -169,6 +169,9 @@ fn raceday_transform(
         name!(fixed_place_odds, Option<AnyNumeric>),
         name!(pool_win_odds, Option<AnyNumeric>),
         name!(pool_place_odds, Option<AnyNumeric>),
+        name!(win_low, Option<i64>),
+        name!(win_high, Option<i64>),
+        name!(win_mid, Option<i64>),
     ),
 > {
     let poll = transform(payload, Moment::of(fetched_at));
@@ -196,6 +199,9 @@ fn raceday_transform(
             decimal(rows.fixed_place_odds[at]),
             decimal(rows.pool_win_odds[at]),
             decimal(rows.pool_place_odds[at]),
+            rows.win_low[at],
+            rows.win_high[at],
+            rows.win_mid[at],
         )
     }))
 }
@@ -219,6 +225,11 @@ fn raceday_replay(
         name!(incremental_win_amount, Option<i64>),
         name!(incremental_place_amount, Option<i64>),
         name!(tote_win_amount, Option<i64>),
+        name!(win_low, Option<i64>),
+        name!(win_high, Option<i64>),
+        name!(win_mid, Option<i64>),
+        name!(flow_multiple, Option<AnyNumeric>),
+        name!(evidence, Option<AnyNumeric>),
         name!(hold_sum, Option<AnyNumeric>),
     ),
 > {
@@ -238,10 +249,77 @@ fn raceday_replay(
                 rows.incremental_win_amount[at],
                 rows.incremental_place_amount[at],
                 rows.tote_win_amount[at],
+                rows.win_low[at],
+                rows.win_high[at],
+                rows.win_mid[at],
+                decimal(rows.flow_multiple[at]),
+                decimal(rows.evidence[at]),
                 decimal(poll.report.hold_sum),
             )
         })
     }))
+}
+
+/// The signals that a race's staged payloads give, without writing them: what the table should hold.
+#[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn raceday_replay_signals(
+    race_id: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(polling_timestamp, TimestampWithTimeZone),
+        name!(event_timestamp, TimestampWithTimeZone),
+        name!(entrant_id, String),
+        name!(level, i64),
+        name!(evidence, Option<AnyNumeric>),
+        name!(rarity, i64),
+        name!(money, i64),
+        name!(excess, i64),
+        name!(reasons, String),
+    ),
+> {
+    let polls = Spi::connect(|_| redo::polls(race_id));
+    TableIterator::new(polls.into_iter().flat_map(|poll| {
+        let (polling, event) = (Moment(poll.polling_us).to_timestamp(), Moment(poll.event_us).to_timestamp());
+        poll.signals.into_iter().map(move |signal| {
+            let of = signal.reached;
+            (
+                polling,
+                event,
+                of.entrant_id,
+                of.level,
+                decimal(Some(of.evidence)),
+                of.rarity,
+                of.money_cents,
+                of.excess_cents,
+                signal.reasons,
+            )
+        })
+    }))
+}
+
+/// Derives a calibration from the races that are Final and started within a span, and puts it in force. One that says the same as
+/// the version in force is not written.
+#[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn raceday_calibrate(
+    p_from: TimestampWithTimeZone,
+    p_to: TimestampWithTimeZone,
+) -> TableIterator<'static, (name!(version, Option<i64>), name!(is_new, bool), name!(races, i64), name!(kinds, i64))> {
+    let done = calibrate::calibrate((Moment::of(p_from), Moment::of(p_to)));
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    TableIterator::once((done.version, done.is_new, count(done.races), count(done.kinds)))
+}
+
+/// Collects the flows of up to `p_max` races for a calibration, and returns of how many: a step of [`raceday_calibrate`] that is as
+/// short as wanted.
+#[pg_extern(volatile, parallel_unsafe, strict, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn raceday_collect_flows(p_from: TimestampWithTimeZone, p_to: TimestampWithTimeZone, p_max: i32) -> i32 {
+    let collected = calibrate::collect((Moment::of(p_from), Moment::of(p_to)), i64::from(p_max.max(0)));
+    i32::try_from(collected).unwrap_or(i32::MAX)
 }
 
 /// The rows of a payload on its own; raises an error for one that would fail.

@@ -2,7 +2,7 @@
 
 use crate::load::Loaded;
 use crate::tables::{
-    entrants, meetings, money_flow_history, odds_history, race_pools, race_progress, race_results, races,
+    entrants, meetings, money_flow_history, odds_history, race_pools, race_progress, race_results, races, signals,
 };
 use crate::value::Moment;
 use raceday_core::{Entrant, Odds, PollRows, PoolFlow, Race, RaceState};
@@ -40,6 +40,7 @@ pub fn write(race_id: &str, before: &Loaded, now: &RaceState, polls: &[PollRows]
         created_us = next_created_us(created_us);
         written.history += money_flow_history::append(race_id, poll, created_us);
         written.odds += odds_history::append(race_id, poll, created_us);
+        signals::write(race_id, &signals::rows(std::slice::from_ref(poll)), created_us);
     }
     write_progress(race_id, before, now, created_us);
     written
@@ -58,6 +59,7 @@ pub fn write_state(race_id: &str, before: &Loaded, now: &RaceState, settles: boo
 /// Writes where a race's history stands, if that changed.
 pub fn write_progress(race_id: &str, before: &Loaded, now: &RaceState, created_us: i64) {
     let is_same = before.state.progress == now.progress && before.rows_created_us == created_us;
+    let is_same = is_same && before.state.watch == now.watch;
     if !is_same || counted_from(&before.state).ne(counted_from(now)) {
         race_progress::write(race_id, now, created_us);
     }

@@ -32,6 +32,7 @@ begin
           and p.oid not in ('raceday.monitor_memory()'::regprocedure, 'raceday.raceday_maintain(boolean)'::regprocedure,
               'raceday.create_missing_partitions()'::regprocedure, 'raceday.retire_due_partition(text)'::regprocedure,
               'raceday.create_partition(text, timestamptz, timestamptz)'::regprocedure,
+              'raceday.calibrate_nightly(timestamptz)'::regprocedure,
               'raceday.retire_partition(text, text)'::regprocedure)
     loop
         if v_object.is_foreign then
@@ -50,7 +51,8 @@ end
 $$;
 revoke all on function
     raceday.monitor_memory(), raceday.raceday_maintain(boolean), raceday.create_missing_partitions(), raceday.retire_due_partition(text),
-    raceday.create_partition(text, timestamptz, timestamptz), raceday.retire_partition(text, text)
+    raceday.create_partition(text, timestamptz, timestamptz), raceday.retire_partition(text, text),
+    raceday.calibrate_nightly(timestamptz)
     from public, web_anon, raceday_fetcher, raceday_monitor;
 
 -- The views raceday.monitor_* show pg_partman's settings.

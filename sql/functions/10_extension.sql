@@ -26,6 +26,11 @@ comment on function raceday.raceday_process_pending(int) is 'Runs raceday_proces
 comment on function raceday.raceday_rebuild(text) is 'Recomputes a race''s derived rows from its staged payloads; readers see the old rows until it commits';
 comment on function raceday.raceday_rebuild_day(date) is 'Runs raceday_rebuild for every race of a New Zealand day, with one NOTICE per race';
 comment on function raceday.raceday_replay(text) is 'The money-flow rows that a race''s staged payloads yield, without writing them: what the table should hold';
+comment on function raceday.raceday_replay_signals(text) is 'The signals that a race''s staged payloads yield, without writing them: what the table should hold';
+comment on function raceday.raceday_calibrate(timestamptz, timestamptz) is
+    'Derives a calibration from the races that are Final and started within a span, and puts it in force unless the version in force says the same';
+comment on function raceday.raceday_collect_flows(timestamptz, timestamptz, int) is
+    'Collects the flows of up to this many races for raceday_calibrate, and returns of how many: one of its steps, as short as wanted';
 comment on function raceday.raceday_transform(text, timestamptz) is 'The money-flow rows that a race''s first payload would yield, without writing them; amounts in cents';
 comment on function raceday.raceday_time_interval(int) is 'The bucket for a number of seconds before the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, then -1, -2, ...';
 comment on function raceday.raceday_entrants_json(text, text[], text[], timestamptz, timestamptz) is 'For api.client_entrants: the given runners, each with the history of its odds and money';

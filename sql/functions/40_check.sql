@@ -59,6 +59,49 @@ begin
     having abs(sum(r.tote_win_percentage) - 100) > greatest(0.1, 0.005 * count(*));
 
     return query
+    select 'bounds', format('entrant %s has %s to %s, %s in the middle, of a win pool of %s cents at the poll of %s',
+        r.entrant_id, r.win_low, r.win_high, r.win_mid, r.win_pool_cents, r.polling_timestamp)
+    from pg_temp.raceday_check_rows r
+    where num_nonnulls(r.win_low, r.win_mid, r.win_high) not in (0, 3)
+       or not (0 <= r.win_low and r.win_low <= r.win_mid and r.win_mid <= r.win_high and r.win_high <= r.win_pool_cents);
+
+    return query
+    select 'bounds_sum', format('of a win pool of %s cents at the poll of %s, runners have %s to %s',
+        max(r.win_pool_cents), r.polling_timestamp, sum(r.win_low), sum(r.win_high))
+    from pg_temp.raceday_check_rows r
+    where r.win_mid is not null
+    group by r.polling_timestamp, r.event_timestamp, r.created_at
+    having not (sum(r.win_low) <= max(r.win_pool_cents) and max(r.win_pool_cents) <= sum(r.win_high));
+
+    return query
+    select 'evidence', format('entrant %s has evidence of %s at the poll of %s, %s s before the start',
+        r.entrant_id, r.evidence, r.polling_timestamp, r.seconds_to_start)
+    from pg_temp.raceday_check_rows r
+    where r.evidence < 0 or r.evidence is not null and r.seconds_to_start > 300;
+
+    return query
+    select 'signal_levels', format('entrant %s has a signal of level %s at the poll of %s, but %s', s.entrant_id, s.level, s.polling_timestamp,
+        case when s.rarity < s.level then format('is 1 in %s', s.rarity)
+             when s.level = 200 and f.race_id is null then 'none of level 20 before it'
+             else 'is no runner of the race' end)
+    from raceday.signals s
+    left join raceday.signals f
+        on f.race_id = s.race_id and f.entrant_id = s.entrant_id and f.level = 20 and f.polling_timestamp <= s.polling_timestamp
+    where s.race_id = p_race_id
+      and (s.rarity < s.level or s.level = 200 and f.race_id is null
+           or not exists (select from raceday.entrants e where e.race_id = s.race_id and e.entrant_id = s.entrant_id));
+
+    return query
+    select 'signal_evidence', format('entrant %s has a signal of level %s at the poll of %s with evidence of %s, but its row has %s',
+        s.entrant_id, s.level, s.polling_timestamp, s.evidence, r.evidence)
+    from raceday.signals s
+    join pg_temp.raceday_check_rows r
+        on r.entrant_id = s.entrant_id and r.polling_timestamp = s.polling_timestamp and r.event_timestamp = s.event_timestamp
+    where s.race_id = p_race_id
+    group by s.entrant_id, s.level, s.polling_timestamp, s.evidence, r.evidence
+    having not bool_or(r.evidence = s.evidence);
+
+    return query
     select 'stranger', format('entrant %s has history but is not an entrant of the race', r.entrant_id)
     from (select distinct entrant_id from pg_temp.raceday_check_rows) r
     where not exists (select from raceday.entrants e where e.entrant_id = r.entrant_id and e.race_id = p_race_id);
@@ -118,6 +161,13 @@ begin
     insert into pg_temp.raceday_check_replay select * from raceday.raceday_replay(p_race_id);
 
     return query
+    select 'signals', format('signal of level %s of entrant %s at the poll of %s is in %s only',
+        level, entrant_id, polling_timestamp, case when s.race_id is null then 'the payloads' else 'the table' end)
+    from (select r.* from raceday.signals r where r.race_id = p_race_id) s
+    full join raceday.raceday_replay_signals(p_race_id) p using (entrant_id, level, polling_timestamp, event_timestamp, evidence, rarity, money, excess)
+    where s.race_id is null or p.reasons is null or s.reasons <> p.reasons::jsonb;
+
+    return query
     select 'holds', format('holds at the poll of %s add up to %s', r.polling_timestamp, r.hold_sum)
     from (select distinct polling_timestamp, hold_sum from pg_temp.raceday_check_replay) r
     where r.hold_sum not between 95 and 105;
@@ -126,11 +176,13 @@ begin
     select 'missing', format('entrant %s has no row at the poll of %s with the values of its payload', m.entrant_id, m.polling_timestamp)
     from (
         select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
-            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount, p.win_low, p.win_high,
+            p.win_mid, p.flow_multiple, p.evidence
         from pg_temp.raceday_check_replay p
         except all
         select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
-            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount, r.win_low, r.win_high,
+            r.win_mid, r.flow_multiple, r.evidence
         from pg_temp.raceday_check_rows r
     ) m;
 
@@ -138,11 +190,13 @@ begin
     select 'surplus', format('entrant %s has a row at the poll of %s that differs from its payload', m.entrant_id, m.polling_timestamp)
     from (
         select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
-            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount, r.win_low, r.win_high,
+            r.win_mid, r.flow_multiple, r.evidence
         from pg_temp.raceday_check_rows r
         except all
         select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
-            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount, p.win_low, p.win_high,
+            p.win_mid, p.flow_multiple, p.evidence
         from pg_temp.raceday_check_replay p
     ) m;
 end

@@ -1,4 +1,4 @@
--- raceday_maintain() creates and retires partitions. Fetchers call it every minute, runbooks and people whenever they like.
+-- raceday_maintain() creates and retires partitions and calibrates the signals. Fetchers call it every minute, runbooks and people whenever they like.
 --
 -- No step makes a reader or a writer wait: each waits for its lock for at most maintenance_settings.lock_wait, in a subtransaction, and
 -- is deferred to the next call if it does not get it. See docs/decisions/partition-worker.md.
@@ -151,6 +151,51 @@ $$;
 comment on function raceday.retire_due_partition(text) is
     'Retires the first partition of raceday.monitor_partitions_due whose lock it gets, unless all wait for something; for raceday_maintain';
 
+create or replace function raceday.calibrate_nightly(p_begun_at timestamptz)
+    returns table (parent_table text, partition text, action text, status text, detail text)
+    language plpgsql volatile parallel unsafe
+    set search_path = pg_catalog, pg_temp
+    set client_min_messages = warning
+as $$
+#variable_conflict use_column
+declare
+    -- A call is over within seconds, so collecting the races of the span is spread over calls.
+    c_races_per_call constant int := 250;
+    v_to timestamptz := raceday.now();
+    v_from timestamptz;
+    v_calibrated record;
+begin
+    select v_to - s.calibration_span into v_from from raceday.signal_settings s
+    where s.calibrated_at is null or s.calibrated_at < p_begun_at;
+    if not found then
+        return;
+    end if;
+    action := 'calibrate';
+    begin
+        if raceday.raceday_collect_flows(v_from, v_to, c_races_per_call) = c_races_per_call then
+            status := 'waiting';
+            detail := 'for the next call: each call collects the flows of a few races';
+            return next;
+            return;
+        end if;
+        select c.* into strict v_calibrated from raceday.raceday_calibrate(v_from, v_to) c;
+        if v_calibrated.is_new then
+            status := 'calibrated';
+            detail := format('version %s from %s races', v_calibrated.version, v_calibrated.races);
+            return next;
+        end if;
+    exception when others then
+        -- Once per night: what failed now fails again in a minute.
+        status := 'failed';
+        detail := sqlerrm;
+        return next;
+    end;
+    update raceday.signal_settings s set calibrated_at = v_to;
+end
+$$;
+comment on function raceday.calibrate_nightly(timestamptz) is
+    'A step of the calibration of the night that began then, unless it is done; for raceday_maintain';
+
 create or replace function raceday.raceday_maintain(p_force boolean default false)
     returns table (parent_table text, partition text, action text, status text, detail text)
     language plpgsql volatile parallel unsafe security definer
@@ -161,8 +206,11 @@ as $$
 #variable_conflict use_column
 declare
     v_settings raceday.maintenance_settings;
-    v_time time := (raceday.now() at time zone 'Pacific/Auckland')::time;
+    v_now timestamp := raceday.now() at time zone 'Pacific/Auckland';
+    v_time time := v_now::time;
     v_is_hour boolean;
+    v_is_locked boolean := false;
+    v_step record;
 begin
     if not pg_try_advisory_xact_lock(hashtext('raceday_maintain')) then
         return query select null::text, null::text, 'maintain'::text, 'waiting'::text, 'for another session that maintains the partitions'::text;
@@ -171,7 +219,10 @@ begin
     select s.* into strict v_settings from raceday.maintenance_settings s;
     perform set_config('lock_timeout', ceil(extract(epoch from v_settings.lock_wait) * 1000) || 'ms', true);
 
-    return query select c.* from raceday.create_missing_partitions() c;
+    for v_step in select c.* from raceday.create_missing_partitions() c loop
+        v_is_locked := v_is_locked or v_step.status = 'created';
+        return query select v_step.parent_table, v_step.partition, v_step.action, v_step.status, v_step.detail;
+    end loop;
     update partman.part_config c set maintenance_last_run = clock_timestamp()
     where c.parent_table like 'raceday.%'
       and not exists (select from raceday.monitor_partition_gaps g where g.parent_table = c.parent_table);
@@ -179,12 +230,24 @@ begin
     v_is_hour := case when v_settings.retire_from < v_settings.retire_until
         then v_time >= v_settings.retire_from and v_time < v_settings.retire_until
         else v_time >= v_settings.retire_from or v_time < v_settings.retire_until end;
-    return query select r.* from raceday.retire_due_partition(
-        case when not (v_is_hour or p_force) then format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI')) end) r;
+    for v_step in
+        select r.* from raceday.retire_due_partition(
+            case when not (v_is_hour or p_force) then format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI')) end) r
+    loop
+        v_is_locked := v_is_locked or v_step.status = 'retired';
+        return query select v_step.parent_table, v_step.partition, v_step.action, v_step.status, v_step.detail;
+    end loop;
+
+    -- A table whose partition was created or retired stays locked until this call ends: it must not last.
+    if v_is_hour and not v_is_locked then
+        return query select n.* from raceday.calibrate_nightly(
+            (v_now::date + v_settings.retire_from - case when v_time < v_settings.retire_from then interval '1 day' else interval '0' end)
+                at time zone 'Pacific/Auckland') n;
+    end if;
 end
 $$;
 comment on function raceday.raceday_maintain(boolean) is
-    'Creates missing partitions and retires at most one that is due, at the hour for it or if forced; never waits long for a lock. Call it again while a row is deferred or waiting';
+    'Creates missing partitions, retires at most one that is due, at the hour for it or if forced, and calibrates the signals once per night; never waits long for a lock. Call it again while a row is deferred or waiting';
 
 -- Again with every `migrate`: going back to 0.2.0 gives these functions to raceday_owner, and the tables to pg_partman's worker
 -- (docs/runbooks/deploy.md).
@@ -194,7 +257,8 @@ declare
 begin
     foreach v_function in array array[
         'raceday.create_partition(text, timestamptz, timestamptz)', 'raceday.retire_partition(text, text)',
-        'raceday.create_missing_partitions()', 'raceday.retire_due_partition(text)', 'raceday.raceday_maintain(boolean)']::regprocedure[]
+        'raceday.create_missing_partitions()', 'raceday.retire_due_partition(text)', 'raceday.calibrate_nightly(timestamptz)',
+        'raceday.raceday_maintain(boolean)']::regprocedure[]
     loop
         execute format('alter function %s owner to current_user', v_function);
     end loop;

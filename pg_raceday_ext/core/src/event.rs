@@ -7,6 +7,7 @@ use crate::pools::{self, Pool, RawPool};
 use crate::race::{self, RaceFacts, RawRace};
 use crate::report::Report;
 use crate::results::{self, Dividend, Placing, RawDividend, RawPlacing};
+use crate::signals::RawFacts;
 use crate::tracker::{self, RawTracker, TrackerRow};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ from_object! {
         money_tracker: Object<RawTracker<'a>>,
         results: Objects<RawPlacing<'a>>,
         dividends: Objects<RawDividend<'a>>,
+        /// Arrays, read only where a signal needs them; so is `live_bets`.
+        big_bets: Leaf<'a>,
+        live_bets: Leaf<'a>,
     }
 }
 
@@ -45,11 +49,13 @@ pub struct Event<'a> {
     pub(crate) race: RaceFacts<'a>,
     pub(crate) runners: BTreeMap<Cow<'a, str>, Runner<'a>>,
     /// `None`: the poll has no pools.
-    pub(crate) pools: Option<Vec<Pool>>,
+    pub(crate) pools: Option<Vec<Pool<'a>>>,
     /// `None`: the poll has no holds.
     pub(crate) tracker: Option<Vec<TrackerRow<'a>>>,
     pub(crate) placings: Vec<Placing<'a>>,
     pub(crate) dividends: Vec<Dividend<'a>>,
+    big_bets: Leaf<'a>,
+    live_bets: Leaf<'a>,
     /// What could not be used.
     pub report: Report,
 }
@@ -80,8 +86,16 @@ impl<'a> Event<'a> {
             tracker: tracker::read_tracker(data.money_tracker, &mut report),
             placings: results::read_placings(data.results, &mut report),
             dividends: results::read_dividends(data.dividends, &mut report),
+            big_bets: data.big_bets,
+            live_bets: data.live_bets,
             report,
         })
+    }
+
+    /// What only a signal's reasons need.
+    pub(crate) fn raw_facts(&self) -> RawFacts<'a> {
+        let [trifecta, first4] = self.pools.as_deref().map_or([None, None], pools::trends);
+        RawFacts { trifecta, first4, big_bets: self.big_bets, live_bets: self.live_bets }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::entrant::{EntrantState, Runner};
 use crate::flow::PoolFlow;
 use crate::odds::OddsKind;
 use crate::report::Report;
+use crate::signals::RunnerReading;
 use crate::tracker::{Hold, MOST_PERCENTAGE};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,6 +29,11 @@ pub struct HistoryRows {
     pub fixed_place_odds: Vec<Option<i64>>,
     pub pool_win_odds: Vec<Option<i64>>,
     pub pool_place_odds: Vec<Option<i64>>,
+    pub win_low: Vec<Option<i64>>,
+    pub win_high: Vec<Option<i64>>,
+    pub win_mid: Vec<Option<i64>>,
+    pub flow_multiple: Vec<Option<i64>>,
+    pub evidence: Vec<Option<i64>>,
 }
 
 /// Rows of `odds_history`, one vector per column, in order of `entrant_id` and kind.
@@ -53,7 +59,7 @@ impl HistoryRows {
         rows_at!(
             self, places, entrant_id hold bet win_pool_amount place_pool_amount win_pool_percentage place_pool_percentage
             incremental_win_amount incremental_place_amount tote_win_percentage tote_win_amount fixed_win_odds
-            fixed_place_odds pool_win_odds pool_place_odds
+            fixed_place_odds pool_win_odds pool_place_odds win_low win_high win_mid flow_multiple evidence
         )
     }
 }
@@ -71,6 +77,7 @@ type Entrants = BTreeMap<String, EntrantState>;
 
 /// What the history rows of a poll share.
 pub(crate) struct Poll {
+    pub event_us: i64,
     pub interval: i64,
     pub win_cents: Option<i64>,
     pub place_cents: Option<i64>,
@@ -97,17 +104,18 @@ pub(crate) fn odds_rows(entrants: &mut Entrants, runners: &Runners) -> OddsRows 
     rows
 }
 
-/// One row per runner of the poll; moves on what the next increments are counted from.
+/// One row per runner of the poll; moves on what the next increments are counted from. The readings are in step with the runners.
 pub(crate) fn history_rows(
     entrants: &mut Entrants,
     runners: &Runners,
     holds: &BTreeMap<Cow<str>, Hold>,
+    readings: &[RunnerReading],
     poll: &Poll,
     report: &mut Report,
 ) -> HistoryRows {
     let shares = tote_shares(entrants, runners);
     let mut rows = HistoryRows::default();
-    for (entrant_id, runner) in runners {
+    for ((entrant_id, runner), reading) in runners.iter().zip(readings) {
         let Some(state) = entrants.get_mut(entrant_id.as_ref()) else { continue };
         let hold = holds.get(entrant_id).copied().unwrap_or(Hold::ZERO);
         let win = amount(poll.win_cents, hold.hold);
@@ -133,6 +141,11 @@ pub(crate) fn history_rows(
         rows.fixed_place_odds.push(odds.fixed_place);
         rows.pool_win_odds.push(odds.pool_win);
         rows.pool_place_odds.push(odds.pool_place);
+        rows.win_low.push(reading.low);
+        rows.win_high.push(reading.high);
+        rows.win_mid.push(reading.mid);
+        rows.flow_multiple.push(reading.multiple);
+        rows.evidence.push(reading.evidence);
     }
     rows
 }

@@ -2,14 +2,14 @@
 //!
 //! One staged payload (a *poll* of one race) is read ([`Event::parse`]) and applied to what is known of the race
 //! ([`RaceState::apply`]); the result is the poll's history rows and the new current state. It depends on nothing else, so the
-//! derived tables are a function of the set of a race's payloads. The rules are in `docs/money-flow.md`.
+//! derived tables are a function of the set of a race's payloads. The rules are in `docs/money-flow.md` and `docs/signals.md`.
 //!
 //! One module per subject, each with its row, JSON shape, facts, reading and updating: `race`, `meeting`, `entrant` (with
 //! `odds`), `pools`, `tracker`, `results`; `event` assembles a payload from them. `history` computes the history rows, `flow`
-//! the increments, `state` applies a poll. `list` reads a day's meetings.
+//! the increments, `signals` which runner is being backed, `state` applies a poll. `list` reads a day's meetings.
 //!
 //! Units: money is integer cents, percentages and odds are integer hundredths, times are microseconds since 1970 UTC.
-//! There are no floats; every rounding is half away from zero.
+//! There are no floats but those of `signals`; every rounding is half away from zero.
 
 #![forbid(unsafe_code)]
 
@@ -27,6 +27,7 @@ mod pools;
 mod race;
 mod report;
 mod results;
+pub mod signals;
 mod state;
 mod text;
 mod time;
@@ -45,5 +46,5 @@ pub use pools::Pools;
 pub use race::{Phase, Race};
 pub use report::Report;
 pub use results::Results;
-pub use state::{Outcome, PollRows, Progress, RaceState};
+pub use state::{Outcome, PollRows, Progress, RaceState, Signal};
 pub use time::{event_timestamp_us, interval_type, seconds_to_start, time_interval, time_to_start};

@@ -1,6 +1,6 @@
 //! Tote pools: totals by product, and how far they can be trusted.
 
-use crate::json::{Leaf, Objects, from_object};
+use crate::json::{Leaf, Object, Objects, from_object};
 use crate::payload::PayloadError;
 use crate::report::{Place, Report};
 use crate::{decimal, text};
@@ -35,14 +35,24 @@ from_object! {
     pub(crate) struct RawPool<'a> {
         product_type: Leaf<'a>,
         total: Leaf<'a>,
+        tote_trends: Object<RawTrends<'a>>,
+    }
+}
+
+from_object! {
+    /// `data.tote_pools[].tote_trends`.
+    pub(crate) struct RawTrends<'a> {
+        tote_trends_data: Leaf<'a>,
     }
 }
 
 /// A pool as it is in a poll.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct Pool<'a> {
     product: Product,
     cents: i64,
+    /// XML, as a JSON string.
+    trends: Leaf<'a>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +90,10 @@ fn is_multi_leg(name: &str) -> bool {
 }
 
 /// Reads the pools; `None` if the poll has none.
-pub(crate) fn read_pools(raw: Objects<RawPool>, report: &mut Report) -> Result<Option<Vec<Pool>>, PayloadError> {
+pub(crate) fn read_pools<'a>(
+    raw: Objects<RawPool<'a>>,
+    report: &mut Report,
+) -> Result<Option<Vec<Pool<'a>>>, PayloadError> {
     let Some(rows) = report.rows(raw, "tote_pools") else { return Ok(None) };
     let pools: Vec<Pool> = rows
         .iter()
@@ -90,7 +103,7 @@ pub(crate) fn read_pools(raw: Objects<RawPool>, report: &mut Report) -> Result<O
     Ok(Some(pools).filter(|pools| !pools.is_empty()))
 }
 
-fn read_pool(raw: &RawPool, at: usize, report: &mut Report) -> Result<Option<Pool>, PayloadError> {
+fn read_pool<'a>(raw: &RawPool<'a>, at: usize, report: &mut Report) -> Result<Option<Pool<'a>>, PayloadError> {
     let place = |field: &'static str| Place { array: "tote_pools", at, field };
     let name = report.text(raw.product_type, place("product_type")).unwrap_or_default();
     let total = report.read(raw.total, place("total"), decimal::saturating_hundredths);
@@ -99,10 +112,19 @@ fn read_pool(raw: &RawPool, at: usize, report: &mut Report) -> Result<Option<Poo
         None if raw.total.is_none() => report.bad(place("total")),
         Some(cents) if cents > MOST_CENTS => return Err(PayloadError::TotalTooLarge(text::excerpt(&name))),
         Some(cents) if cents < 0 => report.bad(place("total")),
-        Some(cents) => return Ok(Some(Pool { product: Product::of(&name), cents })),
+        Some(cents) => {
+            let trends = raw.tote_trends.good().and_then(|trends| trends.tote_trends_data);
+            return Ok(Some(Pool { product: Product::of(&name), cents, trends }));
+        }
         None => {}
     }
     Ok(None)
+}
+
+/// The XML with the runners' money in the Trifecta and in the FirstFour.
+pub(crate) fn trends<'a>(pools: &[Pool<'a>]) -> [Leaf<'a>; 2] {
+    [Product::Trifecta, Product::First4]
+        .map(|product| pools.iter().rfind(|pool| pool.product == product).and_then(|pool| pool.trends))
 }
 
 /// The totals of a poll and their quality, given the hold of its money tracker.

@@ -24,6 +24,8 @@ pub struct Report {
     pub hold_sum: Option<i64>,
     /// Increments below zero.
     pub negative_increments: u32,
+    /// Whether the tote odds to win contradict those of earlier polls.
+    pub contradictory_odds: bool,
 }
 
 impl Report {
@@ -47,6 +49,9 @@ impl Report {
         }
         if self.negative_increments > 0 {
             parts.push(format!("{} negative increments", self.negative_increments));
+        }
+        if self.contradictory_odds {
+            parts.push("tote odds contradict earlier ones".to_owned());
         }
         (!parts.is_empty()).then(|| parts.join("; "))
     }

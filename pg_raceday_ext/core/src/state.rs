@@ -8,13 +8,15 @@ use crate::pools::{self, Pools};
 use crate::race::{self, Phase, Race};
 use crate::report::Report;
 use crate::results::{self, Results};
+use crate::signals::{self, PollRunner, RaceKind, RawFacts, Reached, Reading, Rules, RunnerReading, Watch};
 use crate::time;
 use crate::tracker::{self, Hold};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Everything known of one race: its rows in the current-state tables, and how far its history has come.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct RaceState {
     /// The race; `None` until its first poll.
     pub race: Option<Race>,
@@ -26,6 +28,10 @@ pub struct RaceState {
     pub results: Option<Results>,
     /// How far the history has come; `None` until the first poll.
     pub progress: Option<Progress>,
+    /// What the signals are computed from.
+    pub watch: Watch,
+    /// What signals are judged by: no part of what is known, but of what computes it.
+    pub rules: Arc<Rules>,
 }
 
 /// How far a race's history has come.
@@ -79,10 +85,25 @@ pub struct PollRows {
     pub interval_type: &'static str,
     /// Rows of `money_flow_history`.
     pub history: HistoryRows,
+    /// The win pool in cents.
+    pub win_cents: Option<i64>,
+    /// The place pool.
+    pub place_cents: Option<i64>,
     /// Rows of `odds_history`.
     pub odds: OddsRows,
+    /// Rows of `signals`.
+    pub signals: Vec<Signal>,
     /// Findings that are not failures.
     pub report: Report,
+}
+
+/// A row of `signals`, but for what it shares with its poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// The level that the runner's evidence reached.
+    pub reached: Reached,
+    /// What accompanies it: a JSON object with a key per reason.
+    pub reasons: String,
 }
 
 impl Progress {
@@ -115,16 +136,19 @@ impl RaceState {
 
     fn advance(&mut self, event: Event, pools: Option<Pools>, hash: i64, fetched_us: i64) -> PollRows {
         let event_us = time::event_timestamp_us(event.generated_us, fetched_us);
+        let raw_facts = event.raw_facts();
         let (mut report, runners) = (event.report, event.runners);
         let race = race::next_race(self.race.take(), &event.race, event_us, fetched_us);
         let seconds_to_start = time::seconds_to_start(race.start_us, event_us);
         let holds = event.tracker.map(|rows| tracker::sum_holds(rows, |id| runners.contains_key(id), &mut report));
         self.update_entrants(&runners, holds.as_ref());
         let poll = Poll {
+            event_us,
             interval: time::time_interval(seconds_to_start),
             win_cents: pools.as_ref().and_then(|pools| pools.win),
             place_cents: pools.as_ref().and_then(|pools| pools.place),
         };
+        let (readings, signals) = self.watch(&race, &runners, holds.as_ref(), &poll, &raw_facts, &mut report);
         // A race that is abandoned before its first history row gets none.
         let has_history = self.progress.as_ref().is_some_and(|progress| progress.has_history);
         let (history, odds) = if race.phase == Phase::Abandoned && !has_history {
@@ -132,22 +156,16 @@ impl RaceState {
         } else {
             let odds = history::odds_rows(&mut self.entrants, &runners);
             let is_written = race.is_open() || self.is_late_money(&poll);
-            let rows = holds
-                .filter(|_| is_written)
-                .map(|holds| history::history_rows(&mut self.entrants, &runners, &holds, &poll, &mut report));
+            let rows = holds.filter(|_| is_written).map(|holds| {
+                history::history_rows(&mut self.entrants, &runners, &holds, &readings, &poll, &mut report)
+            });
             (rows.unwrap_or_default(), odds)
         };
         let (placings, dividends) = (&event.placings, &event.dividends);
         self.results = results::next_results(self.results.take(), placings, dividends, &race, &self.entrants, event_us);
         self.pools = pools::next_pools(self.pools.take(), pools, event_us);
         self.race = Some(race);
-        let wrote_flow = !history.entrant_id.is_empty();
-        let wrote_history = wrote_flow || !odds.entrant_id.is_empty();
-        let mut progress = next_progress(self.progress.take(), wrote_history, event_us, fetched_us);
-        if wrote_flow {
-            (progress.rows_win_cents, progress.rows_place_cents) = (poll.win_cents, poll.place_cents);
-        }
-        self.progress = Some(Progress { payload_hash: hash, generated_us: event.generated_us, ..progress });
+        self.move_progress(&history, &odds, &poll, (hash, event.generated_us), fetched_us);
         PollRows {
             event_us,
             polling_us: fetched_us,
@@ -156,8 +174,81 @@ impl RaceState {
             time_interval: poll.interval,
             interval_type: time::interval_type(seconds_to_start),
             history,
+            win_cents: poll.win_cents,
+            place_cents: poll.place_cents,
             odds,
+            signals,
             report,
+        }
+    }
+
+    /// Notes how far the history has come.
+    fn move_progress(
+        &mut self,
+        history: &HistoryRows,
+        odds: &OddsRows,
+        poll: &Poll,
+        (payload_hash, generated_us): (i64, Option<i64>),
+        fetched_us: i64,
+    ) {
+        let wrote_flow = !history.entrant_id.is_empty();
+        let wrote_history = wrote_flow || !odds.entrant_id.is_empty();
+        let mut progress = next_progress(self.progress.take(), wrote_history, poll.event_us, fetched_us);
+        if wrote_flow {
+            (progress.rows_win_cents, progress.rows_place_cents) = (poll.win_cents, poll.place_cents);
+        }
+        self.progress = Some(Progress { payload_hash, generated_us, ..progress });
+    }
+
+    /// What the poll tells the signals: the readings of its runners, and the rows of those that reached a level.
+    fn watch(
+        &mut self,
+        race: &Race,
+        runners: &BTreeMap<Cow<str>, Runner>,
+        holds: Option<&BTreeMap<Cow<str>, Hold>>,
+        poll: &Poll,
+        raw_facts: &RawFacts,
+        report: &mut Report,
+    ) -> (Vec<RunnerReading>, Vec<Signal>) {
+        let seen = signals::Poll {
+            event_us: poll.event_us,
+            start_us: race.start_us,
+            is_open: race.is_open(),
+            win_cents: poll.win_cents,
+            place_cents: poll.place_cents,
+            runners: runners.iter().map(|(id, runner)| self.watched(id, runner, holds)).collect(),
+        };
+        let kind = RaceKind { country: race.meeting.country.as_deref(), category: race.category };
+        let Reading { runners: readings, reached, is_contradiction, .. } = self.watch.advance(&seen, kind, &self.rules);
+        report.contradictory_odds |= is_contradiction;
+        if reached.is_empty() {
+            return (readings, Vec::new());
+        }
+        let numbers: Vec<i64> = seen.runners.iter().filter_map(|runner| runner.number).collect();
+        let facts = raw_facts.read(race.race_number, &numbers, seen.watch_us(), report);
+        let signals = reached.into_iter().map(|reached| {
+            let number = self.entrants.get(&reached.entrant_id).and_then(|state| state.entrant.runner_number);
+            let reasons = signals::reasons_json(&reached, number, &facts);
+            Signal { reached, reasons }
+        });
+        (readings, signals.collect())
+    }
+
+    fn watched<'r>(
+        &self,
+        entrant_id: &'r str,
+        runner: &Runner,
+        holds: Option<&BTreeMap<Cow<str>, Hold>>,
+    ) -> PollRunner<'r> {
+        let known = self.entrants.get(entrant_id).map(|state| &state.entrant);
+        let hold = holds.and_then(|holds| holds.get(entrant_id));
+        PollRunner {
+            entrant_id,
+            number: known.and_then(|known| known.runner_number),
+            is_scratched: known.is_some_and(|known| known.is_scratched),
+            odds: runner.odds_at_the_moment(),
+            hold: hold.and_then(|hold| hold.hold),
+            bet: hold.and_then(|hold| hold.bet),
         }
     }
 

@@ -12,6 +12,9 @@ pub mod race_progress;
 pub mod race_results;
 pub mod races;
 mod series;
+pub mod signal_calibrations;
+pub mod signal_flows;
+pub mod signals;
 mod table;
 
 pub use history::{Span, Stored};

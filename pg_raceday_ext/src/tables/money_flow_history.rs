@@ -21,6 +21,8 @@ pub const TABLE: History<HistoryRows> = History {
         Column::integer("time_to_start", |p| Some(p.time_to_start), not_loaded),
         Column::integer("time_interval", |p| Some(p.time_interval), not_loaded),
         Column::text("interval_type", |p| Some(p.interval_type), not_loaded),
+        Column::bigint("win_pool_cents", |p| p.win_cents, not_loaded),
+        Column::bigint("place_pool_cents", |p| p.place_cents, not_loaded),
     ],
     series: &[
         Series::texts("entrant_id", |h| h.entrant_id.iter().map(String::as_str).collect()),
@@ -38,6 +40,11 @@ pub const TABLE: History<HistoryRows> = History {
         Series::hundredths("fixed_place_odds", |h| &h.fixed_place_odds),
         Series::hundredths("pool_win_odds", |h| &h.pool_win_odds),
         Series::hundredths("pool_place_odds", |h| &h.pool_place_odds),
+        Series::bigints("win_low", |h| &h.win_low),
+        Series::bigints("win_high", |h| &h.win_high),
+        Series::bigints("win_mid", |h| &h.win_mid),
+        Series::hundredths("flow_multiple", |h| &h.flow_multiple),
+        Series::hundredths("evidence", |h| &h.evidence),
     ],
 };
 

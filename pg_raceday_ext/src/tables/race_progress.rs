@@ -6,7 +6,8 @@ use super::table::{
 };
 use crate::plan::{Plan, Statement};
 use crate::value::{Moment, arg};
-use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BYTEAOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use raceday_core::signals::Watch;
 use raceday_core::{EntrantState, Progress, RaceState};
 use std::collections::BTreeMap;
 
@@ -83,7 +84,8 @@ const RUNNERS: &[Column<EntrantState>] = &[
 /// The row's columns for a statement that joins it; read by [`read`] and [`read_runners`].
 pub fn joined() -> Vec<String> {
     let Table { alias, .. } = TABLE;
-    [optional(&TABLE), vec![format!("{alias}.entrant_ids")], selected(RUNNERS, alias)].concat()
+    let last = vec![format!("{alias}.watch")];
+    [optional(&TABLE), vec![format!("{alias}.entrant_ids")], selected(RUNNERS, alias), last].concat()
 }
 
 /// Reads the row; `None` before the first poll.
@@ -91,8 +93,8 @@ pub fn read(reader: &mut Reader) -> Option<ProgressRow> {
     reader.optional(COLUMNS)
 }
 
-/// Reads what the row holds of the runners, after [`read`].
-pub fn read_runners(reader: &mut Reader, entrants: &mut BTreeMap<String, EntrantState>) {
+/// Reads what the row holds of the runners, after [`read`]; returns what the signals are computed from.
+pub fn read_runners(reader: &mut Reader, entrants: &mut BTreeMap<String, EntrantState>) -> Watch {
     let ids: Vec<String> = reader.value().unwrap_or_default();
     for id in &ids {
         if !entrants.contains_key(id) {
@@ -103,6 +105,8 @@ pub fn read_runners(reader: &mut Reader, entrants: &mut BTreeMap<String, Entrant
         entrants.iter_mut().map(|(id, state)| (id.as_str(), state)).collect();
     let mut states: Vec<&mut EntrantState> = ids.iter().filter_map(|id| by_id.remove(id.as_str())).collect();
     reader.arrays(RUNNERS, &mut states);
+    let watch: Option<Vec<u8>> = reader.value();
+    watch.and_then(|bytes| Watch::from_bytes(&bytes, ids.iter().map(String::as_str))).unwrap_or_default()
 }
 
 static WRITE: Plan = Plan::built(write_statement);
@@ -111,22 +115,30 @@ pub fn write_statement() -> Statement {
     let Table { name, alias, key, columns } = TABLE;
     let (ids, first_array) = (2 + columns.len(), 3 + columns.len());
     let one = |sql: String| vec![sql];
-    let all_names = [one(key.to_owned()), names(columns), one("entrant_ids".to_owned()), names(RUNNERS)].concat();
+    let all_names =
+        [one(key.to_owned()), names(columns), one("entrant_ids".to_owned()), names(RUNNERS), one("watch".to_owned())]
+            .concat();
     let values = [
         one("$1".to_owned()),
         inserted(columns, 2, Values::Scalar),
         one(format!("${ids}")),
         inserted(RUNNERS, first_array, Values::Scalar),
+        one(format!("${}", first_array + RUNNERS.len())),
     ];
-    let updated =
-        [TABLE.updates(2), one("entrant_ids = excluded.entrant_ids".to_owned()), updates(RUNNERS, alias, first_array)];
+    let updated = [
+        TABLE.updates(2),
+        one("entrant_ids = excluded.entrant_ids".to_owned()),
+        updates(RUNNERS, alias, first_array),
+        one("watch = excluded.watch".to_owned()),
+    ];
     let sql = format!(
         "insert into raceday.{name} as {alias} ({})\nvalues ({})\non conflict ({key}) do update\nset {}",
         list(&all_names),
         list(&values.concat()),
         list(&updated.concat())
     );
-    let types = columns.iter().map(Column::arg_type).chain([TEXTARRAYOID]).chain(array_types(RUNNERS));
+    let types =
+        columns.iter().map(Column::arg_type).chain([TEXTARRAYOID]).chain(array_types(RUNNERS)).chain([BYTEAOID]);
     Statement { sql, arg_types: [TEXTOID].into_iter().chain(types).collect() }
 }
 
@@ -135,12 +147,14 @@ pub fn write(race_id: &str, state: &RaceState, rows_created_us: i64) {
     let Some(progress) = state.progress.clone() else { return };
     let row = ProgressRow { progress, rows_created_us };
     let ids: Vec<&str> = state.entrants.keys().map(String::as_str).collect();
+    let watch = state.watch.to_bytes(ids.iter().copied());
     let runners: Vec<&EntrantState> = state.entrants.values().collect();
     let args: Vec<_> = [arg(race_id)]
         .into_iter()
         .chain(args(COLUMNS, &row))
         .chain([arg(ids)])
         .chain(arrays(RUNNERS, &runners))
+        .chain([arg(watch)])
         .collect();
     WRITE.run(&args);
 }

@@ -30,7 +30,7 @@ mod tests {
     fn a_lost_row_is_found() {
         good_race();
         run("delete from raceday.money_flow_history where time_interval = 3 and entrant_id = 'runner-1'");
-        assert_eq!(violations(), "missing tote_shares");
+        assert_eq!(violations(), "bounds_sum missing tote_shares");
     }
 
     #[pg_test]
@@ -38,7 +38,7 @@ mod tests {
         good_race();
         run("insert into raceday.money_flow_history overriding system value
          select (jsonb_populate_record(h, jsonb_build_object('id', -1))).* from raceday.money_flow_history h where time_interval = 3 and entrant_id = 'runner-1'");
-        assert_eq!(violations(), "duplicate surplus tote_shares");
+        assert_eq!(violations(), "bounds_sum duplicate surplus tote_shares");
     }
 
     #[pg_test]

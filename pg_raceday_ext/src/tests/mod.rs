@@ -12,6 +12,7 @@ mod order;
 mod responses;
 mod schema;
 mod sets;
+mod signals;
 #[cfg(test)]
 mod snapshots;
 
@@ -128,6 +129,7 @@ pub fn fingerprint() -> String {
         'meeting', (select jsonb_agg(to_jsonb(m) - 'created_at' - 'updated_at' order by meeting_id) from raceday.meetings m),
         'results', (select jsonb_agg(to_jsonb(s) - 'created_at' - 'updated_at' order by race_id) from raceday.race_results s),
         'pools', (select jsonb_agg(to_jsonb(p) order by race_id) from raceday.race_pools p),
+        'signals', (select jsonb_agg(to_jsonb(n) - 'created_at' order by race_id, entrant_id, level) from raceday.signals n),
         'progress', (select jsonb_agg(to_jsonb(g) - 'rows_created_at' order by race_id) from raceday.race_progress g))",
 )
 .expect("a document")

@@ -5,6 +5,7 @@ use crate::plan::Statement;
 use crate::responses;
 use crate::tables::{
     entrants, meetings, money_flow_history, odds_history, race_pools, race_progress, race_results, races,
+    signal_calibrations, signals,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -58,6 +59,14 @@ fn statements() -> Vec<(&'static str, Vec<(&'static str, Statement)>)> {
                 ("append a poll's changed odds", odds_history::TABLE.append_statement()),
                 ("load a race's odds of a span", odds_history::TABLE.load_statement()),
                 ("delete some of a race's odds", odds_history::TABLE.delete_statement()),
+            ],
+        ),
+        ("signals", vec![("write a poll's signals", signals::write_statement())]),
+        (
+            "signal_calibrations",
+            vec![
+                ("load the calibrations since a moment", signal_calibrations::load_statement()),
+                ("write a calibration", signal_calibrations::write_statement()),
             ],
         ),
         (

@@ -11,7 +11,8 @@ fn columns(client: &mut Client, table: &str) -> String {
     let sql = "select string_agg(format('%I', a.attname), ', ' order by a.attnum) from pg_attribute a
                where a.attrelid = ('reference.' || $1)::regclass and a.attnum > 0 and not a.attisdropped
                  and a.attname not in ('id', 'created_at', 'updated_at', 'runner_change') and a.attname not like 'listed%'
-                 and a.attname not similar to '(opening|nine_am|highest|lowest)_odds%'";
+                 and a.attname not similar to '(opening|nine_am|highest|lowest)_odds%'
+                 and a.attname not in ('win_pool_cents', 'place_pool_cents', 'win_low', 'win_high', 'win_mid', 'flow_multiple', 'evidence')";
     client.query_one(sql, &[&table]).unwrap().get(0)
 }
 

@@ -73,10 +73,12 @@ pub fn polls_of(index: u32, count: usize) -> (String, Vec<Poll>) {
     let simulator = Simulator::with(SEED);
     let race_id = simulator.bench_race_id(index);
     let first = simulator.bench_start(index) - Duration::minutes(62);
-    // In uneven steps over the race's whole life: some polls share a bucket, some buckets have no poll.
+    // In uneven steps over the race's whole life, half of them from 6 minutes before the start on: some polls share a bucket, some
+    // buckets have no poll.
     let polls = (0..count)
         .map(|at| {
-            let step = Duration::seconds(i64::try_from(at * 4000 / count).unwrap() + i64::from(at % 3 == 0) * 20);
+            let step = (at * 2 * 3360 / count).min(3360) + (2 * at).saturating_sub(count) * 640 / count;
+            let step = Duration::seconds(i64::try_from(step).unwrap() + i64::from(at % 3 == 0) * 20);
             let asked_at = first + step;
             Poll {
                 fetched_at: asked_at + Duration::milliseconds(150),
@@ -112,6 +114,7 @@ pub fn fingerprint(client: &mut Client, race_id: &str) -> Vec<String> {
         union all select 'race ' || (to_jsonb(r) - 'created_at' - 'updated_at')::text from raceday.races r where race_id = $1
         union all select 'pools ' || to_jsonb(p)::text from raceday.race_pools p where race_id = $1
         union all select 'results ' || (to_jsonb(s) - 'created_at' - 'updated_at')::text from raceday.race_results s where race_id = $1
+        union all select 'signal ' || (to_jsonb(n) - 'created_at')::text from raceday.signals n where race_id = $1
         union all select 'progress ' || (to_jsonb(g) - 'rows_created_at')::text from raceday.race_progress g where race_id = $1
         union all select 'meeting ' || (to_jsonb(m) - 'created_at' - 'updated_at')::text
             from raceday.meetings m join raceday.races r using (meeting_id) where race_id = $1
