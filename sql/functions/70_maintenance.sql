@@ -184,11 +184,17 @@ begin
             detail := format('version %s from %s races', v_calibrated.version, v_calibrated.races);
             return next;
         end if;
-    exception when others then
-        -- Once per night: what failed now fails again in a minute.
-        status := 'failed';
-        detail := sqlerrm;
-        return next;
+    exception
+        when lock_not_available or deadlock_detected then
+            status := 'deferred';
+            detail := sqlerrm;
+            return next;
+            return;
+        when others then
+            -- Once per night: what failed now fails again in a minute.
+            status := 'failed';
+            detail := sqlerrm;
+            return next;
     end;
     update raceday.signal_settings s set calibrated_at = v_to;
 end
