@@ -16,8 +16,8 @@ pub struct Row {
 }
 
 const COLUMNS: &[Column<Row>] = &[
-    Column::text("entrant_id", |r| Some(&r.signal.reached.entrant_id), not_loaded).insert_only(),
-    Column::integer("level", |r| Some(r.signal.reached.level), not_loaded).insert_only(),
+    Column::<Row>::text("entrant_id", |r| Some(r.signal.reached.entrant_id.as_str()), not_loaded).insert_only(),
+    Column::<Row>::integer("level", |r| Some(r.signal.reached.level), not_loaded).insert_only(),
     Column::moment("event_timestamp", |r| Some(r.event_us), not_loaded),
     Column::moment("polling_timestamp", |r| Some(r.polling_us), not_loaded),
     Column::integer("seconds_to_start", |r| Some(r.seconds_to_start), not_loaded),
@@ -30,7 +30,7 @@ const COLUMNS: &[Column<Row>] = &[
     Column::hundredths("multiple", |r| r.signal.reached.multiple, not_loaded),
     Column::hundredths("share_before", |r| r.signal.reached.share_before, not_loaded),
     Column::hundredths("share_after", |r| r.signal.reached.share_after, not_loaded),
-    Column::json("reasons", |r| Some(&r.signal.reasons), not_loaded),
+    Column::json("reasons", |r| Some(r.signal.reasons.as_str()), not_loaded),
 ];
 
 /// The rows that polls give.
