@@ -1,6 +1,6 @@
 //! Checks that any rows and any state must pass, whatever the payload; used by the property tests and the fuzz targets.
 
-use raceday_core::{Event, MeetingsList, OddsKind, Outcome, PollRows, RaceState, payload_hash};
+use raceday_core::{Event, MeetingsList, OddsKind, Outcome, PollRows, RaceState, Signal, payload_hash};
 use std::collections::BTreeMap;
 
 /// The race that fuzzed payloads are staged for.
@@ -139,6 +139,11 @@ pub fn check_rows(poll: &PollRows) {
         rows.fixed_place_odds.len(),
         rows.pool_win_odds.len(),
         rows.pool_place_odds.len(),
+        rows.win_low.len(),
+        rows.win_high.len(),
+        rows.win_mid.len(),
+        rows.flow_multiple.len(),
+        rows.evidence.len(),
     ];
     assert!(lengths.iter().all(|length| *length == rows.entrant_id.len()), "columns of equal length: {lengths:?}");
     assert!(rows.entrant_id.is_sorted_by(|a, b| a < b), "one row per runner");
@@ -159,6 +164,8 @@ pub fn check_rows(poll: &PollRows) {
         check_column(column, 1, MOST_ODDS);
     }
     check_tote_shares(&rows.tote_win_percentage);
+    check_bounds(poll);
+    check_signals(poll);
     check_times(poll);
     assert_eq!(poll.odds.entrant_id.len(), poll.odds.kind.len());
     assert_eq!(poll.odds.entrant_id.len(), poll.odds.odds.len());
@@ -183,6 +190,40 @@ fn check_tote_shares(shares: &[Option<i64>]) {
     if !given.is_empty() && given.len() <= 16 {
         let sum: i64 = given.iter().sum();
         assert!((9_990..=10_010).contains(&sum), "tote shares sum to {sum}");
+    }
+}
+
+/// The bounds are in order, and leave room for the pool.
+fn check_bounds(poll: &PollRows) {
+    let rows = &poll.history;
+    let (mut lows, mut highs, mut count) = (0, 0, 0);
+    for at in 0..rows.entrant_id.len() {
+        let bounds = [rows.win_low[at], rows.win_mid[at], rows.win_high[at]];
+        let Some(pool) = poll.win_cents.filter(|_| bounds.iter().all(Option::is_some)) else {
+            assert_eq!(bounds, [None; 3], "all bounds, or none");
+            continue;
+        };
+        let [low, mid, high] = bounds.map(|bound| bound.expect("checked above"));
+        assert!(0 <= low && low <= mid && mid <= high && high <= pool, "{low} to {high}, {mid}, of {pool}");
+        (lows, highs, count) = (lows + low, highs + high, count + 1);
+    }
+    assert!(count == 0 || poll.win_cents.is_some_and(|pool| lows <= pool && pool <= highs), "{lows} to {highs}");
+}
+
+/// Evidence is collected in the watch only, and every value of a signal fits its column.
+fn check_signals(poll: &PollRows) {
+    const MOST_EVIDENCE: i64 = 99_999_999;
+    check_column(&poll.history.flow_multiple, -MOST_ODDS, MOST_ODDS);
+    check_column(&poll.history.evidence, 0, MOST_EVIDENCE);
+    let is_late = poll.seconds_to_start <= 300;
+    assert!(is_late || poll.history.evidence.iter().all(Option::is_none) && poll.signals.is_empty());
+    for Signal { reached, reasons } in &poll.signals {
+        check_id(&reached.entrant_id);
+        assert!([20, 200].contains(&reached.level) && reached.rarity >= reached.level);
+        check_column(&[Some(reached.evidence)], 1, MOST_EVIDENCE);
+        check_column(&[reached.multiple], -MOST_ODDS, MOST_ODDS);
+        check_column(&[reached.share_before, reached.share_after], 0, 10_000);
+        assert!(serde_json::from_str::<serde_json::Value>(reasons).is_ok_and(|reasons| reasons.is_object()));
     }
 }
 
