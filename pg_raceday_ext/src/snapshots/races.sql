@@ -16,7 +16,9 @@ select r.meeting_id, r.name, r.race_number::int8, r.start_time,
     g.generated_at, g.event_timestamp, g.first_event_timestamp, g.last_event_timestamp,
     g.first_fetched_at, g.has_history, g.rows_created_at, g.rows_win_cents, g.rows_place_cents,
     g.entrant_ids, g.win_intervals, g.win_amounts, g.win_bases, g.place_intervals, g.place_amounts,
-    g.place_bases, g.fixed_win_odds, g.fixed_place_odds, g.pool_win_odds, g.pool_place_odds
+    g.place_bases, g.fixed_win_odds, g.fixed_place_odds, g.pool_win_odds, g.pool_place_odds, g.watch,
+    (select max(c.version)::int8 from raceday.signal_calibrations c),
+    (select s.tote_rounding = 'nearest' from raceday.signal_settings s)
 from raceday.races r
 left join raceday.race_pools p on p.race_id = r.race_id
 left join raceday.race_results s on s.race_id = r.race_id
