@@ -70,8 +70,10 @@ begin
         max(r.win_pool_cents), r.polling_timestamp, sum(r.win_low), sum(r.win_high))
     from pg_temp.raceday_check_rows r
     where r.win_mid is not null
-    group by r.polling_timestamp, r.event_timestamp, r.created_at
-    having not (sum(r.win_low) <= max(r.win_pool_cents) and max(r.win_pool_cents) <= sum(r.win_high));
+    group by r.polling_timestamp, r.event_timestamp
+    -- Two polls of one moment cannot be told apart.
+    having count(*) = count(distinct r.entrant_id)
+       and not (sum(r.win_low) <= max(r.win_pool_cents) and max(r.win_pool_cents) <= sum(r.win_high));
 
     return query
     select 'evidence', format('entrant %s has evidence of %s at the poll of %s, %s s before the start',

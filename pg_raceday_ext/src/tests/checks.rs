@@ -38,7 +38,7 @@ mod tests {
         good_race();
         run("insert into raceday.money_flow_history overriding system value
          select (jsonb_populate_record(h, jsonb_build_object('id', -1))).* from raceday.money_flow_history h where time_interval = 3 and entrant_id = 'runner-1'");
-        assert_eq!(violations(), "bounds_sum duplicate surplus tote_shares");
+        assert_eq!(violations(), "duplicate surplus tote_shares");
     }
 
     #[pg_test]
