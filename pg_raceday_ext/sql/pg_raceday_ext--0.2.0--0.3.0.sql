@@ -103,3 +103,23 @@ STRICT VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'raceday_collect_flows_wrapper';
+
+CREATE FUNCTION raceday_watch(
+    race_id TEXT
+) RETURNS TABLE (
+    entrant_id TEXT,
+    evidence NUMERIC,
+    rarity bigint,
+    provisional bool,
+    evidence_20 NUMERIC,
+    evidence_200 NUMERIC,
+    money bigint,
+    excess bigint,
+    multiple NUMERIC,
+    share_before NUMERIC,
+    share_after NUMERIC
+)
+STRICT STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'raceday_watch_wrapper';

@@ -11,6 +11,7 @@
 //! - `call.rs`, `apply.rs`: one call's bookkeeping, and payloads applied to the state.
 //! - `lists.rs`, `redo.rs`, `process.rs`, `ingest.rs`, `calibrate.rs`: what calls do.
 //! - `responses/`: the large parts of REST responses.
+//! - `standings.rs`: where a race's runners stand, for readers.
 //! - `sql.rs`: what SQL users see.
 
 #![allow(unsafe_code)] // The only crate that may: plan.rs, value.rs, guard.rs, memory.rs and responses/ call C functions.
@@ -30,6 +31,7 @@ mod responses;
 mod rules;
 mod sql;
 mod staging;
+mod standings;
 mod subject;
 mod tables;
 mod value;

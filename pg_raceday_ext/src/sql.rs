@@ -5,7 +5,7 @@ use crate::staging::{self, Incoming};
 use crate::subject::Subject;
 use crate::tables::races;
 use crate::value::Moment;
-use crate::{calibrate, guard, ingest, process, redo};
+use crate::{calibrate, guard, ingest, process, redo, standings};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState, payload_hash};
 use std::time::Duration;
@@ -295,6 +295,49 @@ fn raceday_replay_signals(
                 of.money_cents,
                 of.excess_cents,
                 signal.reasons,
+            )
+        })
+    }))
+}
+
+/// Where every runner of a race stands now: its evidence, how rare that is, and the evidence that 1 race in 20 and in 200 reach.
+#[pg_extern(stable, parallel_safe, strict)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn raceday_watch(
+    race_id: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(entrant_id, String),
+        name!(evidence, Option<AnyNumeric>),
+        name!(rarity, i64),
+        name!(provisional, bool),
+        name!(evidence_20, Option<AnyNumeric>),
+        name!(evidence_200, Option<AnyNumeric>),
+        name!(money, i64),
+        name!(excess, i64),
+        name!(multiple, Option<AnyNumeric>),
+        name!(share_before, Option<AnyNumeric>),
+        name!(share_after, Option<AnyNumeric>),
+    ),
+> {
+    let standings = Spi::connect(|_| standings::load(race_id));
+    TableIterator::new(standings.into_iter().flat_map(|standings| {
+        let [level_20, .., level_200, _, _] = standings.kind.thresholds;
+        standings.runners.into_iter().map(move |of| {
+            (
+                of.entrant_id,
+                decimal(Some(of.evidence)),
+                of.rarity,
+                of.is_provisional,
+                decimal(level_20),
+                decimal(level_200),
+                of.money_cents,
+                of.excess_cents,
+                decimal(of.multiple),
+                decimal(of.share_before),
+                decimal(of.share_after),
             )
         })
     }))

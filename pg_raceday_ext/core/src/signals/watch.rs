@@ -133,6 +133,26 @@ impl Watch {
         self.runners.get(entrant_id).map_or(0.0, |runner| runner.win.evidence)
     }
 
+    /// Every runner of the win pool's last snapshot as if it were a signal now, without facts; its evidence is compared with races
+    /// of a kind. The level is the highest that it has reached.
+    pub fn standings(&self, kind: &Kind) -> Vec<Reached> {
+        let middle = |runner: &Runner| Some(runner.win.base?.bounds.mid);
+        let mids: i64 = self.runners.values().filter_map(middle).sum();
+        let standing = |(entrant_id, runner): (&String, &Runner)| {
+            let share = middle(runner)? as f64 / mids as f64;
+            let evidence = hundredths(runner.win.evidence);
+            Some(Reached {
+                level: runner.level,
+                evidence,
+                rarity: kind.rarity(evidence),
+                is_provisional: kind.is_provisional(),
+                share_after: (mids > 0).then(|| hundredths(100.0 * share)),
+                ..runner.since.reached(entrant_id)
+            })
+        };
+        self.runners.iter().filter_map(standing).collect()
+    }
+
     fn runner(&mut self, entrant_id: &str) -> &mut Runner {
         if !self.runners.contains_key(entrant_id) {
             self.runners.insert(entrant_id.to_owned(), Runner::default());
