@@ -1,5 +1,6 @@
 //! The extension's engine on a real PostgreSQL: order of arrival, concurrency, hostile payloads, upgrades.
 
+mod backtest;
 mod captures;
 mod check;
 mod cursor;
