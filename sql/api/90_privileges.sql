@@ -59,7 +59,8 @@ revoke all on function
 grant usage on schema partman to raceday_owner;
 grant select on partman.part_config to raceday_owner;
 
--- REST: reads the views and calls the functions of schema api, and nothing else. Only their owner may call the helper functions.
+-- REST: reads the views and calls the functions of schema api, and nothing else. Only their owner may call the helper functions, except
+-- the one that a view calls as its reader.
 grant usage on schema api to web_anon;
 do $$
 declare
@@ -73,6 +74,7 @@ begin
 end
 $$;
 grant execute on all functions in schema api to web_anon;
+grant execute on function raceday.movers() to web_anon;
 
 -- The fetcher: stages, claims and processes. The extension's other functions are for DBAs.
 grant execute on function

@@ -3,6 +3,7 @@
 //! The servers themselves are guards of `raceday-stack`. The functions here panic instead of returning an error, which
 //! fails the test that called them.
 
+pub mod backed;
 pub mod database;
 pub mod http;
 pub mod json;

@@ -365,6 +365,7 @@ fn a_races_history_is_read_from_at_most_two_partitions() {
     for (function, query) in [
         ("client_entrants", "raceId=pt-1".to_owned()),
         ("client_money_flow_timeline", format!("raceId=pt-1&entrants={entrant}")),
+        ("client_signal_chart", format!("raceId=pt-1&entrantId={entrant}")),
     ] {
         // Often enough for PostgreSQL to switch to a generic plan, if it would.
         for _ in 0..8 {

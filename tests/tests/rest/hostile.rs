@@ -44,6 +44,8 @@ const NAMES: &[&str] = &[
     "date",
     "raceType",
     "entrants",
+    "entrantId",
+    "since",
     "poolType",
     "limit",
     "cursorAfter",
@@ -68,6 +70,10 @@ const PATHS: &[&str] = &[
     "/api/race-pools",
     "/api/race-results",
     "/api/user-alert-configs",
+    "/api/signals",
+    "/api/signals/runners",
+    "/api/signals/chart",
+    "/api/movers",
     "/health",
 ];
 

@@ -14,5 +14,6 @@ mod probe;
 mod proxy;
 mod roles;
 mod sdk;
+mod signals;
 mod timeline;
 mod upstream;

@@ -17,6 +17,7 @@ const SURFACE: &[&str] = &[
     "function client_meetings(p_query text) stable",
     "function client_money_flow_timeline(p_query text) stable",
     "function client_money_flow_timeline_version(p_query text) stable",
+    "function client_movers(p_query text) stable",
     "function client_next_scheduled_race(p_query text) stable",
     "function client_race(p_id text) stable",
     "function client_race_navigation(p_query text) stable",
@@ -24,17 +25,26 @@ const SURFACE: &[&str] = &[
     "function client_race_results(p_query text) stable",
     "function client_races(p_query text) stable",
     "function client_save_alert_configs(text) volatile",
+    "function client_signal_chart(p_query text) stable",
+    "function client_signal_runners(p_query text) stable",
+    "function client_signals(p_query text) stable",
     "function client_upcoming_races(p_query text) stable",
     "function probe_targets() stable",
     "type application/json",
     "view entrants",
     "view meetings",
     "view money_flow",
+    "view movers",
     "view odds",
     "view race_pools",
     "view race_results",
     "view races",
+    "view signals",
 ];
+
+/// The views among them.
+const VIEWS: [&str; 9] =
+    ["meetings", "races", "entrants", "money_flow", "odds", "race_pools", "race_results", "signals", "movers"];
 
 #[test]
 fn the_public_surface_is_exactly_the_list() {
@@ -154,7 +164,7 @@ fn forbidden_statements_are_refused_to_the_login_itself() {
     for row in tables.unwrap() {
         assert_denied(&mut client, &format!("select * from {}", row.get::<_, String>(0)));
     }
-    for view in ["meetings", "races", "entrants", "money_flow", "odds", "race_pools", "race_results"] {
+    for view in VIEWS {
         for sql in [
             format!("delete from api.{view}"),
             format!("insert into api.{view} default values"),
@@ -218,7 +228,7 @@ fn forbidden_requests_are_refused_over_http() {
     );
     let before = stack
         .value("select md5(string_agg(r::text, '' order by race_id)) from raceday.races r where race_id like 'ro-%'");
-    for view in ["meetings", "races", "entrants", "money_flow", "odds", "race_pools", "race_results"] {
+    for view in VIEWS {
         assert_eq!(stack.get(&format!("/rest/{view}?limit=1")).status, 200, "{view}");
         for method in ["POST", "PATCH", "DELETE", "PUT"] {
             let response = stack.send(

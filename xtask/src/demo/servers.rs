@@ -83,6 +83,7 @@ impl Servers {
         println!("\nTry in another terminal:");
         println!("  page       {base}/");
         println!("  REST       curl -s '{base}/api/races/upcoming?limit=3'");
+        println!("  backed     curl -s '{base}/api/movers'");
         println!("  health     curl -s '{base}/health'");
         println!("  metrics    curl -s '{}/metrics'", self.fetcher.url());
         if let Some(simulator) = &self.simulator {
