@@ -1,6 +1,6 @@
 // Building and replacing elements.
 
-const SVG_ELEMENTS = ["svg", "polyline", "title"];
+const SVG_ELEMENTS = ["svg", "polyline", "polygon", "line", "text", "title"];
 
 export const byId = (id) => document.getElementById(id);
 

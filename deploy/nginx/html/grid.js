@@ -3,12 +3,13 @@
 import { el } from "./dom.js";
 import { dollars, join, odds } from "./format.js";
 import { state } from "./state.js";
+import { isUnusual, phrase, rangeText, reasonTexts } from "./words.js";
 
 export const FAVOURITE = "★";
 export const MOVER = "▲";
 
 const INTERVALS = [60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 4, 3, 2, 1, 0];
-const FACTS = ["Fixed", "Tote", "Hold", "Trend"];
+const FACTS = ["Fixed", "Tote", "Hold", "In win pool", "Trend"];
 
 const cellKey = (entrantId, minutes) => `${entrantId} ${minutes}`;
 
@@ -102,26 +103,50 @@ function spark(values, name) {
 
 const mark = (sign, meaning) => el("i", { class: "mark", title: meaning, role: "img", "aria-label": meaning }, sign);
 
-function runner(entrant) {
+// How unusual the money on a runner is, with the reasons beside it.
+function unusual(entrant) {
+  const of = state.opened.runners.get(entrant.entrant_id);
+  if (!of || entrant.is_scratched || !isUnusual(of)) return null;
+  const reasons = reasonTexts(of.reasons).join("; ") || "nothing else stands out";
+  const attributes = { type: "button", class: "why", "data-key": `why ${entrant.entrant_id}`, "data-reasons": reasons };
+  return el("button", attributes, phrase(of));
+}
+
+function runner(entrant, toggle) {
   const title = join([entrant.name, entrant.jockey, entrant.trainer_name], ", ");
   const number = entrant.runner_number === null ? "" : String(entrant.runner_number);
   const favourite = entrant.favourite ? mark(FAVOURITE, "favourite") : null;
   const mover = entrant.mover ? mark(MOVER, "mover") : null;
-  const children = [el("b", null, number), el("span", null, entrant.name || ""), favourite, mover];
-  return el("th", { scope: "row", class: "runner", title }, el("div", null, children));
+  const name = {
+    type: "button",
+    class: "name",
+    title,
+    "data-key": `runner ${entrant.entrant_id}`,
+    "aria-expanded": String(state.opened.chart.entrantId === entrant.entrant_id),
+    onclick: () => toggle(entrant.entrant_id),
+  };
+  const children = [el("b", null, number), el("button", name, el("span", null, entrant.name || "")), favourite, mover];
+  return el("th", { scope: "row", class: "runner" }, el("div", null, children), unusual(entrant));
 }
 
-function row(entrant, grid) {
+function moneyInPool(entrant) {
+  const of = state.opened.runners.get(entrant.entrant_id);
+  const range = of && of.win_mid !== null ? `between ${dollars(of.win_low)} and ${dollars(of.win_high)}` : null;
+  return el("td", { title: range }, of && !entrant.is_scratched ? rangeText(of) : "–");
+}
+
+function row(entrant, grid, toggle) {
   const isPlace = state.view === "place";
   const fixed = entrant.is_scratched ? "scr" : odds(isPlace ? entrant.place_odds : entrant.win_odds);
   const hold = entrant.hold_percentage === null ? "–" : `${entrant.hold_percentage.toFixed(1)}%`;
   return el(
     "tr",
     { class: entrant.is_scratched ? "scratched" : null },
-    runner(entrant),
+    runner(entrant, toggle),
     el("td", { class: "fixed" }, fixed),
     el("td", null, odds(isPlace ? entrant.pool_place_odds : entrant.pool_win_odds)),
     el("td", null, hold),
+    moneyInPool(entrant),
     el("td", null, spark(grid.lines.get(entrant.entrant_id) || [], entrant.name)),
     grid.columns.map((minutes) => cell(entrant, minutes, grid)),
   );
@@ -164,8 +189,9 @@ function foot(grid) {
   );
 }
 
-export function table() {
+// The grid; toggle opens and closes a runner's chart.
+export function table(toggle) {
   const grid = figures();
-  const rows = state.opened.entrants.map((entrant) => row(entrant, grid));
+  const rows = state.opened.entrants.map((entrant) => row(entrant, grid, toggle));
   return el("table", null, head(grid), el("tbody", null, rows), state.view === "odds" ? null : foot(grid));
 }

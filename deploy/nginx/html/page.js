@@ -1,11 +1,14 @@
 // A race day in the browser, read from the REST contract only: what is loaded when, routes, keys and theme.
 
+import { toggleAlert } from "./alerts.js";
 import { isOlder, localWait, now, nzSecond } from "./clock.js";
 import { byId } from "./dom.js";
 import { loadDay } from "./lists.js";
+import { refreshMovers } from "./movers.js";
 import { choose, loadRace, showEmpty } from "./race.js";
 import { isOver, markCurrent, open, raceHash, tick } from "./races.js";
 import { newRace, state } from "./state.js";
+import { store, stored } from "./storage.js";
 
 // Problems come first, so that nobody takes old figures for new ones.
 function showStatus() {
@@ -79,21 +82,11 @@ const root = document.documentElement;
 
 function setTheme(name) {
   root.dataset.theme = name;
-  try {
-    localStorage.setItem("raceday-theme", name);
-  } catch {
-    // Private mode stores nothing.
-  }
+  store("theme", name);
 }
 
 function startTheme() {
-  let stored = null;
-  try {
-    stored = localStorage.getItem("raceday-theme");
-  } catch {
-    // As above.
-  }
-  root.dataset.theme = stored || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  root.dataset.theme = stored("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
 
 const toggleTheme = () => setTheme(root.dataset.theme === "dark" ? "light" : "dark");
@@ -105,6 +98,8 @@ const KEYS = {
   o: () => choose("odds"),
   t: toggleTheme,
   g: () => focusOn(".scroll"),
+  m: () => focusOn("#movers a"),
+  s: () => toggleAlert("sound"),
   r: () => focusOn(document.querySelector("nav [aria-current]") ? "nav [aria-current]" : "nav a"),
   n: () => open(state.opened.navigation?.nextScheduledRace),
   ArrowLeft: () => open(state.opened.navigation?.previousRace),
@@ -127,10 +122,13 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   byId("main").focus();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) refresh();
+  if (document.hidden) return;
+  refresh();
+  refreshMovers();
 });
 byId("theme").addEventListener("click", toggleTheme);
 addEventListener("hashchange", route);
 startTheme();
 setInterval(tick, 500);
 route();
+refreshMovers();

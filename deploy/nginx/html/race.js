@@ -1,12 +1,15 @@
 // The open race: its data, its head, switches, pools and results around the grid.
 
+import { setTitle } from "./alerts.js";
 import { get } from "./api.js";
+import { chart, loadChart } from "./chart.js";
 import { isOlder, isRateKnown, now, nzSecond, nzTime, setServerTime } from "./clock.js";
 import { byId, el, redraw } from "./dom.js";
 import { dollars, join } from "./format.js";
 import { FAVOURITE, MOVER, table } from "./grid.js";
 import { countdown, markCurrent, meetingName, open, raceName, tick } from "./races.js";
-import { state } from "./state.js";
+import { noChart, state } from "./state.js";
+import { settleTip } from "./tip.js";
 
 const VIEWS = { win: "Win", place: "Place", odds: "Odds" };
 const POOLS = {
@@ -20,10 +23,11 @@ const POOLS = {
 
 export async function loadRace(opened) {
   const id = encodeURIComponent(opened.id);
-  const [race, entrants, pools, navigation, alerts, health] = await Promise.all([
+  const [race, entrants, pools, runners, navigation, alerts, health] = await Promise.all([
     get(`/api/races/${id}`),
     get(`/api/entrants?raceId=${id}`),
     get(`/api/race-pools?raceId=${id}`),
+    get(`/api/signals/runners?raceId=${id}`),
     isNavigationOld(opened) ? get(`/api/races/navigation?raceId=${id}`) : null,
     state.hasAlerts ? null : get("/api/user-alert-configs"),
     // The clock's rate takes two responses; later ones come with the lists.
@@ -37,11 +41,12 @@ export async function loadRace(opened) {
   }
   let results = null;
   if (race) {
-    await loadTimeline(opened, entrants);
+    await Promise.all([loadTimeline(opened, entrants), loadChart(opened)]);
     const hasResults = race.phase === "finished" || race.status === "Interim";
     if (hasResults) results = await get(`/api/race-results?raceId=${id}`);
   }
-  Object.assign(opened, { race, entrants, pools, results });
+  const byEntrant = new Map((runners ?? []).map((runner) => [runner.entrant_id, runner]));
+  Object.assign(opened, { race, entrants, pools, results, runners: byEntrant });
   if (opened !== state.opened) return;
   if (race) show();
   else showEmpty("There is no such race.");
@@ -161,22 +166,27 @@ function grid() {
     "data-key": "grid",
     "aria-label": "Money flow by runner and minutes to the start",
   };
-  return el("div", attributes, table());
+  return el("div", attributes, table(toggleRunner));
 }
 
 export function show() {
   const { race } = state.opened;
   const main = byId("main");
   const before = scrollState(main.querySelector(".scroll"));
-  redraw(main, ...[raceHead(), tools(), resultLine(), poolTotals(), grid(), legend()].filter(Boolean));
+  redraw(
+    main,
+    ...[raceHead(), tools(), resultLine(), poolTotals(), grid(), chart(closeRunner), legend()].filter(Boolean),
+  );
   main.dataset.shown = race.race_id;
   main.removeAttribute("aria-busy");
   restoreScroll(main.querySelector(".scroll"), before);
   if (state.wantsMain) main.focus();
   state.wantsMain = false;
-  document.title = `${raceName(race)} – Raceday`;
+  setTitle(`${raceName(race)} – Raceday`);
   markCurrent();
+  settleTip();
   tick();
+  openWanted();
 }
 
 export function showEmpty(text) {
@@ -206,4 +216,32 @@ function restoreScroll(scroll, before) {
 export function choose(view) {
   state.view = view;
   if (state.opened.race) show();
+}
+
+// Opens a runner's chart, or closes it.
+async function toggleRunner(entrantId) {
+  const { opened } = state;
+  const isOpen = opened.chart.entrantId === entrantId;
+  opened.chart = noChart(isOpen ? null : entrantId);
+  show();
+  if (isOpen) return;
+  await loadChart(opened).catch(() => null);
+  if (opened !== state.opened || opened.chart.entrantId !== entrantId) return;
+  show();
+  byId("chart").scrollIntoView({ block: "nearest" });
+}
+
+function closeRunner() {
+  const { entrantId } = state.opened.chart;
+  state.opened.chart = noChart();
+  show();
+  document.querySelector(`[data-key="runner ${CSS.escape(entrantId)}"]`)?.focus();
+}
+
+// A runner chosen on the board opens with its race.
+function openWanted() {
+  const wanted = state.wantsRunner;
+  if (wanted?.raceId !== state.opened.id) return;
+  state.wantsRunner = null;
+  if (state.opened.chart.entrantId !== wanted.entrantId) toggleRunner(wanted.entrantId);
 }

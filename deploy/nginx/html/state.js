@@ -1,5 +1,8 @@
 // What the page knows.
 
+// The runner whose chart is open.
+export const noChart = (entrantId = null) => ({ entrantId, data: null, hasFigures: false });
+
 // The data of an open race. Each race opened gets a new object, so that a late response fills one no longer shown.
 export const newRace = (id) => ({
   id,
@@ -9,8 +12,11 @@ export const newRace = (id) => ({
   entrants: [],
   pools: null,
   results: null,
+  // What is certain about the money on each runner, by entrant id.
+  runners: new Map(),
   documents: new Map(),
   cursor: null,
+  chart: noChart(),
 });
 
 export const state = {
@@ -28,5 +34,7 @@ export const state = {
   problem: null,
   loadedAt: null,
   wantsMain: false,
+  wantsRunner: null,
+  movers: [],
   timer: null,
 };

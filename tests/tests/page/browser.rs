@@ -17,6 +17,26 @@ use serde_json::Value;
 /// The longest that a test waits for the page, which reads a race every 15 s in its last minutes and the day every 30 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The texts whose contrast to their background (WCAG 2.2) is less than 4.5, with that contrast.
+const FAINT: &str = "(() => {
+    const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = (colour) => {
+        const [r, g, b] = colour.map((c) => c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (node) => {
+        const colour = node ? parse(getComputedStyle(node).backgroundColor) : [255, 255, 255];
+        return colour.length === 3 ? colour : colour[3] === 0 ? ground(node.parentElement) : [NaN];
+    };
+    const texts = [...document.querySelectorAll('body *')].filter((node) => node.checkVisibility() && !node.matches(':disabled, noscript')
+        && [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()));
+    const ratios = texts.map((node) => {
+        const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
+        return [node.textContent, node.className, (a + 0.05) / (b + 0.05)];
+    });
+    return { texts: texts.length, faint: ratios.filter((ratio) => !(ratio[2] >= 4.5)) };
+})()";
+
 /// A tab in its own Chromium, which ends when the tab is dropped.
 pub struct Page {
     tab: Arc<Tab>,
@@ -114,6 +134,11 @@ impl Page {
         self.tab.press_key(key).unwrap();
     }
 
+    /// Moves the mouse onto an element.
+    pub fn hover(&self, selector: &str) {
+        self.tab.find_element(selector).unwrap().move_mouse_over().unwrap();
+    }
+
     /// Presses a key with Shift held.
     pub fn press_with_shift(&self, key: &str) {
         self.tab.press_key_with_modifiers(key, Some(&[ModifierKey::Shift])).unwrap();
@@ -141,6 +166,13 @@ impl Page {
         let is_true = || Ok(self.value(&format!("Boolean({expression})")) == Value::Bool(true));
         wait_until(expression, PATIENCE, is_true)
             .unwrap_or_else(|error| panic!("{error}; the page: {}", self.text("document.body.innerText")));
+    }
+
+    /// Fails if a text has too little contrast to its background. Returns how many texts there are.
+    pub fn assert_contrast(&self) -> u64 {
+        let found = self.value(FAINT);
+        assert_eq!(found["faint"], Value::Array(Vec::new()));
+        found["texts"].as_u64().unwrap()
     }
 
     /// The document as it is now.

@@ -65,6 +65,8 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
         "Skip to the races",
         "Raceday",
         "Theme",
+        "Sound",
+        "Title mark",
         "next: ka-1",
         "next: kb-1",
         "next: ka-2",

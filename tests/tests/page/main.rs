@@ -5,3 +5,4 @@ mod contents;
 mod keys;
 mod live;
 mod live_race;
+mod movers;
