@@ -3,6 +3,7 @@
 use rand::RngExt;
 use serde::Serialize;
 
+use crate::betting::{self, Bettor, Product, Tape};
 use crate::clock;
 use crate::flucs::Prices;
 use crate::odds::Hundredths;
@@ -52,45 +53,76 @@ pub struct Bets<'a> {
     pub live: Vec<Bet<'a>>,
 }
 
-/// The bets on a race up to a time, one per minute.
-#[must_use]
-pub fn bets<'a>(race: &'a Race, at: i64, switches: &Switches) -> Bets<'a> {
-    let until = at.min(race.card.fate.betting_ends_at());
-    let first = race.card.fate.first_start - 3600;
-    let prices = Prices::new(race, at);
-    let minutes = (until - first).max(0) / 60;
-    let mut bets: Vec<(i64, Bet<'a>)> = (0..minutes)
-        .map(|minute| (minute, bet(race, first + minute * 60, prices.latest())))
-        .filter(|(_, bet)| switches.bet_type_filter.as_deref() != Some(bet.title))
-        .collect();
-    let live = bets.iter().rev().take(10).map(|(_, bet)| bet.clone()).collect();
-    bets.sort_by_key(|(_, bet)| std::cmp::Reverse(bet.stake));
-    Bets { big: bets.into_iter().take(10).map(|(_, bet)| bet).collect(), live }
+/// A bet on one runner.
+struct Single {
+    title: &'static str,
+    runner: usize,
+    cents: i64,
+    at: i64,
 }
 
-fn bet<'a>(race: &'a Race, placed_at: i64, prices: &[Hundredths]) -> Bet<'a> {
-    let mut rng = rng::stream(race.seed ^ placed_at.unsigned_abs(), "bet", race.card.key.number());
-    let index = rng.random_range(0..race.runners.len());
-    let runner = &race.runners[index];
-    let title = if rng.random_bool(0.7) { "Win" } else { "Place" };
+/// The single bets on a race up to a time.
+#[must_use]
+pub fn bets<'a>(race: &'a Race, at: i64, switches: &Switches) -> Bets<'a> {
+    let prices = Prices::new(race, at);
+    let mut singles = race.market.tape().map_or_else(|| one_per_minute(race, at), |tape| on_tape(tape, at));
+    singles.retain(|single| switches.bet_type_filter.as_deref() != Some(single.title));
+    let json = |single: &Single| bet(race, single, prices.latest());
+    let live = singles.iter().rev().take(10).map(json).collect();
+    singles.sort_by_key(|single| std::cmp::Reverse(single.cents));
+    Bets { big: singles.iter().take(10).map(json).collect(), live }
+}
+
+/// The bets to win and to place, without those that were cancelled later.
+fn on_tape(tape: &Tape, at: i64) -> Vec<Single> {
+    let single = |bet: &betting::Bet| {
+        let title = match bet.product {
+            Product::Win | Product::Fixed => "Win",
+            Product::Place => "Place",
+            Product::Trifecta | Product::FirstFour => return None,
+        };
+        (bet.by != Bettor::Tote).then_some(Single { title, runner: bet.runner, cents: bet.cents, at: bet.at })
+    };
+    tape.bets(at).iter().filter_map(single).collect()
+}
+
+/// Invented bets, if there is no tape.
+fn one_per_minute(race: &Race, at: i64) -> Vec<Single> {
+    let until = at.min(race.card.fate.betting_ends_at());
+    let first = race.card.fate.first_start - 3600;
+    let single = |minute: i64| {
+        let placed_at = first + minute * 60;
+        let mut rng = rng::stream(race.seed ^ placed_at.unsigned_abs(), "bet", race.card.key.number());
+        Single {
+            runner: rng.random_range(0..race.runners.len()),
+            title: if rng.random_bool(0.7) { "Win" } else { "Place" },
+            cents: rng.random_range(50..5_000_i64) * 100,
+            at: placed_at + rng.random_range(0..60),
+        }
+    };
+    (0..(until - first).max(0) / 60).map(single).collect()
+}
+
+fn bet<'a>(race: &'a Race, single: &Single, prices: &[Hundredths]) -> Bet<'a> {
+    let runner = &race.runners[single.runner];
     let name = runner.identity.name.as_str();
     Bet {
-        title,
+        title: single.title,
         description: vec![format!("{name} ({})", runner.barrier)],
-        stake: Hundredths(rng.random_range(50..5_000_i64) * 100),
+        stake: Hundredths(single.cents),
         legs: vec![Leg {
             race: LegRace {
                 meeting_name: &race.meeting.name,
                 race_name: &race.card.name,
                 race_number: race.card.number,
-                product_type_name: title,
+                product_type_name: single.title,
                 entrant_name: name,
-                entrant_number: index + 1,
+                entrant_number: single.runner + 1,
                 barrier_number: runner.barrier,
             },
             selections: None,
         }],
-        place_time: clock::rfc3339(placed_at + rng.random_range(0..60)),
-        place_odds: prices.get(index).copied().unwrap_or_default(),
+        place_time: clock::rfc3339(single.at),
+        place_odds: prices.get(single.runner).copied().unwrap_or_default(),
     }
 }

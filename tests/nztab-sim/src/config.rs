@@ -23,7 +23,8 @@ pub struct Config {
     pub indent: bool,
     /// Reject requests without `From`, `X-Partner` and `X-Partner-ID` with 403.
     pub require_identification: bool,
-    /// Give some races the features that only some real responses have, such as dead heats; see [`crate::quirks`].
+    /// Draw single bets, and give some races the features that only some real responses have, such as dead heats; see
+    /// [`crate::quirks`].
     pub quirks: bool,
     /// Faults from the start.
     pub faults: Faults,

@@ -55,6 +55,8 @@ pub struct Insider {
     pub to_s: i64,
     /// Its share of the final win pool, 0.10 to 0.25.
     pub share: f64,
+    /// Whether the programme is certain to have it, rather than by chance.
+    pub certain: bool,
 }
 
 /// What must happen to a race.
@@ -122,6 +124,7 @@ impl Fate {
             from_s: rng.random_range(55..61),
             to_s: rng.random_range(28..35),
             share: f64::from(rng.random_range(10..26_u8)) / 100.0,
+            certain: forced == Forced::Insider,
         };
         let late = rng.random_bool(0.08) && chance || forced == Forced::LateScratching;
         let late_s = rng.random_range(90..1200_i64);

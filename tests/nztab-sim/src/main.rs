@@ -84,7 +84,8 @@ struct Serve {
     /// Reject requests without From, X-Partner and X-Partner-ID.
     #[arg(long, env = "NZTAB_SIM_REQUIRE_IDENTIFICATION")]
     require_identification: bool,
-    /// Serve only ordinary races: without dead heats, multi-leg pools in every leg, small pools, bodies of unusual size, ...
+    /// Serve only ordinary races, with smooth pools: without single bets, dead heats, multi-leg pools in every leg, small pools,
+    /// bodies of unusual size, ...
     #[arg(long, env = "NZTAB_SIM_PLAIN")]
     plain: bool,
     /// Faults from the start, as JSON; POST the same to /_sim/faults to change them, {} to end them.

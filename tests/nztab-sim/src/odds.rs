@@ -4,8 +4,6 @@ use serde::{Serialize, Serializer};
 
 use crate::betting::Book;
 
-/// The tote's commission on a win or place pool, in percent.
-pub const TAKE_OUT_PERCENT: i64 = 16;
 /// The tote's commission on a pool for several runners, in percent.
 pub const EXOTIC_TAKE_OUT_PERCENT: i64 = 25;
 
@@ -23,25 +21,18 @@ impl Serialize for Hundredths {
     }
 }
 
-/// The tote's win odds: the pool after commission divided by the money on each runner, rounded down to ten cents; 0 for a
-/// runner that is scratched or has no money on it.
+/// The tote's win odds; 0 for a runner that is scratched or has no money on it.
 #[must_use]
 pub fn tote_win(book: &Book) -> Vec<Hundredths> {
-    book.win.iter().map(|money| tote(book.win_total(), *money, 1)).collect()
+    let total = book.win_total();
+    book.win.iter().map(|money| Hundredths(book.tote.odds(total, *money, 1))).collect()
 }
 
-/// The tote's place odds: each placing gets an equal share of the pool after commission.
+/// The tote's place odds; 0 for a runner that is scratched or has no money on it.
 #[must_use]
 pub fn tote_place(book: &Book, places: i64) -> Vec<Hundredths> {
-    book.place.iter().map(|money| tote(book.place_total(), *money, places)).collect()
-}
-
-fn tote(pool_cents: i64, money_cents: i64, places: i64) -> Hundredths {
-    if money_cents <= 0 {
-        return Hundredths(0);
-    }
-    let tenths = pool_cents * (100 - TAKE_OUT_PERCENT) * 10 / (100 * money_cents * places);
-    Hundredths(tenths.max(10) * 10)
+    let total = book.place_total();
+    book.place.iter().map(|money| Hundredths(book.tote.odds(total, *money, places))).collect()
 }
 
 /// Fixed win odds for these chances, with a bookmaker's margin and steps; 0 for no chance.

@@ -2,14 +2,17 @@
 
 use serde::Serialize;
 
+use crate::betting::{Backed, Kind, Plunge, Tape};
 use crate::clock::rfc3339;
 use crate::race::Race;
 
 /// Everything planted in a programme.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
-    /// Late bets by insiders.
+    /// Late bets by insiders, one entry per runner that they back.
     pub insiders: Vec<PlannedInsider>,
+    /// Races on which computer teams bet late.
+    pub teams: Vec<String>,
     /// Scratchings.
     pub scratchings: Vec<PlannedScratching>,
     /// Delayed starts.
@@ -18,7 +21,7 @@ pub struct Plan {
     pub abandoned: Vec<PlannedAbandonment>,
 }
 
-/// A planted late bet on one runner.
+/// Planted late bets on one runner.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedInsider {
     /// The race.
@@ -27,17 +30,19 @@ pub struct PlannedInsider {
     pub entrant_id: String,
     /// The runner's number.
     pub runner_number: usize,
-    /// Seconds from its beginning to the advertised start.
+    /// How the bets are placed.
+    pub kind: Kind,
+    /// Seconds from their beginning to the advertised start.
     pub from_seconds_to_start: i64,
-    /// Seconds from its end to the advertised start.
+    /// Seconds from their end to the advertised start.
     pub to_seconds_to_start: i64,
-    /// When it begins, RFC 3339.
+    /// When they begin, RFC 3339.
     pub from: String,
-    /// When it ends, RFC 3339.
+    /// When they end, RFC 3339.
     pub to: String,
-    /// Its share of the final win pool.
+    /// Their share of the final win pool or, in exotics only, what their amount would be of it.
     pub share: f64,
-    /// Its amount in the win pool, in cents.
+    /// Their amount in the win pool, in cents.
     pub win_cents: i64,
 }
 
@@ -70,23 +75,34 @@ pub struct PlannedAbandonment {
     pub at: String,
 }
 
+impl PlannedInsider {
+    #[expect(clippy::cast_possible_truncation, reason = "cents of one race")]
+    fn new(race: &Race, plunge: &Plunge, backed: &Backed) -> Self {
+        let start = race.card.fate.last_advertised_start();
+        Self {
+            race_id: race.card.id.clone(),
+            entrant_id: race.runners[backed.runner].identity.entrant_id.clone(),
+            runner_number: backed.runner + 1,
+            kind: plunge.kind,
+            from_seconds_to_start: start - plunge.from,
+            to_seconds_to_start: start - plunge.to,
+            from: rfc3339(plunge.from),
+            to: rfc3339(plunge.to),
+            share: backed.share,
+            win_cents: plunge.win_cents().map_or(0, |_| backed.cents as i64),
+        }
+    }
+}
+
 impl Plan {
     /// Adds what was planted in a race.
-    #[expect(clippy::cast_possible_truncation, reason = "cents of one race")]
     pub fn add(&mut self, race: &Race) {
         let (fate, race_id) = (&race.card.fate, race.card.id.as_str());
-        if let (Some(insider), Some(plunge)) = (fate.insider, race.market.plunge()) {
-            self.insiders.push(PlannedInsider {
-                race_id: race_id.to_owned(),
-                entrant_id: race.runners[plunge.runner].identity.entrant_id.clone(),
-                runner_number: plunge.runner + 1,
-                from_seconds_to_start: insider.from_s,
-                to_seconds_to_start: insider.to_s,
-                from: rfc3339(plunge.from),
-                to: rfc3339(plunge.to),
-                share: insider.share,
-                win_cents: plunge.cents as i64,
-            });
+        if let Some(plunge) = race.market.plunge() {
+            self.insiders.extend(plunge.backed.iter().map(|backed| PlannedInsider::new(race, plunge, backed)));
+        }
+        if race.market.tape().is_some_and(Tape::with_teams) {
+            self.teams.push(race_id.to_owned());
         }
         for (index, runner) in race.runners.iter().enumerate() {
             if let Some(at) = race.market.scratched_at(index) {

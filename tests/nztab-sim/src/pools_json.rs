@@ -102,16 +102,12 @@ pub fn pools(race: &Race, book: &Book, at: i64, switches: &Switches) -> Vec<Tote
     if quirks.is_some_and(|quirks| quirks.place_pool_abandoned) && matches!(status, Status::Interim | Status::Final) {
         abandon(&mut pools[1]);
     }
-    for ((product, _), cents) in EXOTICS.into_iter().zip(book.exotics) {
+    for (index, ((product, _), cents)) in EXOTICS.into_iter().zip(book.exotics).enumerate() {
         let mut pool = pool(product, cents, status);
-        let runners = match product {
-            "Trifecta" => Some(("TFA", 3)),
-            "FirstFour" => Some(("FT4", 4)),
-            _ => None,
-        };
+        let bet = [("TFA", 3), ("FT4", 4)].get(index).zip(book.first_legs.get(index));
         let with_trends = switches.with_tote_trends_data && !quirks.is_some_and(|quirks| quirks.thin);
-        if let Some((bet, places)) = runners.filter(|_| with_trends) {
-            let tote_trends_data = Some(trends(race, book, bet, places, cents));
+        if let Some((bet, first_legs)) = bet.filter(|_| with_trends) {
+            let tote_trends_data = Some(trends(race, book, *bet, first_legs, cents));
             pool.tote_trends =
                 Some(ToteTrends { pool_total: Hundredths(cents), tote_trends_data, final_leg_start_time: None });
         }
@@ -308,10 +304,10 @@ fn trends_head(race: &Race, bet: &str, cents: i64) -> String {
 
 const TRENDS_TAIL: &str = "        </bet_type>\r\n      </bet_types>\r\n    </race>\r\n  </meeting>\r\n</meetings>\r\n";
 
-/// Money on each runner for each place, as XML.
-fn trends(race: &Race, book: &Book, bet: &str, places: usize, cents: i64) -> String {
+/// Money on each runner for each place, as XML; `bet` is its code and the number of places.
+fn trends(race: &Race, book: &Book, bet: (&str, usize), first_legs: &[i64], cents: i64) -> String {
+    let (bet, places) = bet;
     let mut xml = trends_head(race, bet, cents);
-    let total: i64 = book.win_total().max(1);
     let _ = write!(xml, "          <runners race_number=\"{}\">\r\n", race.card.number);
     for (index, runner) in race.runners.iter().enumerate() {
         let _ = write!(
@@ -326,11 +322,7 @@ fn trends(race: &Race, book: &Book, bet: &str, places: usize, cents: i64) -> Str
             // Money for later places is spread more evenly.
             let flat = i64::try_from(place - 1).unwrap_or_default() * 15;
             let even = cents / i64::try_from(race.runners.len()).unwrap_or(1);
-            let money = if book.scratched[index] {
-                0
-            } else {
-                (cents * book.win[index] / total * (100 - flat) + even * flat) / 100
-            };
+            let money = if book.scratched[index] { 0 } else { (first_legs[index] * (100 - flat) + even * flat) / 100 };
             let _ = write!(
                 xml,
                 "              <runner_investment{place}>{}</runner_investment{place}>\r\n",

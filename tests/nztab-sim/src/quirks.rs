@@ -38,7 +38,7 @@ impl Protest {
 }
 
 /// A race's quirks, in addition to those that every such race has: a start time while it is open, multi-leg pools, an interim
-/// result of four placings.
+/// result of four placings, bets that are placed one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent features")]
 pub struct Quirks {

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use crate::betting::{Book, Depth, Market};
+use crate::betting::{Book, Market, Style};
 use crate::day::{Category, Meeting, RaceCard, nz_date};
 use crate::ids::Kind;
 use crate::runner::{Draft, Runner};
@@ -65,8 +65,8 @@ impl Race {
         }
         let scratched_at = scratchings(seed, &card);
         let thin = card.quirks.is_some_and(|quirks| quirks.thin);
-        let market =
-            Market::new(seed, card.key, &card.fate, Depth { rich: meeting.country != "NZ", thin }, scratched_at);
+        let style = Style { rich: meeting.country != "NZ", thin, lumpy: card.quirks.is_some() };
+        let market = Market::new(seed, card.key, &card.fate, style, scratched_at);
         let finish = finish(seed, &card, &market.worth());
         let strangers = (0..3).map(|index| card.key.of_race(Kind::Stranger, index).uuid(seed)).collect();
         Some(Self { seed, meeting: meeting.clone(), card, runners, market, finish, standing, strangers })

@@ -18,12 +18,12 @@ fn now(scene: &Scene) -> DateTime<Utc> {
     scene.sql().query_one("select raceday.now()", &[]).unwrap().get(0)
 }
 
-/// The first planted event of this kind between two and twelve minutes from now.
-fn soon(scene: &Scene, kind: &str, field: &str) -> Option<Value> {
+/// The first planted event of this kind between two and twelve minutes from now that fulfils a condition.
+fn soon(scene: &Scene, kind: &str, field: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
     let (from, to) = (now(scene) + TimeDelta::minutes(2), now(scene) + TimeDelta::minutes(12));
     let plan = scene.plan();
     let mut planted: Vec<Value> = plan[kind].as_array().unwrap().clone();
-    planted.retain(|thing| (from..to).contains(&time(&thing[field])));
+    planted.retain(|thing| (from..to).contains(&time(&thing[field])) && fits(thing));
     planted.sort_by_key(|thing| time(&thing[field]));
     planted.into_iter().next()
 }
@@ -36,16 +36,17 @@ fn wait_for_time(scene: &Scene, at: DateTime<Utc>) {
 fn a_run_finds_the_planted_events() {
     let scene = Scene::start(20.0, 31);
     let fetcher = scene.fetcher("one");
-    let insider = soon(&scene, "insiders", "from").expect("the day has an insider soon");
-    let delay = soon(&scene, "delays", "announced_at");
-    let abandoned = soon(&scene, "abandoned", "at");
+    let large = |insider: &Value| insider["kind"] == "late" && insider["share"].as_f64().unwrap() >= 0.15;
+    let insider = soon(&scene, "insiders", "from", large).expect("the day has a large plunge on one runner soon");
+    let delay = soon(&scene, "delays", "announced_at", |_| true);
+    let abandoned = soon(&scene, "abandoned", "at", |_| true);
     wait_for_time(&scene, time(&insider["to"]) + TimeDelta::seconds(40));
 
     // The insider's runner gained most while the insider bet.
     let sql = "select entrant_id from (
                    select entrant_id,
-                          max(win_pool_amount) filter (where polling_timestamp <= $3::timestamptz + interval '30 seconds')
-                          - max(win_pool_amount) filter (where polling_timestamp <= $2::timestamptz) as gained
+                          max(tote_win_amount) filter (where polling_timestamp <= $3::timestamptz + interval '30 seconds')
+                          - max(tote_win_amount) filter (where polling_timestamp <= $2::timestamptz) as gained
                    from raceday.money_flow_history where race_id = $1 group by entrant_id
                ) g order by gained desc nulls last limit 1";
     let (race, from, to) = (insider["race_id"].as_str().unwrap(), time(&insider["from"]), time(&insider["to"]));

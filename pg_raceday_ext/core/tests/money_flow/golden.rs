@@ -68,7 +68,7 @@ static POLLED: LazyLock<Polled> = LazyLock::new(|| {
 /// The runner that is plunged on, the one that is scratched late, and another.
 fn watched() -> Vec<String> {
     let race = &POLLED.race;
-    let plunged = race.market.plunge().unwrap().runner;
+    let plunged = race.market.plunge().unwrap().backed[0].runner;
     let scratched = (0..race.runners.len())
         .filter(|runner| race.market.scratched_at(*runner).is_some())
         .max_by_key(|runner| race.market.scratched_at(*runner))
