@@ -44,7 +44,36 @@ pub struct Runner {
     pub win_cents: Option<i64>,
     /// Its growth in each of the board's intervals, in cents.
     pub increments: Vec<Option<i64>>,
+    /// What the engine found unusual about it.
+    pub signal: Option<Signal>,
 }
+
+/// Unusual late money on a runner, as the engine found it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// The runner's part of the money that came in, relative to its share.
+    pub multiple: Option<f64>,
+    /// The money that is certain to exceed its share, in cents.
+    pub excess_cents: i64,
+    /// It happens in 1 race in this many.
+    pub rarity: i64,
+    /// Whether the rarity is an assumption, because too few races have been finished.
+    pub is_provisional: bool,
+}
+
+impl Signal {
+    /// For example `4.1 × its share, >= $3,800 more than expected, 1 in 200`.
+    pub fn words(&self) -> String {
+        let multiple = self.multiple.map(|multiple| format!("{multiple:.1} × its share"));
+        let excess = (self.excess_cents > 0).then(|| format!(">= {} more than expected", dollars(self.excess_cents)));
+        let about = if self.is_provisional { "about " } else { "" };
+        let parts = [multiple, excess, Some(format!("{about}1 in {}", self.rarity))];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The signals of a race by entrant.
+pub type Signals = BTreeMap<String, Signal>;
 
 /// The last move of a runner's odds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,11 +148,11 @@ impl Flows {
 }
 
 impl Board {
-    /// Assembles the responses about a race, its entrants, its pools (if known) and its timeline.
-    pub fn new(race: &Value, entrants: &Value, pools: Option<&Value>, flows: &Flows) -> Self {
+    /// Assembles the responses about a race, its entrants, its pools (if known), its timeline and its signals.
+    pub fn new(race: &Value, entrants: &Value, pools: Option<&Value>, flows: &Flows, signals: &Signals) -> Self {
         let intervals = flows.intervals();
-        let mut runners: Vec<Runner> =
-            entrants.as_array().into_iter().flatten().map(|entrant| runner(entrant, flows, &intervals)).collect();
+        let entrants = entrants.as_array().into_iter().flatten();
+        let mut runners: Vec<Runner> = entrants.map(|entrant| runner(entrant, flows, &intervals, signals)).collect();
         runners.sort_by_key(|runner| runner.number);
         let number = race["race_number"].as_i64().map_or_else(String::new, |number| format!("R{number} "));
         Self {
@@ -158,7 +187,7 @@ impl Board {
     }
 }
 
-fn runner(entrant: &Value, flows: &Flows, intervals: &[i64]) -> Runner {
+fn runner(entrant: &Value, flows: &Flows, intervals: &[i64], signals: &Signals) -> Runner {
     let id = entrant["entrant_id"].as_str().unwrap_or_default();
     let increments = intervals.iter().map(|&interval| flows.of(id, interval).and_then(|flow| flow.increment_cents));
     Runner {
@@ -171,6 +200,7 @@ fn runner(entrant: &Value, flows: &Flows, intervals: &[i64]) -> Runner {
         hold: entrant["hold_percentage"].as_f64(),
         win_cents: flows.latest(id).and_then(|flow| flow.win_cents),
         increments: increments.collect(),
+        signal: signals.get(id).cloned(),
     }
 }
 
@@ -244,7 +274,17 @@ pub(crate) mod tests {
             {"entrant_id": "a", "time_interval": 5, "incremental_win_amount": 4725, "win_pool_amount": 164_725},
             {"entrant_id": "b", "time_interval": 5, "incremental_win_amount": -50, "win_pool_amount": 82_000},
         ]}));
-        Board::new(&race, &entrants, Some(&json!({"win_pool_total": 915_138})), &flows)
+        let found = Signal { multiple: Some(4.08), excess_cents: 380_012, rarity: 200, is_provisional: false };
+        let signals = Signals::from([("b".to_owned(), found)]);
+        Board::new(&race, &entrants, Some(&json!({"win_pool_total": 915_138})), &flows, &signals)
+    }
+
+    #[test]
+    fn a_signal_says_how_unusual_the_money_is() {
+        let signal = example().runners[1].signal.clone().unwrap();
+        assert_eq!(signal.words(), "4.1 × its share, >= $3,800 more than expected, 1 in 200");
+        let vague = Signal { multiple: None, excess_cents: -5, rarity: 20, is_provisional: true };
+        assert_eq!(vague.words(), "about 1 in 20");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reads what the board shows: the next race over REST, as any client would, and the state of the system.
+//! Reads what the board shows: the next race over REST, as any client would, and signals and the system's state by SQL.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use postgres::{Client, NoTls};
+use postgres::{Client, NoTls, Row};
 use raceday_stack::http_get;
 use serde_json::Value;
 
-use crate::board::{Board, Flows};
+use crate::board::{Board, Flows, Signal, Signals};
 
 /// Real time between two reads. Each is four requests, and a user at the same address needs half of its rate limit.
 const READ_EVERY: Duration = Duration::from_secs(5);
@@ -157,7 +157,8 @@ impl Reader {
         let entrants = self.get(&format!("/api/entrants?raceId={id}"))?;
         let pools = self.get(&format!("/api/race-pools?raceId={id}")).ok();
         self.read_flows(id, &entrants)?;
-        Ok(Some(Board::new(race, &entrants, pools.as_ref(), &self.flows)))
+        let signals = self.read_signals(id)?;
+        Ok(Some(Board::new(race, &entrants, pools.as_ref(), &self.flows, &signals)))
     }
 
     /// Reads the timeline's pages from the cursor on.
@@ -183,12 +184,31 @@ impl Reader {
         }
     }
 
-    fn read_state(&mut self) -> Result<String> {
+    /// Reads what the engine found, for each runner its rarest signal.
+    fn read_signals(&mut self, race_id: &str) -> Result<Signals> {
+        let sql = "select entrant_id, multiple::float8, excess, rarity::bigint, provisional
+                   from raceday.signals where race_id = $1 order by level";
+        let rows = self.client()?.query(sql, &[&race_id])?;
+        let signal = |row: &Row| Signal {
+            multiple: row.get(1),
+            excess_cents: row.get(2),
+            rarity: row.get(3),
+            is_provisional: row.get(4),
+        };
+        Ok(rows.iter().map(|row| (row.get(0), signal(row))).collect())
+    }
+
+    /// The session, opened if there is none.
+    fn client(&mut self) -> Result<&mut Client> {
         let client = match self.client.take() {
             Some(client) => client,
             None => Client::connect(&self.sources.database, NoTls)?,
         };
-        let client = self.client.insert(client);
+        Ok(self.client.insert(client))
+    }
+
+    fn read_state(&mut self) -> Result<String> {
+        let client = self.client()?;
         let sql = "select min(m.days_ahead), coalesce(bool_and(m.gaps = 0), false),
                           (select count(*) from raceday.pending_payloads),
                           (select count(*) from raceday.due_races d where d.is_live),

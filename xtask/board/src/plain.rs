@@ -55,9 +55,10 @@ fn table(board: &Board, countdown: &str) -> String {
         let hold = runner.hold.map_or_else(|| "-".to_owned(), |hold| format!("{hold:.1}"));
         let money = runner.win_cents.map_or_else(|| "-".to_owned(), dollars);
         let cells = columns(runner.increments.iter().map(|cents| cents.map_or_else(|| "-".to_owned(), growth)));
+        let found = runner.signal.as_ref().map_or_else(String::new, |signal| format!("   ◄ {}", signal.words()));
         writeln!(
             text,
-            "{:>3} {:<24} {:>6}{mark} {:>7} {hold:>6} {money:>10}{cells}",
+            "{:>3} {:<24} {:>6}{mark} {:>7} {hold:>6} {money:>10}{cells}{found}",
             runner.number,
             runner.name.chars().take(24).collect::<String>(),
             odds(runner.fixed),
@@ -77,6 +78,14 @@ fn columns(texts: impl Iterator<Item = String>) -> String {
 mod tests {
     use super::*;
     use crate::board::tests::example;
+
+    #[test]
+    fn the_engines_signal_marks_its_runner() {
+        let text = table(&example(), "starts in 4:05");
+        let marked: Vec<&str> = text.lines().filter(|line| line.contains('◄')).collect();
+        assert_eq!(marked.len(), 1, "{text}");
+        assert!(marked[0].contains("Late Mail") && marked[0].ends_with("1 in 200"), "{text}");
+    }
 
     #[test]
     fn a_runner_is_a_line_with_its_money() {

@@ -65,8 +65,9 @@ fn table(board: &Board, countdown: &str) -> Table<'static> {
     let heads = fixed.into_iter().chain(board.intervals.iter().map(|&minutes| interval(minutes)));
     let right =
         |(index, head): (usize, String)| cell(head, if index == 1 { Alignment::Left } else { Alignment::Right });
-    let widths = [3, 24, 8, 7, 7, 11].into_iter().chain(board.intervals.iter().map(|_| 9));
-    Table::new(board.runners.iter().map(|runner| row(board, runner)), widths.map(Constraint::Length))
+    let widths = [3, 24, 8, 7, 7, 11].into_iter().chain(board.intervals.iter().map(|_| 9)).map(Constraint::Length);
+    let widths = widths.chain([Constraint::Fill(1)]);
+    Table::new(board.runners.iter().map(|runner| row(board, runner)), widths)
         .header(Row::new(heads.enumerate().map(right)).style(Style::new().fg(Color::Cyan)))
         .block(Block::bordered().title(title))
 }
@@ -95,6 +96,10 @@ fn row(board: &Board, runner: &Runner) -> Row<'static> {
         let style = board.heat(runner, index).map_or_else(Style::new, heat_style);
         cells.push(cell(cents.map_or_else(String::new, growth), Alignment::Right).style(style));
     }
+    if let Some(signal) = &runner.signal {
+        let style = Style::new().fg(Color::LightRed).add_modifier(Modifier::BOLD);
+        cells.push(cell(format!("◄ {}", signal.words()), Alignment::Left).style(style));
+    }
     Row::new(cells)
 }
 
@@ -121,7 +126,7 @@ mod tests {
     use crate::board::tests::example;
 
     fn drawn(snapshot: &Snapshot) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(110, 10)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(150, 10)).unwrap();
         terminal.draw(|frame| draw(frame, snapshot, "urls")).unwrap();
         terminal.backend().to_string()
     }
@@ -130,9 +135,17 @@ mod tests {
     fn the_screen_shows_state_race_runners_and_urls() {
         let snapshot = Snapshot { board: Some(example()), state: "database ok".into(), ..Snapshot::default() };
         let screen = drawn(&snapshot);
-        for text in
-            ["database ok", "R3 ASCOT CUP 1600", "win pool $9,151", "Early Bird", "4.40▼", "$1,647", "+$47", "urls"]
-        {
+        for text in [
+            "database ok",
+            "R3 ASCOT CUP 1600",
+            "win pool $9,151",
+            "Early Bird",
+            "4.40▼",
+            "$1,647",
+            "+$47",
+            "◄ 4.1 × its",
+            "urls",
+        ] {
             assert!(screen.contains(text), "{text} is missing in\n{screen}");
         }
     }

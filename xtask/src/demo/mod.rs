@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: runs the whole system on one machine and shows the money flow of the next race in the terminal.
 
+mod findings;
 mod options;
 mod servers;
 mod verdict;

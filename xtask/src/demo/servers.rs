@@ -98,7 +98,8 @@ impl Servers {
     pub fn finish(mut self) -> Result<Verdict> {
         self.fetcher.process().stop()?;
         let log = self.fetcher.process().log_tail(usize::MAX);
-        verdict::judge(&self.postgres.url("postgres", self.database), &self.started_at, &log)
+        let simulator = self.simulator.as_ref().map(Simulator::url);
+        verdict::judge(&self.postgres.url("postgres", self.database), &self.started_at, &log, simulator.as_deref())
     }
 }
 

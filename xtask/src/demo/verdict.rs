@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 use serde_json::Value;
 
+use super::findings::Findings;
+
 /// The message of the summary that the fetcher logs when it stops.
 const SUMMARY_EVENT: &str = "fetcher summary";
 /// A demo must poll at least this many races at once to prove anything.
@@ -65,10 +67,12 @@ pub struct Stored {
 pub struct Verdict {
     summary: Option<Summary>,
     stored: Stored,
+    findings: Option<Findings>,
 }
 
-/// Judges everything since `started_at`, a timestamptz literal in Raceday's time. The fetcher must have ended.
-pub fn judge(database_url: &str, started_at: &str, fetcher_log: &str) -> Result<Verdict> {
+/// Judges everything since `started_at`, a timestamptz literal in Raceday's time. The fetcher must have ended. What the engine
+/// found is compared with what a simulator planted, if there is one.
+pub fn judge(database_url: &str, started_at: &str, fetcher_log: &str, simulator: Option<&str>) -> Result<Verdict> {
     let mut client = Client::connect(database_url, NoTls).context("cannot connect to the database")?;
     let row = client.query_one(STORED_SQL, &[&started_at])?;
     let stored = Stored {
@@ -79,7 +83,8 @@ pub fn judge(database_url: &str, started_at: &str, fetcher_log: &str) -> Result<
         empty_slots: row.get("empty_slots"),
         concurrent_races: row.get("concurrent_races"),
     };
-    Ok(Verdict { summary: summary_of(fetcher_log), stored })
+    let findings = simulator.map(|url| Findings::read(&mut client, started_at, url)).transpose()?;
+    Ok(Verdict { summary: summary_of(fetcher_log), stored, findings })
 }
 
 /// Slots are empty where two payloads of a race are two or more cadences apart; a late poll is less than one cadence late.
@@ -186,6 +191,9 @@ impl fmt::Display for Verdict {
                 "  data in the last two minutes before a start: p50 {p50:.1} s old, p95 {p95:.1}, max {max:.1}"
             )?;
         }
+        if let Some(findings) = &self.findings {
+            writeln!(f, "{findings}")?;
+        }
         let faults = self.faults();
         if faults.is_empty() {
             write!(f, "every due poll was processed, none missed")
@@ -229,7 +237,7 @@ mod tests {
 
     fn clean() -> Verdict {
         let stored = Stored { payloads: 96, processed: 96, pending: 0, failed: 0, empty_slots: 4, concurrent_races: 8 };
-        Verdict { summary: summary_of(LOG), stored }
+        Verdict { summary: summary_of(LOG), stored, findings: None }
     }
 
     #[test]
