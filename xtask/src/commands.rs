@@ -82,14 +82,19 @@ pub fn clean(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
+/// The program of raceday-tools that needs no server: its races go straight through the core.
+const WITHOUT_SERVERS: &str = "bench-signals";
+
 /// Runs a release build of a program of the package raceday-tools.
 pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<ExitCode> {
     let source = layout.root().join("tests/tools/src/bin").join(program);
     if !source.is_dir() {
         bail!("there is no {}: `cargo xtask help` lists the commands", source.display());
     }
-    setup::run(layout)?;
-    setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;
+    if program != WITHOUT_SERVERS {
+        setup::run(layout)?;
+        setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;
+    }
     let mut command: Command = cargo(layout);
     command.args(["run", "--release", "--quiet", "--package", "raceday-tools", "--bin", program, "--"]).args(arguments);
     command.env("RACEDAY_BIN_DIR", layout.target().join("release"));

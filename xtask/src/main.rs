@@ -36,10 +36,10 @@ enum Command {
     Status,
     /// Stop everything and remove .raceday/ (the download cache stays)
     Clean,
-    /// Measure the engine (staging and processing), the REST endpoints or the age of data
+    /// Measure the engine (staging and processing), the REST endpoints, the age of data, or how well signals find plunges
     #[command(disable_help_flag = true)]
     Bench {
-        /// engine, rest or freshness
+        /// engine, rest, freshness or signals
         name: String,
         /// Arguments for the bench, e.g. --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
