@@ -11,14 +11,14 @@ begin
     for v_object in
         select c.oid::regclass as name, c.relowner <> 'raceday_owner'::regrole as is_foreign
         from pg_catalog.pg_class c
-        where c.relnamespace in ('raceday'::regnamespace, 'api'::regnamespace) and c.relkind = 'v'
+        where c.relnamespace in ('raceday'::regnamespace, 'api'::regnamespace, 'analysis'::regnamespace) and c.relkind = 'v'
           and not exists (
               select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
     loop
         if v_object.is_foreign then
             execute format('alter view %s owner to raceday_owner', v_object.name);
         end if;
-        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor', v_object.name);
+        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst', v_object.name);
     end loop;
 
     for v_object in
@@ -32,13 +32,13 @@ begin
           and p.oid not in ('raceday.monitor_memory()'::regprocedure, 'raceday.raceday_maintain(boolean)'::regprocedure,
               'raceday.create_missing_partitions()'::regprocedure, 'raceday.retire_due_partition(text)'::regprocedure,
               'raceday.create_partition(text, timestamptz, timestamptz)'::regprocedure,
-              'raceday.calibrate_nightly(timestamptz)'::regprocedure,
+              'raceday.calibrate_nightly(timestamptz)'::regprocedure, 'raceday.drop_archived_history(text)'::regprocedure,
               'raceday.retire_partition(text, text)'::regprocedure)
     loop
         if v_object.is_foreign then
             execute format('alter function %s owner to raceday_owner', v_object.name);
         end if;
-        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor', v_object.name);
+        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst', v_object.name);
     end loop;
 
     for v_object in
@@ -52,8 +52,8 @@ $$;
 revoke all on function
     raceday.monitor_memory(), raceday.raceday_maintain(boolean), raceday.create_missing_partitions(), raceday.retire_due_partition(text),
     raceday.create_partition(text, timestamptz, timestamptz), raceday.retire_partition(text, text),
-    raceday.calibrate_nightly(timestamptz)
-    from public, web_anon, raceday_fetcher, raceday_monitor;
+    raceday.calibrate_nightly(timestamptz), raceday.drop_archived_history(text)
+    from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst;
 
 -- The views raceday.monitor_* show pg_partman's settings.
 grant usage on schema partman to raceday_owner;
@@ -86,15 +86,22 @@ grant execute on function
     raceday.raceday_release_leases(text), raceday.raceday_report_missing(),
     raceday.raceday_next_due(), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
-    raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s(), raceday.raceday_maintain(boolean)
+    raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s(), raceday.raceday_maintain(boolean),
+    raceday.raceday_archive_begin(), raceday.raceday_archive_due(boolean),
+    raceday.raceday_archive_page(timestamptz, timestamptz, text, timestamptz, bigint, int),
+    raceday.raceday_archived(text, text, bigint, text, bigint, text, text)
     to raceday_fetcher;
+
+-- Analysts read the views of schema analysis and nothing else. The fetcher exports what is old through them.
+grant usage on schema analysis to raceday_analyst, raceday_fetcher;
+grant select on all tables in schema analysis to raceday_analyst, raceday_fetcher;
 
 -- Monitoring. A view reads tables as its owner but calls functions as its reader, so the reader also needs what those functions read.
 grant usage on schema raceday to raceday_monitor;
 grant select on
     raceday.monitor_partitions, raceday.monitor_partition_gaps, raceday.monitor_partitions_due, raceday.monitor_maintenance,
     raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races, raceday.monitor_near_races,
-    raceday.monitor_lists, raceday.monitor_sessions
+    raceday.monitor_lists, raceday.monitor_sessions, raceday.monitor_archive
     to raceday_monitor;
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function

@@ -52,6 +52,11 @@ end
 $$;
 comment on function raceday.create_partition(text, timestamptz, timestamptz) is 'Creates the partition for a range that has none, at most a day; returns its name';
 
+create or replace function raceday.is_archived_first(p_parent_table text) returns boolean
+    language sql stable parallel safe
+    return p_parent_table = 'raceday.staged_payloads' and (select s.archive_payloads from raceday.maintenance_settings s);
+comment on function raceday.is_archived_first(text) is 'Whether a partition of a table must be archived before it is retired';
+
 create or replace function raceday.retire_partition(p_parent_table text, p_partition text) returns void
     language plpgsql volatile parallel unsafe
     set search_path = pg_catalog, pg_temp
@@ -60,9 +65,20 @@ as $$
 declare
     v_partition text := format('%I.%I', split_part(p_parent_table, '.', 1), p_partition);
     v_from_at timestamptz;
+    v_archived bigint;
+    v_row_count bigint;
 begin
     execute format('lock table only %s in access exclusive mode', p_parent_table::regclass);
     execute format('lock table %s in access exclusive mode', v_partition::regclass);
+    if raceday.is_archived_first(p_parent_table) then
+        -- Payloads that came late may have been staged after the others were archived. Bodies are stored apart, so counting is quick.
+        execute format('select count(*) from %s', v_partition) into v_row_count;
+        select a.row_count into v_archived from raceday.archived_partitions a
+        where a.parent_table = p_parent_table and a.partition = p_partition;
+        if v_row_count is distinct from v_archived then
+            raise exception '% has % rows, its archive %: it is archived again first', v_partition, v_row_count, v_archived;
+        end if;
+    end if;
     select q.from_at into strict v_from_at from raceday.monitor_partitions q
     where q.parent_table = p_parent_table and q.partition = p_partition;
     -- For pg_partman, exactly the oldest partition is past its retention at this moment.
@@ -70,6 +86,10 @@ begin
         p_reference_timestamp := v_from_at + interval '24 hours 1 second') <> 1
     then
         raise exception 'pg_partman did not retire %', v_partition;
+    end if;
+    if to_regclass(format('archive.%I', p_partition)) is not null then
+        -- For raceday_archive_due, which counts its rows, and for the export.
+        execute format('grant select on archive.%I to raceday_owner, raceday_fetcher', p_partition);
     end if;
 end
 $$;
@@ -128,7 +148,12 @@ begin
         parent_table := v_due.parent_table;
         partition := v_due.partition;
         status := 'waiting';
-        detail := coalesce(p_waits_for, case when v_due.place > 1 then 'for an older partition of the table' end);
+        detail := coalesce(p_waits_for, case
+            when v_due.place > 1 then 'for an older partition of the table'
+            when raceday.is_archived_first(v_due.parent_table) and not exists (
+                select from raceday.archived_partitions a
+                where a.parent_table = v_due.parent_table and a.partition = v_due.partition)
+            then 'until it is archived: RACEDAY_ARCHIVE_DIR' end);
         if detail is null then
             begin
                 perform raceday.retire_partition(v_due.parent_table, v_due.partition);
@@ -213,8 +238,8 @@ as $$
 declare
     v_settings raceday.maintenance_settings;
     v_now timestamp := raceday.now() at time zone 'Pacific/Auckland';
-    v_time time := v_now::time;
-    v_is_hour boolean;
+    v_is_hour boolean := raceday.is_retirement_hour();
+    v_waits_for text;
     v_is_locked boolean := false;
     v_step record;
 begin
@@ -233,21 +258,22 @@ begin
     where c.parent_table like 'raceday.%'
       and not exists (select from raceday.monitor_partition_gaps g where g.parent_table = c.parent_table);
 
-    v_is_hour := case when v_settings.retire_from < v_settings.retire_until
-        then v_time >= v_settings.retire_from and v_time < v_settings.retire_until
-        else v_time >= v_settings.retire_from or v_time < v_settings.retire_until end;
+    if not (v_is_hour or p_force) then
+        v_waits_for := format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI'));
+    end if;
     for v_step in
-        select r.* from raceday.retire_due_partition(
-            case when not (v_is_hour or p_force) then format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI')) end) r
+        select r.* from raceday.retire_due_partition(v_waits_for) r
+        union all
+        select d.* from raceday.drop_archived_history(v_waits_for) d
     loop
-        v_is_locked := v_is_locked or v_step.status = 'retired';
+        v_is_locked := v_is_locked or v_step.status in ('retired', 'dropped');
         return query select v_step.parent_table, v_step.partition, v_step.action, v_step.status, v_step.detail;
     end loop;
 
     -- A table whose partition was created or retired stays locked until this call ends: it must not last.
     if v_is_hour and not v_is_locked then
         return query select n.* from raceday.calibrate_nightly(
-            (v_now::date + v_settings.retire_from - case when v_time < v_settings.retire_from then interval '1 day' else interval '0' end)
+            (v_now::date + v_settings.retire_from - case when v_now::time < v_settings.retire_from then interval '1 day' else interval '0' end)
                 at time zone 'Pacific/Auckland') n;
     end if;
 end

@@ -37,7 +37,7 @@ fn the_committed_schema_is_what_migrate_creates() {
 
 fn dump(postgres: &Postgres) -> String {
     let mut command = Command::new(postgres.prefix().program("pg_dump"));
-    command.args(["--schema-only", "--no-owner", "--schema=raceday", "--schema=api"]);
+    command.args(["--schema-only", "--no-owner", "--schema=raceday", "--schema=api", "--schema=analysis"]);
     command.args(["--dbname", &postgres.url("postgres", "raceday")]);
     // Which partitions there are depends on the day; schema_history is the migration library's.
     command.args(["--exclude-table=raceday.*_p2*", "--exclude-table=raceday.schema_history"]);
