@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reqwest::Url;
@@ -36,7 +37,7 @@ pub enum Command {
     Meetings {
         /// New Zealand date, YYYY-MM-DD (default: today)
         #[arg(long)]
-        date: Option<chrono::NaiveDate>,
+        date: Option<NaiveDate>,
         /// The database and the TAB.
         #[command(flatten)]
         source: SourceArgs,
@@ -48,6 +49,12 @@ pub enum Command {
     /// Add, list and revoke the keys of clients that speak Appwrite's protocol (requires the database's superuser)
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Write days of the tables as Parquet files with a manifest
+    Export(ExportArgs),
+    /// Archive the payloads and the history that are due, as the daemon does with RACEDAY_ARCHIVE_DIR
+    Archive(ArchiveArgs),
+    /// Stage archived payloads again; those that are staged already stay as they are
+    ImportRaw(ImportRawArgs),
     /// Compare a legacy backend with ours, field by field; exits with 0 if nothing differs
     Compare(CompareArgs),
 }
@@ -153,6 +160,9 @@ pub struct RunArgs {
     /// Size limit of the spool, in bytes
     #[arg(long, env = "RACEDAY_SPOOL_MAX_BYTES", default_value_t = 2 * 1024 * 1024 * 1024)]
     pub spool_max_bytes: u64,
+    /// Folder where payloads and history are archived before they are dropped (default: they are not)
+    #[arg(long, env = "RACEDAY_ARCHIVE_DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub archive_dir: Option<PathBuf>,
     /// Address of /metrics, /health and /ready
     #[arg(long, env = "RACEDAY_METRICS_ADDRESS", default_value = "127.0.0.1")]
     pub metrics_address: IpAddr,
@@ -168,6 +178,11 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// The archive's folder, unless the setting is the empty string.
+    pub fn archive_folder(&self) -> Option<&Path> {
+        self.archive_dir.as_deref().filter(|folder| !folder.as_os_str().is_empty())
+    }
+
     /// The spool's folder: as set, or else in the user's folder for state.
     pub fn spool_folder(&self) -> PathBuf {
         let state = || {
@@ -193,6 +208,9 @@ pub struct MigrateArgs {
     /// Password to set for the role raceday_monitor
     #[arg(long, env = "RACEDAY_MONITOR_PASSWORD", hide_env_values = true)]
     pub monitor_password: Option<String>,
+    /// Password to set for the role raceday_analyst
+    #[arg(long, env = "RACEDAY_ANALYST_PASSWORD", hide_env_values = true)]
+    pub analyst_password: Option<String>,
 }
 
 /// Settings of `status`.
@@ -256,6 +274,56 @@ impl KeyRole {
             Self::Alerts => "alerts",
         }
     }
+}
+
+/// Settings of `export`.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// The database and the log.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// First UTC day, YYYY-MM-DD
+    #[arg(long)]
+    pub from: NaiveDate,
+    /// Last UTC day, YYYY-MM-DD
+    #[arg(long)]
+    pub to: NaiveDate,
+    /// Folder to write to; one that has files already is continued
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Tables, separated by commas (default: all)
+    #[arg(long, value_delimiter = ',')]
+    pub tables: Vec<String>,
+    /// Write files again that are complete
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Settings of `archive`.
+#[derive(Debug, Clone, Args)]
+pub struct ArchiveArgs {
+    /// The database and the log.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Folder of the archive
+    #[arg(long, env = "RACEDAY_ARCHIVE_DIR")]
+    pub archive_dir: PathBuf,
+}
+
+/// Settings of `import-raw`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportRawArgs {
+    /// The database and the log.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Folder of the archive, with its manifest.json
+    pub dir: PathBuf,
+    /// First UTC day, YYYY-MM-DD (default: the first in the archive)
+    #[arg(long)]
+    pub from: Option<NaiveDate>,
+    /// Last UTC day, YYYY-MM-DD (default: the last in the archive)
+    #[arg(long)]
+    pub to: Option<NaiveDate>,
 }
 
 /// A setting that is not a sensible number of seconds.

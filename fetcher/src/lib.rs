@@ -32,7 +32,9 @@ pub mod spool;
 pub mod store;
 pub mod tab;
 // What is done with them
+pub mod archive;
 pub mod deliver;
+pub mod export;
 pub mod housekeeping;
 pub mod http;
 pub mod maintenance;
@@ -40,6 +42,7 @@ pub mod meetings;
 pub mod poll;
 pub mod schedule;
 // Commands
+pub mod import_raw;
 pub mod keys;
 pub mod migrate;
 pub mod once;

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use raceday_fetcher::archive::Archiver;
 use raceday_fetcher::config::{Cli, Command, CommonArgs, LogFormat, RunArgs};
-use raceday_fetcher::{compare, keys, metrics, migrate, once, run, status};
+use raceday_fetcher::db::Address;
+use raceday_fetcher::{compare, export, import_raw, keys, metrics, migrate, once, run, status};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -49,6 +51,19 @@ async fn command(command: Command) -> Result<ExitCode> {
         Command::Key(command) => {
             log_to_stderr(command.common())?;
             keys::run(&command).await?
+        }
+        Command::Export(settings) => {
+            log_to_stderr(&settings.common)?;
+            export::export(&settings).await?
+        }
+        Command::Archive(settings) => {
+            log_to_stderr(&settings.common)?;
+            let address = Address::new(&settings.common, "archive")?;
+            Archiver::new(address, &settings.archive_dir, &run::worker_name(None)).pass(true).await?
+        }
+        Command::ImportRaw(settings) => {
+            log_to_stderr(&settings.common)?;
+            import_raw::import(&settings).await?
         }
         Command::Compare(arguments) => {
             let is_equal = compare::run(&arguments, &mut std::io::stdout()).await?;

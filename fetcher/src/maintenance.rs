@@ -60,7 +60,7 @@ impl Maintenance {
         let Step { table, partition, action, status, detail } = step;
         let problem = format!("{action} {table} {partition}");
         match status.as_str() {
-            "created" | "retired" => {
+            "created" | "retired" | "dropped" => {
                 self.problems.is_over(&problem);
                 tracing::info!(table, partition, status, "partition {status}");
             }

@@ -33,6 +33,7 @@ fn describe() {
             "Age of the data of live races when fetched, in database time: since they were generated, and at most since they changed",
         ),
         ("raceday_staging_visible_seconds", "From when a response was received until readers see it"),
+        ("raceday_archive_seconds", "Archiving a partition"),
     ];
     for (name, text) in seconds {
         describe_histogram!(name, Unit::Seconds, text);
@@ -50,12 +51,18 @@ fn describe() {
             "Responses that could not be spooled, by reason; lost only if the database is unavailable too",
         ),
         ("raceday_lists_total", "Pages of meetings lists by result"),
+        ("raceday_archive_failures_total", "Attempts to archive that failed, one per minute while they fail"),
     ];
     for (name, text) in counters {
         describe_counter!(name, text);
     }
     // Present from the start: Prometheus does not count the appearance of a series as an increase, so an alert would miss it.
-    for name in ["raceday_polls_missed_total", "raceday_worker_crashes_total", "raceday_db_reconnects_total"] {
+    for name in [
+        "raceday_polls_missed_total",
+        "raceday_worker_crashes_total",
+        "raceday_db_reconnects_total",
+        "raceday_archive_failures_total",
+    ] {
         counter!(name).absolute(0);
     }
     for reason in ["bad_payload", "process_error", "refused", "torn", "lost"] {

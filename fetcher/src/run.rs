@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 
+use crate::archive::Archiver;
 use crate::availability::Availability;
 use crate::breaker::Breaker;
 use crate::claim::Claim;
@@ -57,7 +58,7 @@ pub enum RunError {
 
 /// Polls until `stop` turns true; then finishes the polls in flight, releases the leases, and logs a summary.
 pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Receiver<bool>) -> Result<(), RunError> {
-    let worker = worker_name(settings);
+    let worker = worker_name(settings.worker.as_deref());
     let source = &settings.source;
     let address = Address::new(&source.common, &worker)?;
     let folder = settings.spool_folder();
@@ -70,6 +71,7 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     let listen_on = SocketAddr::new(settings.metrics_address, settings.port);
     http::serve(listen_on, metrics, health.clone(), live_age.clone()).await?;
     let tab = Arc::new(Tab::new(source, Breaker::new(settings.breaker_failures, settings.breaker_probe))?);
+    let archive_address = address.clone();
     let access = Arc::new(Access::new(address, clock.clone(), source.is_tab_local()));
     // The origin leaves out any user and password in the URL.
     let tab_origin = source.nztab_api_url.origin().ascii_serialization();
@@ -80,13 +82,20 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
     let for_store = worker.clone();
     let store = move || Store::new(access.clone(), for_store.clone());
     let housekeeping = Housekeeping::start(shared.clone(), store.clone(), worker.clone(), source.fetch_timeout);
+    let archiving = settings
+        .archive_folder()
+        .map(|folder| tokio::spawn(Archiver::new(archive_address, folder, &worker).run(stop.clone())));
     let mut schedule = Schedule::new(store(), clock, worker.clone(), database);
-    // One connection is for the schedule and one for the housekeeper.
-    let workers = settings.concurrency.min(settings.db_pool_max - 2);
+    // One connection is for the schedule, one for the housekeeper, and one for the archive if there is one.
+    let others = if archiving.is_some() { 3 } else { 2 };
+    let workers = settings.concurrency.min(settings.db_pool_max - others).max(1);
     let mut crew = Crew::new(&shared, store, workers);
     crew.work(&mut schedule, &health, stop).await;
     crew.finish().await;
     housekeeping.end().await;
+    if let Some(archiving) = archiving {
+        archiving.abort();
+    }
     schedule.release().await;
     shared.deliverer.summary.log();
     Ok(())
@@ -219,9 +228,10 @@ impl<S: Fn() -> Store> Crew<S> {
     }
 }
 
-fn worker_name(settings: &RunArgs) -> Arc<str> {
+/// The name of this process: as set, or else of its host and process id.
+pub fn worker_name(given: Option<&str>) -> Arc<str> {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let given = settings.worker.clone().filter(|worker| !worker.is_empty());
+    let given = given.filter(|worker| !worker.is_empty()).map(str::to_owned);
     given.unwrap_or_else(|| format!("{}-{}", host().trim(), std::process::id())).into()
 }
 
