@@ -36,6 +36,7 @@ pub mod quirks;
 pub mod race;
 pub mod record;
 pub mod refresh;
+pub mod replay;
 pub mod runner;
 pub mod sample;
 pub mod server;

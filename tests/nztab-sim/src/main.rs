@@ -8,6 +8,7 @@ use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
 use nztab_sim::refresh::BadRefresh;
+use nztab_sim::replay::{self, Replay};
 use nztab_sim::{Config, Faults, Refresh, Simulator, day, record};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,10 +18,33 @@ use tracing_subscriber::EnvFilter;
 const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Parser)]
-#[command(version, about = "A simulator of the NZ TAB racing API")]
+#[command(version, about = "A simulator of the NZ TAB racing API", args_conflicts_with_subcommands = true)]
+#[command(arg_required_else_help = true)]
 struct Cli {
+    #[command(flatten)]
+    replay: ReplayArgs,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+}
+
+/// Without a command: serve archived days instead of an invented one.
+#[derive(Args)]
+struct ReplayArgs {
+    /// Serve the payloads that this folder archives (raceday-fetcher archive) as the TAB served them at the time.
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1", requires = "replay")]
+    host: String,
+    /// Port to listen on; 0 for any free port.
+    #[arg(long, default_value_t = 0, requires = "replay")]
+    port: u16,
+    /// Time to start at, RFC 3339 [default: when the first payload was fetched]. POST another to /_sim/clock.
+    #[arg(long, requires = "replay")]
+    now: Option<DateTime<Utc>>,
+    /// Archived seconds per real second; 0 to stand still.
+    #[arg(long, default_value_t = 1.0, requires = "replay")]
+    speed: f64,
 }
 
 #[derive(Subcommand)]
@@ -128,17 +152,34 @@ impl Serve {
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match Cli::parse().command {
-        Command::Serve(serve) => run(&serve).await,
-        Command::Record(record) => record.run(),
+    let Cli { replay, command } = Cli::parse();
+    match command {
+        Some(Command::Serve(serve)) => run(&serve).await,
+        Some(Command::Record(record)) => record.run(),
+        None => run_replay(replay).await,
+    }
+}
+
+async fn listen(host: &str, port: u16) -> anyhow::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((host, port)).await.with_context(|| format!("cannot listen on {host}:{port}"))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, url))
+}
+
+async fn run_replay(arguments: ReplayArgs) -> anyhow::Result<()> {
+    let ReplayArgs { replay, host, port, now, speed } = arguments;
+    let folder = replay.context("nothing to do: see --help")?;
+    let (listener, url) = listen(&host, port).await?;
+    println!("{url}");
+    let settings = Replay { folder, now, speed };
+    tokio::select! {
+        result = replay::serve(listener, &settings) => result.context("the replay failed"),
+        result = stop_requested() => result.context("cannot wait for signals"),
     }
 }
 
 async fn run(serve: &Serve) -> anyhow::Result<()> {
-    let address = (serve.host.as_str(), serve.port);
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {}:{}", serve.host, serve.port))?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let (listener, url) = listen(&serve.host, serve.port).await?;
     let config = serve.config();
     println!("{url}");
     tracing::info!(sim.url = url, sim.seed = config.seed, sim.now = %config.now, sim.speed = config.speed, "serving");
