@@ -60,6 +60,7 @@ pub fn migrate(postgres: &Postgres, database: &str) {
         ("--fetcher-password", "raceday_fetcher"),
         ("--authenticator-password", "authenticator"),
         ("--monitor-password", "raceday_monitor"),
+        ("--analyst-password", "raceday_analyst"),
     ] {
         line.extend([option, postgres.password(role)]);
     }

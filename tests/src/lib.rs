@@ -8,9 +8,11 @@ pub mod database;
 pub mod http;
 pub mod json;
 pub mod payloads;
+pub mod python;
 pub mod repository;
 pub mod scene;
 pub mod shared;
+pub mod simulated_day;
 pub mod stack;
 pub mod upstream;
 

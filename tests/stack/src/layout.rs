@@ -53,6 +53,14 @@ impl Layout {
         }
     }
 
+    /// Python packages that only tests need, in the user's cache, in a folder per version of `tests/python/requirements.txt`.
+    pub fn python_packages(&self) -> Result<PathBuf> {
+        let requirements = self.root().join("tests/python/requirements.txt");
+        let text = std::fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
+        let versions: Vec<&str> = text.split_whitespace().collect();
+        Ok(cache()?.join("python").join(versions.join("-").replace("==", "-")))
+    }
+
     /// Cargo's target folder: `CARGO_TARGET_DIR`, else `target`.
     pub fn target(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))

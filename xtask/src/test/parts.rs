@@ -89,6 +89,9 @@ pub fn end_to_end(layout: &Layout, filter: &[String], counts: &mut Counts) {
     if let Err(error) = setup::javascript(layout) {
         println!("error: {error:#}");
     }
+    if let Err(error) = setup::python_packages(layout) {
+        println!("error: {error:#}");
+    }
     let mut tests = cargo(layout);
     tests.args(["test", "--no-fail-fast", "--package", "raceday-tests"]);
     let (suite, names) =
