@@ -16,10 +16,10 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates wget \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home raceday \
-    && install -d -o raceday -g raceday /var/lib/raceday/spool
+    && install -d -o raceday -g raceday /var/lib/raceday/spool /var/lib/raceday/archive
 COPY --from=build /usr/local/bin/raceday-fetcher /usr/local/bin/
 USER raceday
-VOLUME /var/lib/raceday/spool
+VOLUME /var/lib/raceday/spool /var/lib/raceday/archive
 EXPOSE 9464
 ENTRYPOINT ["raceday-fetcher"]
 CMD ["run"]
