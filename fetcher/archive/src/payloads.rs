@@ -262,8 +262,8 @@ mod tests {
 
     /// Two races: `a` with three bodies that resemble each other, `b` with bytes that are not text.
     fn payloads() -> Vec<Payload> {
-        let number = |n: u64, odds: u64| n * 2_654_435_761 % 1_000_003 + if n % 50 == 0 { odds } else { 0 };
-        let body = |odds| (0..20_000).map(|n| format!("{},", number(n, odds))).collect::<String>();
+        let number = |n: u64, odds: u64| n * 2_654_435_761 % 1_000_003 + if n.is_multiple_of(50) { odds } else { 0 };
+        let body = |odds| (0..20_000).flat_map(|n| [number(n, odds).to_string(), ",".into()]).collect::<String>();
         let mut payloads: Vec<_> =
             (0..3_i64).map(|n| payload("a", 15 * n, body(n.unsigned_abs()).as_bytes())).collect();
         payloads.push(Payload { is_raw: true, ..payload("b", 0, b"\xff\0{}\n") });
@@ -273,7 +273,9 @@ mod tests {
     fn file(payloads: &[Payload]) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut writer = PayloadWriter::new(file.reopen().unwrap());
-        payloads.iter().for_each(|payload| writer.push(payload).unwrap());
+        for payload in payloads {
+            writer.push(payload).unwrap();
+        }
         let (_, contents) = writer.finish().unwrap();
         assert_eq!(contents.rows, payloads.len() as u64);
         assert_eq!(contents.max_time, payloads.iter().map(|payload| payload.fetched_at).max());

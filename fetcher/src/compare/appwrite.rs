@@ -18,7 +18,7 @@ const ENTRANT_NAMES: [(&str, &str); 4] = [
 ///
 /// Fails when the backend responds with an error, which does not happen to a request that the contract knows.
 pub async fn body(backend: &Backend, resource: &Resource) -> Result<Option<Value>> {
-    let by = |attribute: &str| vec![equal(attribute, &[resource.id.clone()]), limit(PAGE)];
+    let by = |attribute: &str| vec![equal(attribute, std::slice::from_ref(&resource.id)), limit(PAGE)];
     Ok(match resource.name {
         "race" => list(backend, "races", &by("raceId")).await?.first().map(race),
         "meeting" => list(backend, "meetings", &by("meetingId")).await?.first().map(meeting),
@@ -50,7 +50,7 @@ pub async fn listed_races(backend: &Backend) -> Result<Vec<String>> {
 /// A race's money flow, page by page, as the original client reads it.
 async fn timeline(backend: &Backend, resource: &Resource) -> Result<Vec<Value>> {
     let selection = vec![
-        equal("raceId", &[resource.id.clone()]),
+        equal("raceId", std::slice::from_ref(&resource.id)),
         equal("entrantId", &resource.entrant_ids),
         query("orderAsc", "$createdAt", &[]),
         limit(PAGE),

@@ -162,7 +162,9 @@ impl Refresh {
         let source = Source { refresh: self, seed, id, edge };
         let (from, to) = (unix_ns(from), unix_ns(to));
         let mut instants = source.bases(from - ns(self.jitter_s), to);
-        instants.iter_mut().for_each(|base| *base += source.lateness(*base));
+        for base in &mut instants {
+            *base += source.lateness(*base);
+        }
         instants.retain(|instant| (from..=to).contains(instant));
         instants.sort_unstable();
         instants.into_iter().map(DateTime::from_timestamp_nanos).collect()

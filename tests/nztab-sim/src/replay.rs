@@ -78,7 +78,9 @@ impl Tape {
                 all.entry(frame.race_id.clone()).or_default().push((Arc::clone(&path), frame));
             }
         }
-        all.values_mut().for_each(|frames| frames.sort_by_key(|(_, frame)| frame.first_at));
+        for frames in all.values_mut() {
+            frames.sort_by_key(|(_, frame)| frame.first_at);
+        }
         match all.values().flatten().map(|(_, frame)| frame.first_at).min() {
             Some(first_at) => Ok(Self { frames: all, open: Mutex::default(), first_at }),
             None => Err(ArchiveError::content(folder, "has no payloads: it needs a manifest.json that names them")),

@@ -3,12 +3,13 @@
 use rand::RngExt;
 
 use crate::betting::{Book, Intent, Market, Outline, Plunge, Tape};
-use crate::clock::REFRESH_S;
 use crate::fate::{Fate, Forced};
 use crate::ids::{Key, ProgramId};
 use crate::odds::{self, Hundredths};
 use crate::rng;
 
+/// Seconds between two refreshes of the source, and so between polls.
+const REFRESH_S: i64 = 15;
 /// Seconds from the first poll to the start first advertised.
 const FROM_S: i64 = 600;
 /// When races start, in Unix seconds.

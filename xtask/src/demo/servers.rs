@@ -133,8 +133,7 @@ fn client_settings(layout: &Layout, postgres: &Postgres, database: &str, url: &s
     let variables = [("DATABASE_URL".to_owned(), postgres.url("postgres", database))];
     let arguments = ["key", "add", "demo", "--public-url", url];
     let printed = Fetcher::command(&layout.built("raceday-fetcher")?, &arguments, &variables)?;
-    let settings: String =
-        printed.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let settings: String = printed.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect();
     secrets::write(&path, &settings)?;
     Ok(settings)
 }

@@ -37,10 +37,12 @@ impl Band {
 
 /// The band of a win pool.
 pub const fn band(pool_cents: i64) -> Band {
-    match pool_cents {
-        ..750_000 => Band::Small,
-        ..3_000_000 => Band::Medium,
-        _ => Band::Large,
+    if pool_cents < 750_000 {
+        Band::Small
+    } else if pool_cents < 3_000_000 {
+        Band::Medium
+    } else {
+        Band::Large
     }
 }
 
