@@ -47,7 +47,9 @@ impl Backed {
     /// A race with all of its polls in the database.
     pub fn polled(client: &mut Client, race_id: &str) -> Self {
         let race = Self::new(race_id);
-        MOMENTS.iter().for_each(|moment| race.poll(client, moment));
+        for moment in &MOMENTS {
+            race.poll(client, moment);
+        }
         race
     }
 

@@ -1,5 +1,7 @@
 //! Races whose bets are placed one by one: what a pool is made of, and that every payload is of the same bets.
 
+#![allow(clippy::cast_possible_truncation, reason = "the figures of a test are small")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 

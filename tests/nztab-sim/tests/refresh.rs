@@ -1,5 +1,7 @@
 //! When the source refreshes: each model does as it says, and what the side channel reports is the truth.
 
+#![allow(clippy::cast_possible_truncation, reason = "the figures of a test are small")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -89,10 +91,10 @@ fn phases_jitter_drift_and_jump_as_much_as_their_models_say() {
     };
     for (model, jitter_s) in [("jitter-small", 0.2), ("jitter", 2.0)] {
         for nth in 0..5 {
-            let mut moves = moved(model, nth);
-            moves.sort_by(f64::total_cmp);
-            let spread = moves[moves.len() - 1] - moves[0];
-            assert!(spread < jitter_s && spread > jitter_s * 0.7, "{model} by {spread} s: {moves:?}");
+            let mut offsets = moved(model, nth);
+            offsets.sort_by(f64::total_cmp);
+            let spread = offsets[offsets.len() - 1] - offsets[0];
+            assert!(spread < jitter_s && spread > jitter_s * 0.7, "{model} by {spread} s: {offsets:?}");
         }
     }
     let drift = moved("drift", 3);

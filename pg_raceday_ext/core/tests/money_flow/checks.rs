@@ -199,12 +199,12 @@ fn check_bounds(poll: &PollRows) {
     let (mut lows, mut highs, mut count) = (0, 0, 0);
     for at in 0..rows.entrant_id.len() {
         let bounds = [rows.win_low[at], rows.win_mid[at], rows.win_high[at]];
-        let Some(pool) = poll.win_cents.filter(|_| bounds.iter().all(Option::is_some)) else {
+        let Some(cents) = poll.win_cents.filter(|_| bounds.iter().all(Option::is_some)) else {
             assert_eq!(bounds, [None; 3], "all bounds, or none");
             continue;
         };
         let [low, mid, high] = bounds.map(|bound| bound.expect("checked above"));
-        assert!(0 <= low && low <= mid && mid <= high && high <= pool, "{low} to {high}, {mid}, of {pool}");
+        assert!(0 <= low && low <= mid && mid <= high && high <= cents, "{low} to {high}, {mid}, of {cents}");
         (lows, highs, count) = (lows + low, highs + high, count + 1);
     }
     assert!(count == 0 || poll.win_cents.is_some_and(|pool| lows <= pool && pool <= highs), "{lows} to {highs}");

@@ -79,7 +79,9 @@ fn all_runners_scratched_are_no_snapshot() {
 fn a_favourite_topped_up_to_the_minimum_may_have_the_whole_pool() {
     let mut polls =
         [poll(100, &[9_000_000, 300_000, 200_000], &FIXED), poll(90, &[9_900_000, 300_000, 200_000], &FIXED)];
-    polls.iter_mut().for_each(|poll| poll.runners[0].tote = Some(101));
+    for poll in &mut polls {
+        poll.runners[0].tote = Some(101);
+    }
     let (readings, _) = race::readings(&polls, &Rules::default());
     for reading in &readings {
         let [favourite, second, _] = reading.runners[..] else { unreachable!() };

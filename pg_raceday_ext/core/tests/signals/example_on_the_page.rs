@@ -7,10 +7,12 @@ const FIXED: [i64; 4] = [220, 900, 320, 460];
 const BIRCH: usize = 1;
 
 fn poll(seconds: i64, pool: i64, tote: [i64; 4]) -> OwnedPoll {
-    let mut poll = race::poll(seconds, &[1, 1, 1, 1], &FIXED);
-    poll.win_cents = Some(pool);
-    poll.runners.iter_mut().zip(tote).for_each(|(runner, tote)| runner.tote = Some(tote));
-    poll
+    let mut owned = race::poll(seconds, &[1, 1, 1, 1], &FIXED);
+    owned.win_cents = Some(pool);
+    for (runner, tote) in owned.runners.iter_mut().zip(tote) {
+        runner.tote = Some(tote);
+    }
+    owned
 }
 
 #[test]

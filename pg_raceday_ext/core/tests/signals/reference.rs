@@ -63,7 +63,7 @@ fn reference(races: &[Value]) -> Vec<Value> {
     let mut python =
         Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python 3");
     let mut input = python.stdin.take().unwrap();
-    let lines: String = races.iter().map(|race| format!("{race}\n")).collect();
+    let lines: String = races.iter().flat_map(|race| [race.to_string(), "\n".into()]).collect();
     let writing = std::thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
     let output = python.wait_with_output().unwrap();
     writing.join().unwrap();
