@@ -2,6 +2,10 @@
 -- owners, the daily partitions and the extension's functions are left out.
 -- Generated. After a change of the SQL: UPDATE_SCHEMA=1 cargo test --package raceday-tests the_committed_schema
 
+CREATE SCHEMA analysis;
+
+COMMENT ON SCHEMA analysis IS 'Documented views for analysts and exports: docs/analysis.md';
+
 CREATE SCHEMA api;
 
 COMMENT ON SCHEMA api IS 'Everything served over REST: views and functions, no tables';
@@ -261,6 +265,53 @@ $$;
 
 COMMENT ON FUNCTION api.client_money_flow_timeline_version(p_query text) IS 'The version of what client_money_flow_timeline returns: nginx asks for it before the body';
 
+CREATE FUNCTION api.client_movers(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_limit int := raceday.bounded_int(raceday.request_parameter(p_query, 'limit'), 20, 1, 100);
+    v_body json;
+begin
+    select json_build_object('movers', coalesce(json_agg(json_build_object(
+        'race_id', v.race_id,
+        'entrant_id', v.entrant_id,
+        'runner_number', v.runner_number,
+        'name', v.name,
+        'race_number', v.race_number,
+        'race_name', v.race_name,
+        'meeting_id', v.meeting_id,
+        'meeting_name', v.meeting_name,
+        'country', v.country,
+        'type', v.type,
+        'start_time', raceday.utc_text(v.start_time),
+        'status', v.status,
+        'minutes_to_start', v.minutes_to_start,
+        'evidence', v.evidence,
+        'rarity', v.rarity,
+        'provisional', v.provisional,
+        'level', v.level,
+        'signalled_at', raceday.utc_text(v.signalled_at),
+        'money', v.money,
+        'excess', v.excess,
+        'multiple', v.multiple,
+        'share_before', v.share_before,
+        'share_after', v.share_after,
+        'fixed_win_odds', v.fixed_win_odds,
+        'pool_win_odds', v.pool_win_odds,
+        'reasons', v.reasons
+    ) order by v.evidence desc, v.start_time, v.race_id, v.runner_number, v.entrant_id), '[]'), 'total', count(*))
+    into v_body
+    from (
+        select * from raceday.movers() f
+        order by f.evidence desc, f.start_time, f.race_id, f.runner_number, f.entrant_id limit v_limit
+    ) v;
+    return raceday.cacheable_response(v_body);
+end
+$$;
+
+COMMENT ON FUNCTION api.client_movers(p_query text) IS 'GET /api/movers: runners that are being backed in races not yet finished, by evidence';
+
 CREATE FUNCTION api.client_next_scheduled_race(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -422,6 +473,134 @@ $_$;
 
 COMMENT ON FUNCTION api.client_save_alert_configs(text) IS 'POST /api/user-alert-configs: validates and stores a user''s alerts, all or none';
 
+CREATE FUNCTION api.client_signal_chart(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_entrant_id text := raceday.query_value(v_query, 'entrantId', 'entrant_id');
+    v_body json;
+begin
+    if v_race_id is null or v_entrant_id is null then
+        return raceday.error_response(400, 'raceId and entrantId are required');
+    end if;
+    select json_build_object(
+        'race_id', e.race_id,
+        'entrant_id', e.entrant_id,
+        'runner_number', e.runner_number,
+        'name', e.name,
+        'evidence_20', w.evidence_20,
+        'evidence_200', w.evidence_200,
+        'provisional', w.provisional,
+        'points', coalesce(raceday.chart_points(e.race_id, e.entrant_id, p.first_event_timestamp, p.last_event_timestamp), '[]'))
+    into v_body
+    from raceday.entrants e
+    left join raceday.race_progress p on p.race_id = e.race_id
+    left join raceday.raceday_watch(v_race_id) w on w.entrant_id = e.entrant_id
+    where e.race_id = v_race_id and e.entrant_id = v_entrant_id;
+    return raceday.row_or_404(v_body, 'Runner');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_signal_chart(p_query text) IS 'GET /api/signals/chart: a runner''s share of the win pool, odds and evidence over time, with the evidence that 1 race in 20 and 1 in 200 reach';
+
+CREATE FUNCTION api.client_signal_runners(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    v_race_id text := raceday.request_parameter(p_query, 'raceId', 'race_id');
+    v_first timestamptz;
+    v_last timestamptz;
+    v_body json;
+begin
+    select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
+    from raceday.race_progress p where p.race_id = v_race_id;
+    select json_agg(json_build_object(
+        'entrant_id', e.entrant_id,
+        'runner_number', e.runner_number,
+        'name', e.name,
+        'is_scratched', e.is_scratched,
+        'win_low', h.win_low,
+        'win_mid', h.win_mid,
+        'win_high', h.win_high,
+        'evidence', w.evidence,
+        'rarity', w.rarity,
+        'provisional', w.provisional,
+        'level', s.level,
+        'signalled_at', raceday.utc_text(s.event_timestamp),
+        'money', w.money,
+        'excess', w.excess,
+        'multiple', w.multiple,
+        'share_before', w.share_before,
+        'share_after', w.share_after,
+        'reasons', s.reasons
+    ) order by e.runner_number, e.entrant_id) into v_body
+    from raceday.entrants e
+    left join raceday.raceday_watch(v_race_id) w on w.entrant_id = e.entrant_id
+    left join lateral (
+        select f.win_low, f.win_mid, f.win_high from raceday.money_flow_history f
+        where f.entrant_id = e.entrant_id and f.race_id = v_race_id and f.event_timestamp between v_first and v_last
+            and f.win_mid is not null
+        order by f.event_timestamp desc, f.id desc limit 1
+    ) h on true
+    left join lateral (
+        select l.level, l.event_timestamp, l.reasons from raceday.signals l
+        where l.race_id = v_race_id and l.entrant_id = e.entrant_id
+        order by l.level desc limit 1
+    ) s on true
+    where e.race_id = v_race_id;
+    if v_race_id is not null and v_body is null and not exists (select from raceday.races r where r.race_id = v_race_id) then
+        return raceday.error_response(404, 'Race not found');
+    end if;
+    return raceday.row_of_race_or_404(v_race_id, coalesce(v_body, '[]'), 'Race');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_signal_runners(p_query text) IS 'GET /api/signals/runners: each runner of a race with the range of money on it and the evidence that it is being backed';
+
+CREATE FUNCTION api.client_signals(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_since_text text := raceday.query_value(v_query, 'since');
+    v_since timestamptz := raceday.parse_instant(v_since_text);
+    v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 200, 1, 2000);
+    v_body json;
+begin
+    if v_race_id is null and v_since_text is null then
+        return raceday.error_response(400, 'raceId or since is required');
+    elsif v_since_text is not null and v_since is null then
+        return raceday.error_response(400, 'since must be a time such as 2025-10-05T12:00:00.000Z');
+    end if;
+    select json_build_object(
+        'signals', coalesce(json_agg(raceday.signal_body(s) order by s.created_at, s.race_id, s.entrant_id, s.level), '[]'),
+        'total', count(*),
+        'race_id', v_race_id,
+        'since', raceday.utc_text(v_since),
+        'next_cursor', (extract(epoch from max(s.created_at)) * 1000000)::bigint,
+        'next_created_at', raceday.utc_text(max(s.created_at)),
+        'limit', v_limit)
+    into v_body
+    from raceday.signals_page(
+        v_race_id,
+        greatest(
+            -- Clients know created_at in whole milliseconds.
+            coalesce(v_since + interval '999 microseconds', '-infinity'),
+            coalesce(raceday.cursor_moment(raceday.query_value(v_query, 'cursorAfter', 'cursor_after')), '-infinity')),
+        v_limit) s;
+    return raceday.cacheable_response(v_body);
+end
+$$;
+
+COMMENT ON FUNCTION api.client_signals(p_query text) IS 'GET /api/signals: the signals of a race, or of all races since a time, paged in the order in which they were written';
+
 CREATE FUNCTION api.client_upcoming_races(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -492,6 +671,29 @@ $_$;
 
 COMMENT ON FUNCTION api.probe_targets() IS 'Entrants and timeline of the race that is next, as targets of Prometheus'' HTTP service discovery; empty if no race is known';
 
+CREATE TABLE raceday.poll_cadence (
+    within_s integer NOT NULL,
+    every_s integer NOT NULL,
+    after_close boolean DEFAULT false NOT NULL,
+    CONSTRAINT poll_cadence_every_s_check CHECK ((every_s > 0))
+);
+
+COMMENT ON TABLE raceday.poll_cadence IS 'Seconds between polls, by seconds to the start; a race further away than the widest row is not polled';
+
+COMMENT ON COLUMN raceday.poll_cadence.within_s IS 'The row applies from this many seconds before the start; the smallest also applies after the start';
+
+COMMENT ON COLUMN raceday.poll_cadence.after_close IS 'The least time between polls from the close of betting to the result, from within_s (negative: after the start) on';
+
+CREATE FUNCTION raceday.after_close_s(p_slot_at timestamp with time zone, p_start_time timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT max(c.every_s) AS max
+    FROM raceday.poll_cadence c
+   WHERE (c.after_close AND (after_close_s.p_slot_at >= (after_close_s.p_start_time - make_interval(secs => (c.within_s)::double precision))));
+END;
+
+COMMENT ON FUNCTION raceday.after_close_s(p_slot_at timestamp with time zone, p_start_time timestamp with time zone) IS 'The least seconds from a slot to the next of a race whose betting is closed; null: as while it was open';
+
 CREATE FUNCTION raceday.alerts_body(p_user_id text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -545,6 +747,24 @@ CREATE FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_us
 $$;
 
 COMMENT ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) IS 'The errors in posted alerts: as a whole, and in each indicator';
+
+CREATE FUNCTION raceday.around(p_s double precision, p_period_s double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (p_s - (p_period_s * round((p_s / p_period_s))));
+
+COMMENT ON FUNCTION raceday.around(p_s double precision, p_period_s double precision) IS 'p_s as an offset on a circle of p_period_s, from minus half of it to half of it';
+
+CREATE FUNCTION raceday.poll_before_start(p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN to_timestamp(((p_phase_s + p_lag_s) + (p_period_s * floor((((EXTRACT(epoch FROM p_start_time))::double precision - p_phase_s) / p_period_s)))));
+
+COMMENT ON FUNCTION raceday.poll_before_start(p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) IS 'When the last refresh before a start is polled';
+
+CREATE FUNCTION raceday.aligned_slot(p_last timestamp with time zone, p_next timestamp with time zone, p_every_s integer, p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_phase_s IS NULL) THEN p_next ELSE LEAST(CASE WHEN (((p_every_s)::double precision >= p_period_s) AND (raceday.around((p_every_s)::double precision, p_period_s) = (0)::double precision)) THEN (p_next + make_interval(secs => raceday.around(((p_phase_s + p_lag_s) - (EXTRACT(epoch FROM p_next))::double precision), p_period_s))) ELSE p_next END, CASE WHEN ((p_last + make_interval(secs => (p_period_s / (2)::double precision))) < raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s)) THEN raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s) ELSE NULL::timestamp with time zone END, CASE WHEN ((p_last - make_interval(secs => (p_period_s / (2)::double precision))) < raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s)) THEN (raceday.poll_before_start(p_start_time, p_phase_s, p_lag_s, p_period_s) + make_interval(secs => p_period_s)) ELSE NULL::timestamp with time zone END) END;
+
+COMMENT ON FUNCTION raceday.aligned_slot(p_last timestamp with time zone, p_next timestamp with time zone, p_every_s integer, p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) IS 'The slot p_next, after the slot p_last, moved to p_lag_s after a refresh; p_phase_s is null: not moved';
 
 CREATE TABLE raceday.user_alert_configs (
     indicator_id text DEFAULT substr(md5((gen_random_uuid())::text), 1, 20) NOT NULL,
@@ -1229,6 +1449,61 @@ $$;
 
 COMMENT ON FUNCTION raceday.ascii_json(p_json text) IS 'JSON text, on one line, with what is not printable ASCII in strings as \u escapes';
 
+CREATE FUNCTION raceday.backtest_signals(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) RETURNS TABLE(month date, race_id text, entrant_id text, event_timestamp timestamp with time zone, evidence numeric, provisional boolean, fixed_win_odds numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+    return query
+    with watched as materialized (
+        select r.month, r.country, r.type, h.race_id, h.entrant_id, h.event_timestamp, h.polling_timestamp, h.id, h.evidence,
+            h.fixed_win_odds, raceday.win_pool_band(h.win_pool_cents) as band
+        from (
+            select r.race_id, r.type, coalesce(r.meeting_country, m.country, '') as country,
+                date_trunc('month', r.start_time at time zone 'Pacific/Auckland')::date as month
+            from raceday.races r
+            left join raceday.meetings m on m.meeting_id = r.meeting_id
+            where r.start_time >= p_from and r.start_time < p_to and r.status = 'Final'
+        ) r
+        join raceday.money_flow_history h on h.race_id = r.race_id
+        -- A race may be polled some hours before and after its advertised start.
+        where h.event_timestamp >= p_from - interval '1 day' and h.event_timestamp < p_to + interval '1 day'
+          and h.evidence is not null and h.win_pool_cents is not null
+    ), best as materialized (
+        select w.month, w.country, w.type, max(w.evidence) as evidence,
+            (array_agg(w.band order by w.polling_timestamp desc, w.id desc))[1] as band
+        from watched w
+        group by w.race_id, w.month, w.country, w.type
+    ), kinds as materialized (
+        select held.month, b.country, b.type, b.band, grouping(b.country, b.type) as breadth,
+            (array_agg(b.evidence order by b.evidence desc))[(count(*) + 1) / p_level] as threshold
+        from (select distinct best.month from best) held
+        join best b on b.month <> held.month
+        group by grouping sets ((held.month, b.country, b.type, b.band), (held.month, b.type, b.band), (held.month, b.band))
+        having count(*) >= greatest(199, p_level - 1)
+    ), thresholds as materialized (
+        select g.month, g.country, g.type, g.band, k.threshold is null as provisional,
+            coalesce(k.threshold, case p_level when 20 then 4.0 when 200 then 5.5 end) as threshold
+        from (select distinct w.month, w.country, w.type, w.band from watched w) g
+        left join lateral (
+            select c.threshold from kinds c
+            where c.month = g.month and c.band = g.band
+              and (c.breadth = 0 and c.country = g.country and c.type = g.type or c.breadth = 2 and c.type = g.type or c.breadth = 3)
+            order by c.breadth limit 1
+        ) k on true
+    )
+    select distinct on (w.race_id, w.entrant_id)
+        w.month, w.race_id, w.entrant_id, w.event_timestamp, w.evidence, t.provisional, w.fixed_win_odds
+    from watched w
+    join thresholds t on t.month = w.month and t.country = w.country and t.type = w.type and t.band = w.band
+    where w.evidence >= t.threshold and w.evidence > 0
+    order by w.race_id, w.entrant_id, w.polling_timestamp, w.id;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.backtest_signals(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) IS 'The signals of final races, judged by the evidence that races of the other months reached';
+
 CREATE FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1260,11 +1535,90 @@ $$;
 
 COMMENT ON FUNCTION raceday.cacheable_response(p_body json) IS 'Sets ETag and Cache-Control; returns the body';
 
+CREATE FUNCTION raceday.calibrate_nightly(p_begun_at timestamp with time zone) RETURNS TABLE(parent_table text, partition text, action text, status text, detail text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+#variable_conflict use_column
+declare
+    -- A call is over within seconds, so collecting the races of the span is spread over calls.
+    c_races_per_call constant int := 250;
+    v_to timestamptz := raceday.now();
+    v_from timestamptz;
+    v_calibrated record;
+begin
+    select v_to - s.calibration_span into v_from from raceday.signal_settings s
+    where s.calibrated_at is null or s.calibrated_at < p_begun_at;
+    if not found then
+        return;
+    end if;
+    action := 'calibrate';
+    begin
+        if raceday.raceday_collect_flows(v_from, v_to, c_races_per_call) = c_races_per_call then
+            status := 'waiting';
+            detail := 'for the next call: each call collects the flows of a few races';
+            return next;
+            return;
+        end if;
+        select c.* into strict v_calibrated from raceday.raceday_calibrate(v_from, v_to) c;
+        if v_calibrated.is_new then
+            status := 'calibrated';
+            detail := format('version %s from %s races', v_calibrated.version, v_calibrated.races);
+            return next;
+        end if;
+    exception
+        when lock_not_available or deadlock_detected then
+            status := 'deferred';
+            detail := sqlerrm;
+            return next;
+            return;
+        when others then
+            -- Once per night: what failed now fails again in a minute.
+            status := 'failed';
+            detail := sqlerrm;
+            return next;
+    end;
+    update raceday.signal_settings s set calibrated_at = v_to;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.calibrate_nightly(p_begun_at timestamp with time zone) IS 'A step of the calibration of the night that began then, unless it is done; for raceday_maintain';
+
 CREATE FUNCTION raceday.cents(p_dollars numeric) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((p_dollars * (100)::numeric))::bigint;
 
 COMMENT ON FUNCTION raceday.cents(p_dollars numeric) IS 'Dollars as integer cents';
+
+CREATE FUNCTION raceday.chart_points(p_race_id text, p_entrant_id text, p_first timestamp with time zone, p_last timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+    return (
+        select coalesce(json_agg(json_build_object(
+            'event_timestamp', raceday.utc_text(p.event_timestamp),
+            'seconds_to_start', p.seconds_to_start,
+            'share_low', round(100.0 * p.win_low / nullif(p.win_pool_cents, 0), 2),
+            'share', round(100.0 * p.win_mid / nullif(p.win_pool_cents, 0), 2),
+            'share_high', round(100.0 * p.win_high / nullif(p.win_pool_cents, 0), 2),
+            'win_low', p.win_low,
+            'win_mid', p.win_mid,
+            'win_high', p.win_high,
+            'fixed_win_odds', p.fixed_win_odds,
+            'pool_win_odds', p.pool_win_odds,
+            'flow_multiple', p.flow_multiple,
+            'evidence', p.evidence
+        ) order by p.id), '[]')
+        from raceday.money_flow_history p
+        where p.entrant_id = p_entrant_id and p.race_id = p_race_id and p.event_timestamp between p_first and p_last
+    );
+end
+$$;
+
+COMMENT ON FUNCTION raceday.chart_points(p_race_id text, p_entrant_id text, p_first timestamp with time zone, p_last timestamp with time zone) IS 'Per poll of a race: the range of a runner''s share of the win pool, its odds and the evidence that it is being backed';
 
 CREATE FUNCTION raceday.clock_is_simulated() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1360,6 +1714,12 @@ $$;
 
 COMMENT ON FUNCTION raceday.create_partition(p_parent_table text, p_from_at timestamp with time zone, p_to_at timestamp with time zone) IS 'Creates the partition for a range that has none, at most a day; returns its name';
 
+CREATE FUNCTION raceday.cursor_moment(p_cursor text) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_cursor ~ '^\d{1,16}$'::text) THEN (('1970-01-01 00:00:00+00'::timestamp with time zone + ((((p_cursor)::bigint / 1000000))::double precision * '00:00:01'::interval)) + ((((p_cursor)::bigint % (1000000)::bigint))::double precision * '00:00:00.000001'::interval)) ELSE NULL::timestamp with time zone END;
+
+COMMENT ON FUNCTION raceday.cursor_moment(p_cursor text) IS 'The moment that a cursor stands for, in microseconds since 1970; null for anything else';
+
 CREATE FUNCTION raceday.decode_url_text(p_text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1397,6 +1757,53 @@ CREATE FUNCTION raceday.default_alerts() RETURNS TABLE(display_order integer, pe
 END;
 
 COMMENT ON FUNCTION raceday.default_alerts() IS 'The six default indicators';
+
+CREATE FUNCTION raceday.drop_archived_history(p_waits_for text) RETURNS TABLE(parent_table text, partition text, action text, status text, detail text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_due record;
+    v_row_count bigint;
+begin
+    action := 'drop';
+    for v_due in
+        select h.parent_table, h.partition, h.relation, a.row_count
+        from raceday.maintenance_settings s
+        join raceday.archived_history h on (h.first_day + 1 + s.archive_keep) at time zone 'UTC' < raceday.now()
+        left join raceday.archived_partitions a on a.parent_table = h.parent_table and a.partition = h.partition
+        order by h.first_day, h.parent_table
+    loop
+        parent_table := v_due.parent_table;
+        partition := v_due.partition;
+        status := 'waiting';
+        detail := coalesce(p_waits_for, case when v_due.row_count is null then 'until it is exported: RACEDAY_ARCHIVE_DIR' end);
+        if detail is null then
+            begin
+                execute format('lock table %s in access exclusive mode', v_due.relation);
+                execute format('select count(*) from %s', v_due.relation) into v_row_count;
+                if v_row_count <> v_due.row_count then
+                    detail := format('until it is exported again: it has %s rows, the file %s', v_row_count, v_due.row_count);
+                else
+                    execute format('drop table %s', v_due.relation);
+                    status := 'dropped';
+                end if;
+            exception
+                when lock_not_available or deadlock_detected then
+                    status := 'deferred';
+                    detail := sqlerrm;
+                when others then
+                    status := 'failed';
+                    detail := sqlerrm;
+            end;
+        end if;
+        return next;
+    end loop;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.drop_archived_history(p_waits_for text) IS 'Drops history that has been in schema archive for archive_keep, once it is exported, unless all waits for something; for raceday_maintain';
 
 CREATE TABLE raceday.entrants (
     entrant_id text NOT NULL,
@@ -1490,6 +1897,38 @@ $$;
 
 COMMENT ON FUNCTION raceday.error_response(p_status integer, p_error text, p_more json) IS 'Sets an error status; returns the body {"error": ..., ...}';
 
+CREATE TABLE raceday.race_results (
+    race_id text NOT NULL,
+    results_available boolean NOT NULL,
+    results_data jsonb NOT NULL,
+    dividends_data jsonb NOT NULL,
+    fixed_odds_data jsonb NOT NULL,
+    result_status text,
+    photo_finish boolean DEFAULT false NOT NULL,
+    stewards_inquiry boolean DEFAULT false NOT NULL,
+    protest_lodged boolean DEFAULT false NOT NULL,
+    result_time timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT race_results_result_status_check CHECK ((result_status = ANY (ARRAY['interim'::text, 'final'::text, 'protest'::text])))
+);
+
+COMMENT ON TABLE raceday.race_results IS 'Placings and dividends, once known';
+
+COMMENT ON COLUMN raceday.race_results.result_time IS 'event_timestamp of the first poll with results';
+
+CREATE FUNCTION raceday.final_payout(p_results raceday.race_results, p_product text, p_runner_number integer) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select max((d.dividend ->> 'dividend')::numeric)
+    from jsonb_array_elements(p_results.dividends_data) d (dividend)
+    where d.dividend ->> 'product_name' ~* ('^(pool )?' || p_product || '$')
+      and d.dividend -> 'positions' @> jsonb_build_array(jsonb_build_object('runner_number', p_runner_number))
+$_$;
+
+COMMENT ON FUNCTION raceday.final_payout(p_results raceday.race_results, p_product text, p_runner_number integer) IS 'What the tote paid per dollar on a runner, in Win or Place; null if nothing';
+
 CREATE FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((jsonb_typeof(p_value) = 'number'::text) AND (((p_value)::numeric >= p_min) AND ((p_value)::numeric <= p_max)));
@@ -1502,6 +1941,36 @@ CREATE FUNCTION raceday.indicator_problems(p_indicator jsonb) RETURNS text[]
 
 COMMENT ON FUNCTION raceday.indicator_problems(p_indicator jsonb) IS 'The errors in a posted indicator';
 
+CREATE TABLE raceday.maintenance_settings (
+    only_row boolean DEFAULT true NOT NULL,
+    retire_from time without time zone DEFAULT '04:00:00'::time without time zone NOT NULL,
+    retire_until time without time zone DEFAULT '09:00:00'::time without time zone NOT NULL,
+    lock_wait interval DEFAULT '00:00:00.1'::interval NOT NULL,
+    archive_payloads boolean DEFAULT false NOT NULL,
+    archive_keep interval,
+    CONSTRAINT maintenance_settings_archive_keep_check CHECK ((archive_keep > '00:00:00'::interval)),
+    CONSTRAINT maintenance_settings_lock_wait_check CHECK (((lock_wait >= '00:00:00.001'::interval) AND (lock_wait <= '00:00:01'::interval))),
+    CONSTRAINT maintenance_settings_only_row_check CHECK (only_row)
+);
+
+COMMENT ON TABLE raceday.maintenance_settings IS 'Settings of raceday_maintain, one row; how far ahead and how long partitions are kept is in partman.part_config';
+
+COMMENT ON COLUMN raceday.maintenance_settings.retire_from IS 'New Zealand time from which partitions are retired: after Australia''s last race';
+
+COMMENT ON COLUMN raceday.maintenance_settings.retire_until IS 'New Zealand time until which partitions are retired; the same as retire_from for the whole day';
+
+COMMENT ON COLUMN raceday.maintenance_settings.lock_wait IS 'How long a step waits for its lock before it is deferred';
+
+COMMENT ON COLUMN raceday.maintenance_settings.archive_payloads IS 'Whether payloads are kept until they are archived; a fetcher with RACEDAY_ARCHIVE_DIR sets it, a person unsets it';
+
+COMMENT ON COLUMN raceday.maintenance_settings.archive_keep IS 'How long history stays in schema archive before it is exported and dropped, counted from its last day; null for ever';
+
+CREATE FUNCTION raceday.is_archived_first(p_parent_table text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((p_parent_table = 'raceday.staged_payloads'::text) AND (SELECT s.archive_payloads FROM raceday.maintenance_settings s));
+
+COMMENT ON FUNCTION raceday.is_archived_first(p_parent_table text) IS 'Whether a partition of a table must be archived before it is retired';
+
 CREATE FUNCTION raceday.live_lead() RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '00:05:00'::interval;
@@ -1513,6 +1982,18 @@ CREATE FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at time
     RETURN ((p_at >= (p_start_time - raceday.live_lead())) AND (p_at <= (p_start_time + '00:15:00'::interval)));
 
 COMMENT ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) IS 'Whether a race that starts at p_start_time is live at p_at';
+
+CREATE FUNCTION raceday.now() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN statement_timestamp();
+
+COMMENT ON FUNCTION raceday.now() IS 'Raceday''s current time: the server''s clock, or a demo''s simulated one';
+
+CREATE FUNCTION raceday.is_retirement_hour() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT CASE WHEN (s.retire_from < s.retire_until) THEN ((t.now_nz >= s.retire_from) AND (t.now_nz < s.retire_until)) ELSE ((t.now_nz >= s.retire_from) OR (t.now_nz < s.retire_until)) END AS "case" FROM (raceday.maintenance_settings s CROSS JOIN (SELECT ((raceday.now() AT TIME ZONE 'Pacific/Auckland'::text))::time without time zone AS now_nz) t));
+
+COMMENT ON FUNCTION raceday.is_retirement_hour() IS 'Whether it is the time of day at which partitions are archived and retired';
 
 CREATE FUNCTION raceday.key_hash(p_key text) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1616,6 +2097,29 @@ $_$;
 
 COMMENT ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) IS 'Memory in use where the server runs, without page cache, and its limit; null where the system does not report it';
 
+CREATE FUNCTION raceday.movers() RETURNS TABLE(race_id text, entrant_id text, runner_number integer, name text, race_number integer, race_name text, meeting_id text, meeting_name text, country text, type text, start_time timestamp with time zone, status text, minutes_to_start integer, evidence numeric, rarity bigint, provisional boolean, level integer, signalled_at timestamp with time zone, money bigint, excess bigint, multiple numeric, share_before numeric, share_after numeric, fixed_win_odds numeric, pool_win_odds numeric, reasons jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select r.race_id, w.entrant_id, e.runner_number, e.name, r.race_number, r.name, r.meeting_id, m.meeting_name, m.country, r.type,
+        r.start_time, r.status, floor(extract(epoch from r.start_time - t.now) / 60)::int, w.evidence, w.rarity, w.provisional,
+        s.level, s.event_timestamp, w.money, w.excess, w.multiple, w.share_before, w.share_after, e.win_odds, e.pool_win_odds, s.reasons
+    from (select raceday.now() as now) t
+    join raceday.races r on r.phase in ('upcoming', 'in_progress')
+        and r.start_time between t.now - interval '2 hours' and t.now + interval '1 hour'
+    cross join lateral raceday.raceday_watch(r.race_id) w
+    join raceday.entrants e on e.race_id = r.race_id and e.entrant_id = w.entrant_id and not e.is_scratched
+    left join raceday.meetings m on m.meeting_id = r.meeting_id
+    left join lateral (
+        select l.level, l.event_timestamp, l.reasons from raceday.signals l
+        where l.race_id = r.race_id and l.entrant_id = w.entrant_id
+        order by l.level desc limit 1
+    ) s on true
+    where w.evidence > 0
+$$;
+
+COMMENT ON FUNCTION raceday.movers() IS 'Runners with evidence of being backed, in races that are not finished, from an hour before the start to two hours after it';
+
 CREATE TABLE raceday.races (
     race_id text NOT NULL,
     meeting_id text,
@@ -1675,32 +2179,80 @@ CREATE FUNCTION raceday.navigation_body(p_race raceday.races) RETURNS json
 
 COMMENT ON FUNCTION raceday.navigation_body(p_race raceday.races) IS 'A race as a navigation target';
 
-CREATE TABLE raceday.poll_cadence (
-    within_s integer NOT NULL,
-    every_s integer NOT NULL,
-    CONSTRAINT poll_cadence_every_s_check CHECK ((every_s > 0))
-);
-
-COMMENT ON TABLE raceday.poll_cadence IS 'Seconds between polls, by seconds to the start; a race further away than the widest row is not polled';
-
-COMMENT ON COLUMN raceday.poll_cadence.within_s IS 'The row applies from this many seconds before the start; the smallest also applies after the start';
-
 CREATE FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) RETURNS TABLE(slot_at timestamp with time zone, first_slot_at timestamp with time zone, every_s integer)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     BEGIN ATOMIC
  SELECT min(GREATEST((next_poll.p_slot_at + make_interval(secs => (c.every_s)::double precision)), (next_poll.p_start_time - make_interval(secs => (c.within_s)::double precision)))) AS min,
      (next_poll.p_start_time - make_interval(secs => (max(c.within_s))::double precision)),
      min(c.every_s) FILTER (WHERE ((next_poll.p_start_time - make_interval(secs => (c.within_s)::double precision)) <= next_poll.p_at)) AS min
-    FROM raceday.poll_cadence c;
+    FROM raceday.poll_cadence c
+   WHERE (NOT c.after_close);
 END;
 
 COMMENT ON FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) IS 'When a race is due after a slot, when it is first due, and the cadence in force at p_at (null: not polled yet)';
 
-CREATE FUNCTION raceday.now() RETURNS timestamp with time zone
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN statement_timestamp();
+CREATE FUNCTION raceday.note_feed_refresh() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with due as (
+        select f.only_row from raceday.feed_refresh f
+        where f.computed_at < raceday.now() - interval '5 seconds' or f.computed_at > raceday.now()
+        for update skip locked
+    ), phases as materialized (
+        select f.phase_s, extract(epoch from s.period)::double precision as period_s
+        from raceday.races r
+        join raceday.race_refreshes f on f.race_id = r.race_id
+        cross join raceday.refresh_settings s
+        where r.phase in ('upcoming', 'in_progress') and f.is_certain and f.observed_at > raceday.now() - interval '5 minutes'
+          and r.start_time between raceday.now() - interval '65 minutes' and raceday.now() + interval '65 minutes'
+    ), middle as (
+        select degrees(atan2(sum(sin(radians(360 * p.phase_s / p.period_s))), sum(cos(radians(360 * p.phase_s / p.period_s))))) / 360 * min(p.period_s)
+            as phase_s
+        from phases p
+    ), spread as (
+        select count(*)::int as races, m.phase_s + max(d.s) as phase_s, max(d.s) - min(d.s) as spread_s, min(p.period_s) as period_s
+        from phases p
+        cross join middle m
+        cross join lateral (select raceday.around(p.phase_s - m.phase_s, p.period_s) as s) d
+        group by m.phase_s
+    )
+    update raceday.feed_refresh f
+    set phase_s = case when c.races >= 3 and c.spread_s <= 1.0 then c.phase_s - c.period_s * floor(c.phase_s / c.period_s) end,
+        spread_s = c.spread_s,
+        races = coalesce(c.races, 0),
+        computed_at = raceday.now()
+    from due
+    left join spread c on true
+    where f.only_row = due.only_row
+$$;
 
-COMMENT ON FUNCTION raceday.now() IS 'Raceday''s current time: the server''s clock, or a demo''s simulated one';
+COMMENT ON FUNCTION raceday.note_feed_refresh() IS 'Computes the phase that races have in common: at least three, which differ by at most a second';
+
+CREATE FUNCTION raceday.note_refresh(p_race_id text, p_worker text, p_refresh jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    insert into raceday.race_refreshes as f (
+        race_id, state, phase_s, age_s, is_certain, observed_at, rank, slot_at, gap_s, again_at, data_age_s, changed_within_s)
+    select p.race_id, e.state, e.phase_s, e.age_s, e.is_certain, raceday.now(),
+        case when e.is_certain then raceday.refresh_rank(p.race_id, e.phase_s) else 0 end,
+        p.slot_at, e.gap_s, case when e.is_due then raceday.now() + s.again_after end, e.data_age_s, e.changed_within_s
+    from jsonb_to_record(p_refresh) as e (
+        state jsonb, phase_s double precision, age_s double precision, is_certain boolean, gap_s double precision, is_due boolean,
+        data_age_s double precision, changed_within_s double precision)
+    cross join raceday.refresh_settings s
+    join raceday.race_polls p on p.race_id = p_race_id
+    -- Another worker may have taken over since: what it observes is newer.
+    where p.claimed_by = p_worker
+    on conflict (race_id) do update set
+        state = excluded.state, phase_s = excluded.phase_s, age_s = excluded.age_s, is_certain = excluded.is_certain,
+        observed_at = excluded.observed_at, rank = excluded.rank, slot_at = excluded.slot_at, gap_s = excluded.gap_s,
+        again_at = excluded.again_at, data_age_s = excluded.data_age_s, changed_within_s = excluded.changed_within_s;
+    select raceday.note_feed_refresh()
+$$;
+
+COMMENT ON FUNCTION raceday.note_refresh(p_race_id text, p_worker text, p_refresh jsonb) IS 'Stores what a worker''s poll has shown of a race''s refreshes: the fields of race_refreshes; is_due: a refresh was due and had not arrived';
 
 CREATE FUNCTION raceday.parse_body(p_body text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -1842,6 +2394,138 @@ $$;
 
 COMMENT ON FUNCTION raceday.race_version(p_race_id text) IS 'A text that changes whenever a race''s runners or history change';
 
+CREATE FUNCTION raceday.raceday_archive_begin() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    update raceday.maintenance_settings set archive_payloads = true where not archive_payloads;
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_archive_begin() IS 'From now on, payloads are dropped only once they are archived. Fetchers with RACEDAY_ARCHIVE_DIR call it; only a person ends it';
+
+CREATE FUNCTION raceday.raceday_archive_due(p_force boolean DEFAULT false) RETURNS TABLE(parent_table text, partition text, first_day date, last_day date, row_count bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_settings raceday.maintenance_settings;
+    v_partition record;
+    v_last_at timestamptz;
+begin
+    if not (p_force or raceday.is_retirement_hour()) then
+        return;
+    end if;
+    select s.* into strict v_settings from raceday.maintenance_settings s;
+    for v_partition in
+        -- Through the parent, whose owner needs no right on its partitions.
+        select q.parent_table, q.partition, 'fetched_at' as control, (q.from_at at time zone 'UTC')::date as first_day,
+            format('%s where fetched_at >= %L and fetched_at < %L', q.parent_table, q.from_at, q.to_at) as rows
+        from raceday.monitor_partitions q
+        where q.parent_table = 'raceday.staged_payloads' and v_settings.archive_payloads and q.to_at <= raceday.now()
+        union all
+        select h.parent_table, h.partition, 'event_timestamp', h.first_day, h.relation::text
+        from raceday.archived_history h
+        where (h.first_day + 1 + v_settings.archive_keep) at time zone 'UTC' < raceday.now()
+        order by first_day, parent_table
+    loop
+        execute format('select count(*), max(%I) from %s', v_partition.control, v_partition.rows) into row_count, v_last_at;
+        continue when row_count = (
+            select a.row_count from raceday.archived_partitions a
+            where a.parent_table = v_partition.parent_table and a.partition = v_partition.partition);
+        parent_table := v_partition.parent_table;
+        partition := v_partition.partition;
+        first_day := v_partition.first_day;
+        last_day := coalesce((v_last_at at time zone 'UTC')::date, first_day);
+        return next;
+    end loop;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_archive_due(p_force boolean) IS 'Partitions whose rows are not all in the archive, at the hour for it or if forced: payloads of days that are over, and history past archive_keep';
+
+CREATE FUNCTION raceday.raceday_archive_page(p_from_at timestamp with time zone, p_to_at timestamp with time zone, p_race_id text, p_fetched_at timestamp with time zone, p_payload_id bigint, p_limit integer) RETURNS TABLE(payload_id bigint, kind text, race_id text, fetched_at timestamp with time zone, is_raw boolean, body bytea)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    return query
+        select p.payload_id, p.kind, p.race_id, p.fetched_at, p.payload is null, coalesce(p.payload_raw, convert_to(p.payload, 'UTF8'))
+        from raceday.staged_payloads p
+        where p.fetched_at >= p_from_at and p.fetched_at < p_to_at
+          and (p.race_id, p.fetched_at, p.payload_id) > (p_race_id, p_fetched_at, p_payload_id)
+        order by p.race_id, p.fetched_at, p.payload_id
+        limit p_limit;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_archive_page(p_from_at timestamp with time zone, p_to_at timestamp with time zone, p_race_id text, p_fetched_at timestamp with time zone, p_payload_id bigint, p_limit integer) IS 'The next payloads of a time by race and time, after the one given; in short transactions, so that nothing waits for an archive';
+
+CREATE FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    insert into raceday.archived_partitions (parent_table, partition, row_count, file, file_bytes, sha256, archived_by)
+    values (p_parent_table, p_partition, p_row_count, p_file, p_file_bytes, p_sha256, p_archived_by)
+    on conflict (parent_table, partition) do update
+    set row_count = excluded.row_count, file = excluded.file, file_bytes = excluded.file_bytes, sha256 = excluded.sha256,
+        archived_by = excluded.archived_by, archived_at = clock_timestamp();
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) IS 'Notes that a partition''s rows are in a file';
+
+CREATE FUNCTION raceday.raceday_backtest(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer DEFAULT 20) RETURNS TABLE(month date, races bigint, signals bigint, provisional bigint, won bigint, placed bigint, tote_per_dollar numeric, fixed_per_dollar numeric)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if p_level is null or p_level not in (20, 50, 100, 200, 500, 1000) then
+        raise exception 'no evidence is known for 1 race in %', p_level
+            using errcode = 'invalid_parameter_value', hint = 'Use 20, 50, 100, 200, 500 or 1000.';
+    elsif p_from is null or p_to is null or p_from >= p_to then
+        raise exception 'nothing lies between % and %', p_from, p_to
+            using errcode = 'invalid_parameter_value', hint = 'Give two times, the earlier one first.';
+    end if;
+    return query
+    with bet as (
+        select s.month, s.provisional, finish.is_first,
+            finish.is_first or raceday.final_payout(q, 'place', e.runner_number) is not null as is_placed,
+            coalesce(raceday.final_payout(q, 'win', e.runner_number), 0) as tote_return,
+            -- Fixed odds are divided among the winners of a dead heat; a bet is off if there were none.
+            case when finish.is_first then s.fixed_win_odds / finish.winners when s.fixed_win_odds is not null then 0 end as fixed_return
+        from raceday.backtest_signals(p_from, p_to, p_level) s
+        join raceday.race_results q on q.race_id = s.race_id and q.results_available
+        -- Bets on a runner that was scratched later are refunded.
+        join raceday.entrants e on e.race_id = s.race_id and e.entrant_id = s.entrant_id and not e.is_scratched
+        cross join lateral (
+            select coalesce(bool_or(p.runner ->> 'entrant_id' = s.entrant_id) filter (where p.runner ->> 'position' = '1'), false) as is_first,
+                greatest(count(*) filter (where p.runner ->> 'position' = '1'), 1) as winners
+            from jsonb_array_elements(q.results_data) p (runner)
+        ) finish
+    ), run as (
+        select date_trunc('month', r.start_time at time zone 'Pacific/Auckland')::date as month, count(*) as races
+        from raceday.races r
+        where r.start_time >= p_from and r.start_time < p_to and r.status = 'Final'
+        group by 1
+    )
+    select run.month, (sum(run.races))::bigint, coalesce(sum(b.signals), 0)::bigint, coalesce(sum(b.provisional), 0)::bigint,
+        coalesce(sum(b.won), 0)::bigint, coalesce(sum(b.placed), 0)::bigint,
+        round(sum(b.tote_return) / nullif(sum(b.signals), 0), 3), round(sum(b.fixed_return) / nullif(sum(b.fixed_bets), 0), 3)
+    from run
+    left join (
+        select bet.month, count(*) as signals, count(*) filter (where bet.provisional) as provisional,
+            count(*) filter (where bet.is_first) as won, count(*) filter (where bet.is_placed) as placed,
+            sum(bet.tote_return) as tote_return, sum(bet.fixed_return) as fixed_return, count(bet.fixed_return) as fixed_bets
+        from bet group by bet.month
+    ) b on b.month = run.month
+    group by rollup (run.month)
+    order by run.month nulls last;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_backtest(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) IS 'For analysts: per month, and in total, the signals of final races, how many won or placed, and what a dollar on each returned at the final Win dividend and at the fixed odds of the moment. A month is judged by the evidence of the other months';
+
 CREATE FUNCTION raceday.raceday_check(p_race_id text) RETURNS TABLE(violation text, detail text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1898,6 +2582,51 @@ begin
     group by r.polling_timestamp, r.event_timestamp
     -- Each share is rounded to 0.01, so the sum may miss 100 by half of that per runner.
     having abs(sum(r.tote_win_percentage) - 100) > greatest(0.1, 0.005 * count(*));
+
+    return query
+    select 'bounds', format('entrant %s has %s to %s, %s in the middle, of a win pool of %s cents at the poll of %s',
+        r.entrant_id, r.win_low, r.win_high, r.win_mid, r.win_pool_cents, r.polling_timestamp)
+    from pg_temp.raceday_check_rows r
+    where num_nonnulls(r.win_low, r.win_mid, r.win_high) not in (0, 3)
+       or not (0 <= r.win_low and r.win_low <= r.win_mid and r.win_mid <= r.win_high and r.win_high <= r.win_pool_cents);
+
+    return query
+    select 'bounds_sum', format('of a win pool of %s cents at the poll of %s, runners have %s to %s',
+        max(r.win_pool_cents), r.polling_timestamp, sum(r.win_low), sum(r.win_high))
+    from pg_temp.raceday_check_rows r
+    where r.win_mid is not null
+    group by r.polling_timestamp, r.event_timestamp
+    -- Two polls of one moment cannot be told apart.
+    having count(*) = count(distinct r.entrant_id)
+       and not (sum(r.win_low) <= max(r.win_pool_cents) and max(r.win_pool_cents) <= sum(r.win_high));
+
+    return query
+    select 'evidence', format('entrant %s has evidence of %s at the poll of %s, %s s before the start',
+        r.entrant_id, r.evidence, r.polling_timestamp, r.seconds_to_start)
+    from pg_temp.raceday_check_rows r
+    where r.evidence < 0 or r.evidence is not null and r.seconds_to_start > 300;
+
+    return query
+    select 'signal_levels', format('entrant %s has a signal of level %s at the poll of %s, but %s', s.entrant_id, s.level, s.polling_timestamp,
+        case when s.rarity < s.level then format('is 1 in %s', s.rarity)
+             when s.level = 200 and f.race_id is null then 'none of level 20 before it'
+             else 'is no runner of the race' end)
+    from raceday.signals s
+    left join raceday.signals f
+        on f.race_id = s.race_id and f.entrant_id = s.entrant_id and f.level = 20 and f.polling_timestamp <= s.polling_timestamp
+    where s.race_id = p_race_id
+      and (s.rarity < s.level or s.level = 200 and f.race_id is null
+           or not exists (select from raceday.entrants e where e.race_id = s.race_id and e.entrant_id = s.entrant_id));
+
+    return query
+    select 'signal_evidence', format('entrant %s has a signal of level %s at the poll of %s with evidence of %s, but its row has %s',
+        s.entrant_id, s.level, s.polling_timestamp, s.evidence, r.evidence)
+    from raceday.signals s
+    join pg_temp.raceday_check_rows r
+        on r.entrant_id = s.entrant_id and r.polling_timestamp = s.polling_timestamp and r.event_timestamp = s.event_timestamp
+    where s.race_id = p_race_id
+    group by s.entrant_id, s.level, s.polling_timestamp, s.evidence, r.evidence
+    having not bool_or(r.evidence = s.evidence);
 
     return query
     select 'stranger', format('entrant %s has history but is not an entrant of the race', r.entrant_id)
@@ -1959,6 +2688,13 @@ begin
     insert into pg_temp.raceday_check_replay select * from raceday.raceday_replay(p_race_id);
 
     return query
+    select 'signals', format('signal of level %s of entrant %s at the poll of %s is in %s only',
+        level, entrant_id, polling_timestamp, case when s.race_id is null then 'the payloads' else 'the table' end)
+    from (select r.* from raceday.signals r where r.race_id = p_race_id) s
+    full join raceday.raceday_replay_signals(p_race_id) p using (entrant_id, level, polling_timestamp, event_timestamp, evidence, rarity, money, excess)
+    where s.race_id is null or p.reasons is null or s.reasons <> p.reasons::jsonb;
+
+    return query
     select 'holds', format('holds at the poll of %s add up to %s', r.polling_timestamp, r.hold_sum)
     from (select distinct polling_timestamp, hold_sum from pg_temp.raceday_check_replay) r
     where r.hold_sum not between 95 and 105;
@@ -1967,11 +2703,13 @@ begin
     select 'missing', format('entrant %s has no row at the poll of %s with the values of its payload', m.entrant_id, m.polling_timestamp)
     from (
         select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
-            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount, p.win_low, p.win_high,
+            p.win_mid, p.flow_multiple, p.evidence
         from pg_temp.raceday_check_replay p
         except all
         select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
-            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount, r.win_low, r.win_high,
+            r.win_mid, r.flow_multiple, r.evidence
         from pg_temp.raceday_check_rows r
     ) m;
 
@@ -1979,11 +2717,13 @@ begin
     select 'surplus', format('entrant %s has a row at the poll of %s that differs from its payload', m.entrant_id, m.polling_timestamp)
     from (
         select r.entrant_id, r.polling_timestamp, r.event_timestamp, r.time_interval, r.hold_percentage, r.win_pool_amount,
-            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount
+            r.place_pool_amount, r.incremental_win_amount, r.incremental_place_amount, r.tote_win_amount, r.win_low, r.win_high,
+            r.win_mid, r.flow_multiple, r.evidence
         from pg_temp.raceday_check_rows r
         except all
         select p.entrant_id, p.polling_timestamp, p.event_timestamp, p.time_interval, p.hold_percentage, p.win_pool_amount,
-            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount
+            p.place_pool_amount, p.incremental_win_amount, p.incremental_place_amount, p.tote_win_amount, p.win_low, p.win_high,
+            p.win_mid, p.flow_multiple, p.evidence
         from pg_temp.raceday_check_replay p
     ) m;
 end
@@ -2026,7 +2766,7 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_claim_meetings(p_worker text) IS 'Leases the meetings lists that are due to a worker; returns their New Zealand dates';
 
-CREATE FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) RETURNS TABLE(race_id text, due_at timestamp with time zone, start_time timestamp with time zone, status text, seconds_to_start double precision, cadence_s integer, missed integer, lease_until timestamp with time zone, polled_by text, is_live boolean)
+CREATE FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) RETURNS TABLE(race_id text, due_at timestamp with time zone, start_time timestamp with time zone, status text, seconds_to_start double precision, cadence_s integer, missed integer, lease_until timestamp with time zone, polled_by text, is_live boolean, refresh_state jsonb, period_s double precision, margin_s double precision, is_aligned boolean, is_again boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2034,27 +2774,34 @@ declare
     v_now timestamptz := raceday.now();
 begin
     return query
-    with claimable as materialized (
-        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live
-        from raceday.due_races d
+    with races as materialized (
+        select * from raceday.due_races
+    ), claimable as materialized (
+        select d.race_id, d.due_at, d.start_time, d.status, d.seconds_to_start, d.cadence_s, d.slot_at, d.claimed_by, d.is_live,
+            d.claimed_at, d.period_s, d.is_over, d.phase_s is not null as is_aligned, d.due_at is not distinct from d.again_at as is_again
+        from races d
         where d.due_at <= v_now and d.cadence_s is not null and (d.lease_until is null or d.lease_until <= v_now)
+          -- Of the races that are over one at a time: workers must be free when a refresh arrives.
+          and (not d.is_over or d.race_id = (
+              select o.race_id from races o where o.is_over and o.due_at <= v_now order by o.lease_until > v_now desc nulls last, o.start_time desc, o.race_id limit 1))
         -- Distance from the start in either direction: races about to start go before a backlog of old unfinished ones.
-        order by abs(d.seconds_to_start), d.race_id
+        order by d.is_over, abs(d.seconds_to_start), d.race_id
     ), locked as materialized (
         select p.race_id
         from raceday.race_polls p
         join claimable c on c.race_id = p.race_id
         where (p.lease_until is null or p.lease_until <= v_now)
           -- Another worker may have claimed it since the first look.
-          and p.slot_at is not distinct from c.slot_at
-        order by abs(c.seconds_to_start), c.race_id
+          and p.slot_at is not distinct from c.slot_at and p.claimed_at is not distinct from c.claimed_at
+        order by c.is_over, abs(c.seconds_to_start), c.race_id
         limit p_max
         for update of p skip locked
     ), claimed as (
         update raceday.race_polls p
         set -- A whole cadence late or more: the slots in between are missed, and counting starts again from now. A first poll also
             -- starts from now: a day's races become known together, and would otherwise be due together forever.
-            slot_at = case when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
+            slot_at = case when c.is_again then p.slot_at
+                when c.slot_at is not null and v_now - c.due_at < make_interval(secs => c.cadence_s) then c.due_at else v_now end,
             claimed_at = v_now,
             claimed_by = p_worker,
             lease_until = raceday.lease_end(v_now)
@@ -2066,14 +2813,16 @@ begin
     select c.race_id, c.due_at, c.start_time, c.status, c.seconds_to_start, c.cadence_s,
         case when c.slot_at is null then 0
             else floor(greatest(extract(epoch from v_now - c.due_at), 0) / c.cadence_s)::int end,
-        claimed.lease_until, c.claimed_by, c.is_live
+        claimed.lease_until, c.claimed_by, c.is_live, f.state, c.period_s, extract(epoch from s.margin)::double precision, c.is_aligned, c.is_again
     from claimed
     join claimable c on c.race_id = claimed.race_id
-    order by abs(c.seconds_to_start), c.race_id;
+    left join raceday.race_refreshes f on f.race_id = claimed.race_id
+    cross join raceday.refresh_settings s
+    order by c.is_over, abs(c.seconds_to_start), c.race_id;
 end
 $$;
 
-COMMENT ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) IS 'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant';
+COMMENT ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) IS 'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant, is_again = between two slots';
 
 CREATE FUNCTION raceday.raceday_key_add(p_name text, p_role text) RETURNS text
     LANGUAGE plpgsql
@@ -2120,8 +2869,11 @@ CREATE FUNCTION raceday.raceday_maintain(p_force boolean DEFAULT false) RETURNS 
 #variable_conflict use_column
 declare
     v_settings raceday.maintenance_settings;
-    v_time time := (raceday.now() at time zone 'Pacific/Auckland')::time;
-    v_is_hour boolean;
+    v_now timestamp := raceday.now() at time zone 'Pacific/Auckland';
+    v_is_hour boolean := raceday.is_retirement_hour();
+    v_waits_for text;
+    v_is_locked boolean := false;
+    v_step record;
 begin
     if not pg_try_advisory_xact_lock(hashtext('raceday_maintain')) then
         return query select null::text, null::text, 'maintain'::text, 'waiting'::text, 'for another session that maintains the partitions'::text;
@@ -2130,20 +2882,36 @@ begin
     select s.* into strict v_settings from raceday.maintenance_settings s;
     perform set_config('lock_timeout', ceil(extract(epoch from v_settings.lock_wait) * 1000) || 'ms', true);
 
-    return query select c.* from raceday.create_missing_partitions() c;
+    for v_step in select c.* from raceday.create_missing_partitions() c loop
+        v_is_locked := v_is_locked or v_step.status = 'created';
+        return query select v_step.parent_table, v_step.partition, v_step.action, v_step.status, v_step.detail;
+    end loop;
     update partman.part_config c set maintenance_last_run = clock_timestamp()
     where c.parent_table like 'raceday.%'
       and not exists (select from raceday.monitor_partition_gaps g where g.parent_table = c.parent_table);
 
-    v_is_hour := case when v_settings.retire_from < v_settings.retire_until
-        then v_time >= v_settings.retire_from and v_time < v_settings.retire_until
-        else v_time >= v_settings.retire_from or v_time < v_settings.retire_until end;
-    return query select r.* from raceday.retire_due_partition(
-        case when not (v_is_hour or p_force) then format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI')) end) r;
+    if not (v_is_hour or p_force) then
+        v_waits_for := format('until %s New Zealand time', to_char(v_settings.retire_from, 'HH24:MI'));
+    end if;
+    for v_step in
+        select r.* from raceday.retire_due_partition(v_waits_for) r
+        union all
+        select d.* from raceday.drop_archived_history(v_waits_for) d
+    loop
+        v_is_locked := v_is_locked or v_step.status in ('retired', 'dropped');
+        return query select v_step.parent_table, v_step.partition, v_step.action, v_step.status, v_step.detail;
+    end loop;
+
+    -- A table whose partition was created or retired stays locked until this call ends: it must not last.
+    if v_is_hour and not v_is_locked then
+        return query select n.* from raceday.calibrate_nightly(
+            (v_now::date + v_settings.retire_from - case when v_now::time < v_settings.retire_from then interval '1 day' else interval '0' end)
+                at time zone 'Pacific/Auckland') n;
+    end if;
 end
 $$;
 
-COMMENT ON FUNCTION raceday.raceday_maintain(p_force boolean) IS 'Creates missing partitions and retires at most one that is due, at the hour for it or if forced; never waits long for a lock. Call it again while a row is deferred or waiting';
+COMMENT ON FUNCTION raceday.raceday_maintain(p_force boolean) IS 'Creates missing partitions, retires at most one that is due, at the hour for it or if forced, and calibrates the signals once per night; never waits long for a lock. Call it again while a row is deferred or waiting';
 
 CREATE FUNCTION raceday.raceday_meetings_done(p_date date, p_worker text, p_ok boolean) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -2165,6 +2933,8 @@ CREATE FUNCTION raceday.raceday_next_due() RETURNS timestamp with time zone
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     select min(greatest(d.due_at, coalesce(d.lease_until, d.due_at))) from raceday.due_races d
+    -- Those that are over follow one another, whenever a worker looks.
+    where not d.is_over
 $$;
 
 COMMENT ON FUNCTION raceday.raceday_next_due() IS 'When the next race can be claimed; null if no race is polled';
@@ -2209,19 +2979,45 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) IS 'Ends a worker''s lease on a race: its slot has been polled. p_is_found: whether the TAB has the event; null: it did not say';
 
+CREATE FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean, p_refresh jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform raceday.raceday_poll_done(p_race_id, p_worker, p_is_found);
+    if p_refresh is not null then
+        perform raceday.note_refresh(p_race_id, p_worker, p_refresh);
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean, p_refresh jsonb) IS 'The same with what the poll has shown of the race''s refreshes (null: nothing): see note_refresh';
+
 CREATE FUNCTION raceday.raceday_poll_plan(p_ahead interval) RETURNS TABLE(race_id text, slot_at timestamp with time zone, every_s integer, is_live boolean)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     with recursive plan as (
-        select d.race_id, d.start_time, d.is_missing, d.backoff, greatest(d.next_slot_at, raceday.now()) as slot_at
+        select d.race_id, d.start_time, d.is_missing, d.backoff, d.is_closed, d.phase_s, d.lag_s, d.period_s,
+            greatest(d.next_slot_at, raceday.now()) as slot_at
         from raceday.due_races d
-        where d.next_slot_at <= raceday.now() + p_ahead
+        where d.next_slot_at <= raceday.now() + p_ahead and not d.is_over
         union all
-        select p.race_id, p.start_time, p.is_missing, p.backoff, n.slot_at
+        select p.race_id, p.start_time, p.is_missing, p.backoff, p.is_closed, p.phase_s, p.lag_s, p.period_s, n.slot_at
         from plan p
-        cross join lateral raceday.next_poll(p.slot_at, p.start_time, null) following
-        cross join lateral (select greatest(following.slot_at, p.slot_at + p.backoff) as slot_at) n
+        cross join lateral raceday.next_poll(p.slot_at, p.start_time, p.slot_at) following
+        -- The offsets let aligned_slot be inlined: it uses its arguments several times.
+        cross join lateral (
+            select greatest(
+                following.slot_at, p.slot_at + p.backoff,
+                case when p.is_closed then p.slot_at + make_interval(secs => raceday.after_close_s(p.slot_at, p.start_time)) end) as slot_at
+            offset 0
+        ) plain
+        cross join lateral (
+            select raceday.aligned_slot(
+                p.slot_at, plain.slot_at, following.every_s, p.start_time, p.phase_s, p.lag_s, p.period_s) as slot_at
+            offset 0
+        ) n
         where n.slot_at <= raceday.now() + p_ahead
     )
     select p.race_id, p.slot_at, n.every_s, raceday.is_live(p.start_time, p.slot_at) and not p.is_missing
@@ -2312,6 +3108,16 @@ CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
         from raceday.staged_payloads p
         where p.fetched_at > (select t.now from t) - interval '1 hour'
         group by p.status
+    ), f as (
+        select
+            trim_scale(extract(epoch from s.period)) as period_s, trim_scale(extract(epoch from s.margin)) as margin_s, s.is_aligned,
+            count(e.race_id) as races, count(e.race_id) filter (where e.is_certain) as certain,
+            avg(e.age_s) filter (where e.is_certain) as age_s,
+            percentile_cont(0.5) within group (order by e.data_age_s) filter (where d.is_live) as live_p50,
+            percentile_cont(0.95) within group (order by e.data_age_s) filter (where d.is_live) as live_p95
+        from raceday.refresh_settings s
+        left join (d join raceday.race_refreshes e on e.race_id = d.race_id) on true
+        group by s.period, s.margin, s.is_aligned
     )
     select v.item, v.value
     from t
@@ -2324,6 +3130,20 @@ CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
         ('races leased now', (select count(*)::text from d where d.lease_until > t.now)),
         ('workers', (select coalesce(string_agg(distinct d.claimed_by, ', '), 'none') from d where d.lease_until > t.now or d.slot_at > t.now - interval '1 minute')),
         ('next poll', (select coalesce(round(extract(epoch from min(greatest(d.due_at, d.lease_until)) - t.now), 1) || ' s', 'none') from d)),
+        ('refreshes', (
+            select 'every ' || f.period_s || ' s; '
+                || case when f.is_aligned then 'polled ' || f.margin_s || ' s after; ' else 'not aligned; ' end
+                || f.certain || ' of ' || f.races || ' races certain'
+                || coalesce(', data expected ' || round(f.age_s::numeric, 1) || ' s old', '')
+            from f
+        )),
+        ('common phase', (
+            select coalesce(round(c.phase_s::numeric, 1) || ' s within ' || round(c.spread_s::numeric, 1) || ' s', 'none') || ' of ' || c.races || ' races'
+            from raceday.feed_refresh c
+        )),
+        ('data of live races', (
+            select coalesce('p50 ' || round(f.live_p50::numeric, 1) || ' s old, p95 ' || round(f.live_p95::numeric, 1) || ' s', 'none') from f
+        )),
         ('payloads of the last hour', (select coalesce(string_agg(s.payloads || ' ' || s.status, ', ' order by s.status), 'none') from s)),
         ('newest payload', (select coalesce(round(extract(epoch from t.now - max(s.newest)), 1) || ' s old', 'none') from s)),
         ('payloads pending', (select count(*)::text from raceday.pending_payloads)),
@@ -2375,6 +3195,50 @@ CREATE FUNCTION raceday.read_indicator(p_indicator jsonb) RETURNS jsonb
 
 COMMENT ON FUNCTION raceday.read_indicator(p_indicator jsonb) IS 'A posted indicator, with one spelling for each key';
 
+CREATE FUNCTION raceday.refresh_rank(p_race_id text, p_phase_s double precision) RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with near as (
+        select r.race_id, r.phase <> 'upcoming' as is_closed, abs(extract(epoch from r.start_time - raceday.now())) as distance_s
+        from raceday.races r
+        where r.phase in ('upcoming', 'in_progress')
+          and r.start_time between raceday.now() - interval '15 minutes' and raceday.now() + interval '15 minutes'
+    )
+    select count(*)::int
+    from near own
+    join near other on (other.is_closed, other.distance_s, other.race_id) < (own.is_closed, own.distance_s, own.race_id)
+    join raceday.race_refreshes f on f.race_id = other.race_id and f.is_certain
+    cross join raceday.refresh_settings s
+    where own.race_id = p_race_id
+      and abs(raceday.around(f.phase_s - p_phase_s, extract(epoch from s.period)::double precision)) < 1.0
+$$;
+
+COMMENT ON FUNCTION raceday.refresh_rank(p_race_id text, p_phase_s double precision) IS 'How many more urgent races are refreshed within a second of a race''s phase';
+
+CREATE FUNCTION raceday.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'rows of raceday.% never change', tg_table_name
+        using errcode = 'object_not_in_prerequisite_state', hint = 'raceday_calibrate writes a new version.';
+end
+$$;
+
+COMMENT ON FUNCTION raceday.refuse_change() IS 'Trigger: a row that others depend on stays as it was written';
+
+CREATE FUNCTION raceday.refuse_write() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception '% is computed and cannot be written', tg_relid::regclass using errcode = 'insufficient_privilege';
+end
+$$;
+
+COMMENT ON FUNCTION raceday.refuse_write() IS 'Trigger: refuses to write to a view that is computed';
+
 CREATE FUNCTION raceday.request_query(p_query text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN COALESCE(p_query, raceday.request_header('x-raceday-query'::text));
@@ -2386,26 +3250,6 @@ CREATE FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[])
     RETURN (raceday.query_values(raceday.request_query(p_query), p_names))[1];
 
 COMMENT ON FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[]) IS 'query_value of request_query, for functions with a single parameter';
-
-CREATE TABLE raceday.race_results (
-    race_id text NOT NULL,
-    results_available boolean NOT NULL,
-    results_data jsonb NOT NULL,
-    dividends_data jsonb NOT NULL,
-    fixed_odds_data jsonb NOT NULL,
-    result_status text,
-    photo_finish boolean DEFAULT false NOT NULL,
-    stewards_inquiry boolean DEFAULT false NOT NULL,
-    protest_lodged boolean DEFAULT false NOT NULL,
-    result_time timestamp with time zone NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT race_results_result_status_check CHECK ((result_status = ANY (ARRAY['interim'::text, 'final'::text, 'protest'::text])))
-);
-
-COMMENT ON TABLE raceday.race_results IS 'Placings and dividends, once known';
-
-COMMENT ON COLUMN raceday.race_results.result_time IS 'event_timestamp of the first poll with results';
 
 CREATE FUNCTION raceday.results_body(p_results raceday.race_results) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -2430,7 +3274,12 @@ begin
         parent_table := v_due.parent_table;
         partition := v_due.partition;
         status := 'waiting';
-        detail := coalesce(p_waits_for, case when v_due.place > 1 then 'for an older partition of the table' end);
+        detail := coalesce(p_waits_for, case
+            when v_due.place > 1 then 'for an older partition of the table'
+            when raceday.is_archived_first(v_due.parent_table) and not exists (
+                select from raceday.archived_partitions a
+                where a.parent_table = v_due.parent_table and a.partition = v_due.partition)
+            then 'until it is archived: RACEDAY_ARCHIVE_DIR' end);
         if detail is null then
             begin
                 perform raceday.retire_partition(v_due.parent_table, v_due.partition);
@@ -2461,9 +3310,20 @@ CREATE FUNCTION raceday.retire_partition(p_parent_table text, p_partition text) 
 declare
     v_partition text := format('%I.%I', split_part(p_parent_table, '.', 1), p_partition);
     v_from_at timestamptz;
+    v_archived bigint;
+    v_row_count bigint;
 begin
     execute format('lock table only %s in access exclusive mode', p_parent_table::regclass);
     execute format('lock table %s in access exclusive mode', v_partition::regclass);
+    if raceday.is_archived_first(p_parent_table) then
+        -- Payloads that came late may have been staged after the others were archived. Bodies are stored apart, so counting is quick.
+        execute format('select count(*) from %s', v_partition) into v_row_count;
+        select a.row_count into v_archived from raceday.archived_partitions a
+        where a.parent_table = p_parent_table and a.partition = p_partition;
+        if v_row_count is distinct from v_archived then
+            raise exception '% has % rows, its archive %: it is archived again first', v_partition, v_row_count, v_archived;
+        end if;
+    end if;
     select q.from_at into strict v_from_at from raceday.monitor_partitions q
     where q.parent_table = p_parent_table and q.partition = p_partition;
     -- For pg_partman, exactly the oldest partition is past its retention at this moment.
@@ -2471,6 +3331,10 @@ begin
         p_reference_timestamp := v_from_at + interval '24 hours 1 second') <> 1
     then
         raise exception 'pg_partman did not retire %', v_partition;
+    end if;
+    if to_regclass(format('archive.%I', p_partition)) is not null then
+        -- For raceday_archive_due, which counts its rows, and for the export.
+        execute format('grant select on archive.%I to raceday_owner, raceday_fetcher', p_partition);
     end if;
 end
 $$;
@@ -2528,6 +3392,124 @@ end
 $$;
 
 COMMENT ON FUNCTION raceday.set_cache_headers(p_etag text) IS 'Sets the response headers ETag and Cache-Control';
+
+CREATE TABLE raceday.signals (
+    race_id text NOT NULL,
+    entrant_id text NOT NULL,
+    level integer NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    polling_timestamp timestamp with time zone NOT NULL,
+    seconds_to_start integer NOT NULL,
+    evidence numeric(8,2) NOT NULL,
+    rarity integer NOT NULL,
+    provisional boolean NOT NULL,
+    calibration_version integer,
+    money bigint NOT NULL,
+    excess bigint NOT NULL,
+    multiple numeric(10,2),
+    share_before numeric(5,2),
+    share_after numeric(5,2),
+    reasons jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT signals_level_check CHECK ((level = ANY (ARRAY[20, 200])))
+);
+
+COMMENT ON TABLE raceday.signals IS 'Unusual late money: one row where a runner''s evidence first reaches a level in its race; amounts in integer cents';
+
+COMMENT ON COLUMN raceday.signals.level IS '20 or 200: 1 race in so many of its kind reaches as much evidence without anybody knowing more than others';
+
+COMMENT ON COLUMN raceday.signals.evidence IS 'Nats';
+
+COMMENT ON COLUMN raceday.signals.rarity IS 'The largest N of 20, 50, 100, 200, 500 and 1000 for which 1 race in N reaches as much';
+
+COMMENT ON COLUMN raceday.signals.provisional IS 'Whether too few races were known to say how rare it is';
+
+COMMENT ON COLUMN raceday.signals.calibration_version IS 'Version of signal_calibrations that it was judged by; null before the first one';
+
+COMMENT ON COLUMN raceday.signals.money IS 'Cents that the runner received since the watch began';
+
+COMMENT ON COLUMN raceday.signals.excess IS 'Cents of it that are certainly more than expected, whatever the rounding of the odds';
+
+COMMENT ON COLUMN raceday.signals.multiple IS 'How many times its share it received since the watch began';
+
+COMMENT ON COLUMN raceday.signals.share_before IS 'Per cent of the win pool on the runner when the watch began';
+
+COMMENT ON COLUMN raceday.signals.share_after IS 'Per cent of the win pool on the runner at the signal';
+
+COMMENT ON COLUMN raceday.signals.reasons IS 'Facts that accompany it, an object with a key per reason: see docs/signals.md';
+
+COMMENT ON COLUMN raceday.signals.created_at IS 'When it was written or last changed: what readers page by';
+
+CREATE FUNCTION raceday.signal_body(p_signal raceday.signals) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select json_build_object(
+        'race_id', p_signal.race_id,
+        'entrant_id', p_signal.entrant_id,
+        'runner_number', e.runner_number,
+        'name', e.name,
+        'race_number', r.race_number,
+        'race_name', r.name,
+        'meeting_name', m.meeting_name,
+        'start_time', raceday.utc_text(r.start_time),
+        'level', p_signal.level,
+        'seconds_to_start', p_signal.seconds_to_start,
+        'evidence', p_signal.evidence,
+        'rarity', p_signal.rarity,
+        'provisional', p_signal.provisional,
+        'calibration_version', p_signal.calibration_version,
+        'money', p_signal.money,
+        'excess', p_signal.excess,
+        'multiple', p_signal.multiple,
+        'share_before', p_signal.share_before,
+        'share_after', p_signal.share_after,
+        'reasons', p_signal.reasons,
+        'event_timestamp', raceday.utc_text(p_signal.event_timestamp),
+        'polling_timestamp', raceday.utc_text(p_signal.polling_timestamp),
+        'created_at', raceday.utc_text(p_signal.created_at)
+    )
+    from raceday.races r
+    left join raceday.entrants e on e.race_id = r.race_id and e.entrant_id = p_signal.entrant_id
+    left join raceday.meetings m on m.meeting_id = r.meeting_id
+    where r.race_id = p_signal.race_id
+$$;
+
+COMMENT ON FUNCTION raceday.signal_body(p_signal raceday.signals) IS 'A signal as the client API returns it';
+
+CREATE FUNCTION raceday.signals_page(p_race_id text, p_after timestamp with time zone, p_limit integer) RETURNS SETOF raceday.signals
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+    -- A cursor stands for a moment, so signals of one moment are not divided.
+    if p_race_id is not null then
+        return query
+        select s.* from raceday.signals s
+        where s.race_id = p_race_id and s.created_at > p_after
+        order by s.created_at fetch first p_limit rows with ties;
+    else
+        return query
+        select s.* from raceday.signals s
+        where s.created_at > p_after and s.created_at < raceday.signals_settled_until()
+        order by s.created_at fetch first p_limit rows with ties;
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.signals_page(p_race_id text, p_after timestamp with time zone, p_limit integer) IS 'Signals of a race, or of all if it is null, in the order in which they were written';
+
+CREATE FUNCTION raceday.signals_settled_until() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select case when pg_snapshot_xmin(s) = pg_snapshot_xmax(s) then date_trunc('milliseconds', statement_timestamp())
+        else statement_timestamp() - interval '1 second' end
+    from (select pg_current_snapshot()) current (s)
+$$;
+
+COMMENT ON FUNCTION raceday.signals_settled_until() IS 'created_at up to which a list of the signals of all races is complete';
 
 CREATE FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) RETURNS void
     LANGUAGE plpgsql
@@ -2700,6 +3682,253 @@ $$;
 
 COMMENT ON FUNCTION raceday.version_response(p_query text, p_error json, p_state text) IS 'Responds with the version of a large body, which is derived from its query and the state it shows; p_error, if any, is why the request is invalid';
 
+CREATE FUNCTION raceday.win_pool_band(p_cents numeric) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_cents < (750000)::numeric) THEN 'small'::text WHEN (p_cents < (3000000)::numeric) THEN 'medium'::text ELSE 'large'::text END;
+
+COMMENT ON FUNCTION raceday.win_pool_band(p_cents numeric) IS 'The band of a win pool in cents: less than $7,500, less than $30,000, or more';
+
+CREATE VIEW analysis.entrants AS
+ SELECT entrant_id,
+    race_id,
+    name,
+    runner_number,
+    win_odds,
+    place_odds,
+    pool_win_odds,
+    pool_place_odds,
+    hold_percentage,
+    bet_percentage,
+    is_scratched,
+    is_late_scratched,
+    scratched_at,
+    barrier,
+    jockey,
+    trainer_name,
+    silk_colours,
+    silk_url_64,
+    silk_url_128,
+    runner_change,
+    favourite,
+    mover,
+    created_at,
+    updated_at,
+    opening_odds,
+    opening_odds_at,
+    nine_am_odds,
+    highest_odds,
+    lowest_odds
+   FROM raceday.entrants;
+
+COMMENT ON VIEW analysis.entrants IS 'Runners of each race, as the last poll left them. Their key is race_id and entrant_id';
+
+CREATE VIEW analysis.meetings AS
+ SELECT meeting_id,
+    meeting_name,
+    country,
+    race_type,
+    category,
+    date,
+    status,
+    state,
+    track_condition,
+    weather,
+    tote_status,
+    listed_at,
+    created_at,
+    updated_at
+   FROM raceday.meetings;
+
+COMMENT ON VIEW analysis.meetings IS 'Meetings. date is the New Zealand day';
+
+CREATE TABLE raceday.money_flow_history (
+    id bigint NOT NULL,
+    entrant_id text NOT NULL,
+    race_id text NOT NULL,
+    hold_percentage numeric(5,2),
+    bet_percentage numeric(5,2),
+    type text NOT NULL,
+    time_to_start integer NOT NULL,
+    seconds_to_start integer NOT NULL,
+    time_interval integer NOT NULL,
+    interval_type text NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    polling_timestamp timestamp with time zone NOT NULL,
+    win_pool_amount bigint,
+    place_pool_amount bigint,
+    win_pool_percentage numeric(5,2),
+    place_pool_percentage numeric(5,2),
+    incremental_amount bigint,
+    incremental_win_amount bigint,
+    incremental_place_amount bigint,
+    tote_win_percentage numeric(5,2),
+    tote_win_amount bigint,
+    fixed_win_odds numeric(10,2),
+    fixed_place_odds numeric(10,2),
+    pool_win_odds numeric(10,2),
+    pool_place_odds numeric(10,2),
+    pool_type text NOT NULL,
+    is_consolidated boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    win_pool_cents bigint,
+    place_pool_cents bigint,
+    win_low bigint,
+    win_high bigint,
+    win_mid bigint,
+    flow_multiple numeric(10,2),
+    evidence numeric(8,2)
+)
+PARTITION BY RANGE (event_timestamp);
+
+COMMENT ON TABLE raceday.money_flow_history IS 'Money flow: one row per runner per poll; amounts in integer cents';
+
+COMMENT ON COLUMN raceday.money_flow_history.time_interval IS 'Bucket in minutes to the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, -1, -2, ...';
+
+COMMENT ON COLUMN raceday.money_flow_history.incremental_win_amount IS 'Cents gained since the previous bucket';
+
+COMMENT ON COLUMN raceday.money_flow_history.tote_win_amount IS 'Cents of the win pool on the runner by 1 / tote odds: overstates favourites, by 0.6 points of the pool below odds of 2.00, because odds are rounded down';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_pool_cents IS 'The win pool at the poll';
+
+COMMENT ON COLUMN raceday.money_flow_history.place_pool_cents IS 'The place pool at the poll';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_low IS 'Cents of the win pool that are on the runner at least, whatever the rounding of the odds; null unless the poll has a win pool and tote odds of every runner not scratched';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_high IS 'Cents of the win pool that are on the runner at most';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_mid IS 'Cents of the win pool on the runner, in the middle of what its odds stand for; within win_low and win_high';
+
+COMMENT ON COLUMN raceday.money_flow_history.flow_multiple IS 'How many times its share of the win pool the runner received of the money since the last snapshot; null where nothing new came in';
+
+COMMENT ON COLUMN raceday.money_flow_history.evidence IS 'Evidence in nats that the runner is being backed, collected from 300 seconds before the start while the race is Open; null outside that time';
+
+CREATE VIEW analysis.money_flow_history AS
+ SELECT id,
+    entrant_id,
+    race_id,
+    hold_percentage,
+    bet_percentage,
+    type,
+    time_to_start,
+    seconds_to_start,
+    time_interval,
+    interval_type,
+    event_timestamp,
+    polling_timestamp,
+    win_pool_amount,
+    place_pool_amount,
+    win_pool_percentage,
+    place_pool_percentage,
+    incremental_amount,
+    incremental_win_amount,
+    incremental_place_amount,
+    tote_win_percentage,
+    tote_win_amount,
+    fixed_win_odds,
+    fixed_place_odds,
+    pool_win_odds,
+    pool_place_odds,
+    pool_type,
+    is_consolidated,
+    created_at
+   FROM raceday.money_flow_history;
+
+COMMENT ON VIEW analysis.money_flow_history IS 'Money flow: one row per runner and poll. Amounts are cents; time_interval is the bucket in minutes before the start, negative after it';
+
+CREATE TABLE raceday.odds_history (
+    id bigint NOT NULL,
+    entrant_id text NOT NULL,
+    race_id text NOT NULL,
+    odds numeric(10,2) NOT NULL,
+    type text NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    polling_timestamp timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT odds_history_type_check CHECK ((type = ANY (ARRAY['fixed_win'::text, 'fixed_place'::text, 'pool_win'::text, 'pool_place'::text])))
+)
+PARTITION BY RANGE (event_timestamp);
+
+COMMENT ON TABLE raceday.odds_history IS 'Odds of a runner, one row per change';
+
+CREATE VIEW analysis.odds_history AS
+ SELECT id,
+    entrant_id,
+    race_id,
+    odds,
+    type,
+    event_timestamp,
+    polling_timestamp,
+    created_at
+   FROM raceday.odds_history;
+
+COMMENT ON VIEW analysis.odds_history IS 'Odds: one row per runner, type (fixed_win, fixed_place, pool_win, pool_place) and change';
+
+CREATE VIEW analysis.race_pools AS
+ SELECT race_id,
+    win_pool_total,
+    place_pool_total,
+    quinella_pool_total,
+    trifecta_pool_total,
+    exacta_pool_total,
+    first4_pool_total,
+    total_race_pool,
+    currency,
+    data_quality_score,
+    extracted_pools,
+    last_updated,
+    multi_leg_pool_total
+   FROM raceday.race_pools;
+
+COMMENT ON VIEW analysis.race_pools IS 'Pools of each race in dollars, as the last poll left them';
+
+CREATE VIEW analysis.race_results AS
+ SELECT race_id,
+    results_available,
+    results_data,
+    dividends_data,
+    fixed_odds_data,
+    result_status,
+    photo_finish,
+    stewards_inquiry,
+    protest_lodged,
+    result_time,
+    created_at,
+    updated_at
+   FROM raceday.race_results;
+
+COMMENT ON VIEW analysis.race_results IS 'Results: results_data lists the placings, dividends_data the dividends, as JSON';
+
+CREATE VIEW analysis.races AS
+ SELECT race_id,
+    meeting_id,
+    name,
+    race_number,
+    start_time,
+    status,
+    phase,
+    actual_start,
+    distance,
+    track_condition,
+    weather,
+    type,
+    protest,
+    last_status_change,
+    finalized_at,
+    abandoned_at,
+    polled_at,
+    listed_at,
+    listed_start_time,
+    listed_status,
+    created_at,
+    updated_at,
+    meeting_name,
+    meeting_country,
+    meeting_state,
+    race_date_nz
+   FROM raceday.races;
+
+COMMENT ON VIEW analysis.races IS 'Races. start_time is the advertised start; phase is upcoming, in_progress, finished or abandoned';
+
 CREATE VIEW api.entrants AS
  SELECT entrant_id,
     race_id,
@@ -2751,46 +3980,6 @@ CREATE VIEW api.meetings AS
 
 COMMENT ON VIEW api.meetings IS 'Meetings: a day of racing at one track; date is the New Zealand day';
 
-CREATE TABLE raceday.money_flow_history (
-    id bigint NOT NULL,
-    entrant_id text NOT NULL,
-    race_id text NOT NULL,
-    hold_percentage numeric(5,2),
-    bet_percentage numeric(5,2),
-    type text NOT NULL,
-    time_to_start integer NOT NULL,
-    seconds_to_start integer NOT NULL,
-    time_interval integer NOT NULL,
-    interval_type text NOT NULL,
-    event_timestamp timestamp with time zone NOT NULL,
-    polling_timestamp timestamp with time zone NOT NULL,
-    win_pool_amount bigint,
-    place_pool_amount bigint,
-    win_pool_percentage numeric(5,2),
-    place_pool_percentage numeric(5,2),
-    incremental_amount bigint,
-    incremental_win_amount bigint,
-    incremental_place_amount bigint,
-    tote_win_percentage numeric(5,2),
-    tote_win_amount bigint,
-    fixed_win_odds numeric(10,2),
-    fixed_place_odds numeric(10,2),
-    pool_win_odds numeric(10,2),
-    pool_place_odds numeric(10,2),
-    pool_type text NOT NULL,
-    is_consolidated boolean NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-)
-PARTITION BY RANGE (event_timestamp);
-
-COMMENT ON TABLE raceday.money_flow_history IS 'Money flow: one row per runner per poll; amounts in integer cents';
-
-COMMENT ON COLUMN raceday.money_flow_history.time_interval IS 'Bucket in minutes to the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, -1, -2, ...';
-
-COMMENT ON COLUMN raceday.money_flow_history.incremental_win_amount IS 'Cents gained since the previous bucket';
-
-COMMENT ON COLUMN raceday.money_flow_history.tote_win_amount IS 'Cents of the win pool on the runner, exact, derived from tote odds';
-
 CREATE VIEW api.money_flow AS
  SELECT id,
     race_id,
@@ -2824,20 +4013,36 @@ CREATE VIEW api.money_flow AS
 
 COMMENT ON VIEW api.money_flow IS 'Money flow: one row per runner per poll, amounts in cents. Filter by race_id or entrant_id, and by event_timestamp so that few partitions are read';
 
-CREATE TABLE raceday.odds_history (
-    id bigint NOT NULL,
-    entrant_id text NOT NULL,
-    race_id text NOT NULL,
-    odds numeric(10,2) NOT NULL,
-    type text NOT NULL,
-    event_timestamp timestamp with time zone NOT NULL,
-    polling_timestamp timestamp with time zone NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT odds_history_type_check CHECK ((type = ANY (ARRAY['fixed_win'::text, 'fixed_place'::text, 'pool_win'::text, 'pool_place'::text])))
-)
-PARTITION BY RANGE (event_timestamp);
+CREATE VIEW api.movers AS
+ SELECT race_id,
+    entrant_id,
+    runner_number,
+    name,
+    race_number,
+    race_name,
+    meeting_id,
+    meeting_name,
+    country,
+    type,
+    start_time,
+    status,
+    minutes_to_start,
+    evidence,
+    rarity,
+    provisional,
+    level,
+    signalled_at,
+    money,
+    excess,
+    multiple,
+    share_before,
+    share_after,
+    fixed_win_odds,
+    pool_win_odds,
+    reasons
+   FROM raceday.movers() movers(race_id, entrant_id, runner_number, name, race_number, race_name, meeting_id, meeting_name, country, type, start_time, status, minutes_to_start, evidence, rarity, provisional, level, signalled_at, money, excess, multiple, share_before, share_after, fixed_win_odds, pool_win_odds, reasons);
 
-COMMENT ON TABLE raceday.odds_history IS 'Odds of a runner, one row per change';
+COMMENT ON VIEW api.movers IS 'Runners of races not yet finished that are being backed, with the state of their evidence now; order by evidence. Money in cents';
 
 CREATE VIEW api.odds AS
  SELECT id,
@@ -2913,6 +4118,28 @@ CREATE VIEW api.races AS
 
 COMMENT ON VIEW api.races IS 'Races; embeds meetings and entrants. status is as the TAB gives it; phase is upcoming, in_progress, finished or abandoned';
 
+CREATE VIEW api.signals AS
+ SELECT race_id,
+    entrant_id,
+    level,
+    event_timestamp,
+    polling_timestamp,
+    seconds_to_start,
+    evidence,
+    rarity,
+    provisional,
+    calibration_version,
+    money,
+    excess,
+    multiple,
+    share_before,
+    share_after,
+    reasons,
+    created_at
+   FROM raceday.signals s;
+
+COMMENT ON VIEW api.signals IS 'Unusual late money: one row per race, runner and level (1 race in 20, 1 in 200), money in cents; embeds races. Filter by race_id or created_at';
+
 CREATE TABLE raceday.api_keys (
     key_hash bytea NOT NULL,
     name text NOT NULL,
@@ -2933,6 +4160,52 @@ COMMENT ON COLUMN raceday.api_keys.name IS 'Which client uses it; unique among t
 
 COMMENT ON COLUMN raceday.api_keys.role IS 'read: all data; alerts: may also create and change alerts';
 
+CREATE VIEW raceday.archived_history AS
+ SELECT ('raceday.'::text || regexp_replace((c.relname)::text, '_p\d{8}(_\d{6})?$'::text, ''::text)) AS parent_table,
+    (c.relname)::text AS partition,
+    (c.oid)::regclass AS relation,
+    to_date("substring"((c.relname)::text, '_p(\d{8})'::text), 'YYYYMMDD'::text) AS first_day
+   FROM (pg_class c
+     JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+  WHERE ((n.nspname = 'archive'::name) AND (c.relkind = 'r'::"char") AND (c.relname ~ '^(money_flow_history|odds_history)_p\d{8}(_\d{6})?$'::text));
+
+COMMENT ON VIEW raceday.archived_history IS 'Partitions of the histories that were retired into schema archive';
+
+CREATE TABLE raceday.archived_partitions (
+    parent_table text NOT NULL,
+    partition text NOT NULL,
+    row_count bigint NOT NULL,
+    file text NOT NULL,
+    file_bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    archived_by text NOT NULL,
+    archived_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT archived_partitions_row_count_check CHECK ((row_count >= 0))
+);
+
+COMMENT ON TABLE raceday.archived_partitions IS 'Partitions that are in a file of the archive: only these are dropped';
+
+COMMENT ON COLUMN raceday.archived_partitions.row_count IS 'Rows in the file; a partition that has another number by now is archived again';
+
+COMMENT ON COLUMN raceday.archived_partitions.file IS 'The file''s path where the fetcher archived_by runs';
+
+CREATE TABLE raceday.feed_refresh (
+    only_row boolean DEFAULT true NOT NULL,
+    phase_s double precision,
+    spread_s double precision,
+    races integer DEFAULT 0 NOT NULL,
+    computed_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT feed_refresh_only_row_check CHECK (only_row)
+);
+
+COMMENT ON TABLE raceday.feed_refresh IS 'The phase that races have in common, one row: for races whose own is not known yet';
+
+COMMENT ON COLUMN raceday.feed_refresh.phase_s IS 'As in race_refreshes; null: the races differ, or too few are certain';
+
+COMMENT ON COLUMN raceday.feed_refresh.spread_s IS 'The largest difference of a race from the common phase';
+
+COMMENT ON COLUMN raceday.feed_refresh.races IS 'How many races it is computed from';
+
 CREATE TABLE raceday.poll_settings (
     only_row boolean DEFAULT true NOT NULL,
     lease interval DEFAULT '00:00:08'::interval NOT NULL,
@@ -2942,6 +4215,8 @@ CREATE TABLE raceday.poll_settings (
     categories text[] DEFAULT '{T,H}'::text[] NOT NULL,
     missing_every_min interval DEFAULT '00:00:30'::interval NOT NULL,
     missing_every_max interval DEFAULT '00:05:00'::interval NOT NULL,
+    catch_up_every interval DEFAULT '00:30:00'::interval NOT NULL,
+    CONSTRAINT poll_settings_catch_up_check CHECK ((catch_up_every > '00:00:00'::interval)),
     CONSTRAINT poll_settings_categories_check CHECK ((categories <@ ARRAY['T'::text, 'H'::text])),
     CONSTRAINT poll_settings_lease_check CHECK ((lease > '00:00:00'::interval)),
     CONSTRAINT poll_settings_missing_check CHECK (((missing_every_min > '00:00:00'::interval) AND (missing_every_max >= missing_every_min))),
@@ -2963,6 +4238,8 @@ COMMENT ON COLUMN raceday.poll_settings.categories IS 'Categories of racing that
 COMMENT ON COLUMN raceday.poll_settings.missing_every_min IS 'The least time from the first poll of a missing race to the next; it doubles until missing_every_max';
 
 COMMENT ON COLUMN raceday.poll_settings.missing_every_max IS 'The longest time between two polls of a missing race, unless its cadence is longer';
+
+COMMENT ON COLUMN raceday.poll_settings.catch_up_every IS 'How often a race that was over before its first poll is tried, until that poll has succeeded';
 
 CREATE TABLE raceday.race_polls (
     race_id text NOT NULL,
@@ -2995,11 +4272,77 @@ COMMENT ON COLUMN raceday.race_polls.is_missing IS 'Whether its event was not fo
 
 COMMENT ON COLUMN raceday.race_polls.missing_reported IS 'Whether it was last reported as missing: see raceday_report_missing';
 
+CREATE TABLE raceday.race_refreshes (
+    race_id text NOT NULL,
+    state jsonb NOT NULL,
+    phase_s double precision,
+    age_s double precision NOT NULL,
+    is_certain boolean NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    rank integer DEFAULT 0 NOT NULL,
+    slot_at timestamp with time zone,
+    gap_s double precision,
+    again_at timestamp with time zone,
+    data_age_s double precision,
+    changed_within_s double precision
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE raceday.race_refreshes IS 'When the data of each race are refreshed, as its polls have shown; written by the statement that ends a poll';
+
+COMMENT ON COLUMN raceday.race_refreshes.state IS 'What the fetcher''s estimator has learned, in a form of its own';
+
+COMMENT ON COLUMN raceday.race_refreshes.phase_s IS 'By when a refresh has arrived: seconds after a multiple of the period since 1970; null: unknown';
+
+COMMENT ON COLUMN raceday.race_refreshes.age_s IS 'Expected age of the data at phase_s; half a period if nothing is known';
+
+COMMENT ON COLUMN raceday.race_refreshes.is_certain IS 'Whether the race''s slots are aligned with phase_s';
+
+COMMENT ON COLUMN raceday.race_refreshes.observed_at IS 'When the race was last polled';
+
+COMMENT ON COLUMN raceday.race_refreshes.rank IS 'How many more urgent races had the same phase';
+
+COMMENT ON COLUMN raceday.race_refreshes.slot_at IS 'The slot after which gap_s and again_at apply';
+
+COMMENT ON COLUMN raceday.race_refreshes.gap_s IS 'Seconds to the next slot, in place of the cadence''s, to find the phase';
+
+COMMENT ON COLUMN raceday.race_refreshes.again_at IS 'When the race is polled again, as a refresh that was due had not arrived';
+
+COMMENT ON COLUMN raceday.race_refreshes.data_age_s IS 'Age of the last response''s data by its generated_time';
+
+COMMENT ON COLUMN raceday.race_refreshes.changed_within_s IS 'The last response''s data changed at most this long before it was fetched; null: not known';
+
+CREATE TABLE raceday.refresh_settings (
+    only_row boolean DEFAULT true NOT NULL,
+    is_aligned boolean DEFAULT true NOT NULL,
+    period interval DEFAULT '00:00:15'::interval NOT NULL,
+    margin interval DEFAULT '00:00:00.5'::interval NOT NULL,
+    spread interval DEFAULT '00:00:00.05'::interval NOT NULL,
+    again_after interval DEFAULT '00:00:01'::interval NOT NULL,
+    CONSTRAINT refresh_settings_again_after_check CHECK ((again_after > '00:00:00'::interval)),
+    CONSTRAINT refresh_settings_margin_check CHECK (((margin >= '00:00:00'::interval) AND (margin < period))),
+    CONSTRAINT refresh_settings_only_row_check CHECK (only_row),
+    CONSTRAINT refresh_settings_period_check CHECK ((period >= '00:00:01'::interval)),
+    CONSTRAINT refresh_settings_spread_check CHECK ((spread >= '00:00:00'::interval))
+);
+
+COMMENT ON TABLE raceday.refresh_settings IS 'Settings of the alignment of polls with the TAB''s refreshes, one row';
+
+COMMENT ON COLUMN raceday.refresh_settings.is_aligned IS 'Whether slots are aligned; if not, refreshes are still observed';
+
+COMMENT ON COLUMN raceday.refresh_settings.period IS 'Time between two refreshes of a race''s data';
+
+COMMENT ON COLUMN raceday.refresh_settings.margin IS 'How long after a refresh its poll is due';
+
+COMMENT ON COLUMN raceday.refresh_settings.spread IS 'Time between the polls of two races that are refreshed at the same moment';
+
+COMMENT ON COLUMN raceday.refresh_settings.again_after IS 'When a race is polled again if a refresh that was due is not there yet';
+
 CREATE VIEW raceday.due_races AS
  SELECT r.race_id,
         CASE
             WHEN (n.every_s IS NULL) THEN n.slot_at
-            ELSE LEAST(n.slot_at, p.lease_until)
+            ELSE LEAST(n.slot_at, p.lease_until, a.again_at)
         END AS due_at,
     s.start_time,
     r.status,
@@ -3009,18 +4352,29 @@ CREATE VIEW raceday.due_races AS
     p.claimed_by,
     p.lease_until,
     n.slot_at AS next_slot_at,
-    (raceday.is_live(s.start_time, t.now) AND (NOT p.is_missing)) AS is_live,
+    (raceday.is_live(s.start_time, t.now) AND (NOT p.is_missing) AND (NOT o.is_over)) AS is_live,
     p.is_missing,
-    b.backoff
-   FROM (((((((raceday.races r
+    b.backoff,
+    p.claimed_at,
+    a.again_at,
+    a.phase_s,
+    a.lag_s,
+    a.period_s,
+    o.is_over,
+    (r.phase = 'in_progress'::text) AS is_closed
+   FROM ((((((((((((raceday.races r
      JOIN raceday.race_polls p ON ((p.race_id = r.race_id)))
      CROSS JOIN raceday.poll_settings settings)
+     CROSS JOIN raceday.refresh_settings refresh)
+     CROSS JOIN raceday.feed_refresh feed)
+     LEFT JOIN raceday.race_refreshes f ON ((f.race_id = r.race_id)))
      CROSS JOIN LATERAL ( SELECT raceday.now() AS now) t)
      CROSS JOIN LATERAL ( SELECT
                 CASE
                     WHEN ((r.listed_at > p.claimed_at) OR (r.polled_at IS NULL)) THEN COALESCE(r.listed_start_time, r.start_time)
                     ELSE r.start_time
                 END AS start_time) s)
+     CROSS JOIN LATERAL ( SELECT ((r.phase <> ALL (ARRAY['upcoming'::text, 'in_progress'::text])) OR (s.start_time <= (t.now - settings.stop_after))) AS is_over) o)
      CROSS JOIN LATERAL raceday.next_poll(p.slot_at, s.start_time, t.now) following(slot_at, first_slot_at, every_s))
      CROSS JOIN LATERAL ( SELECT
                 CASE
@@ -3033,12 +4387,43 @@ CREATE VIEW raceday.due_races AS
                 END AS backoff) b)
      CROSS JOIN LATERAL ( SELECT
                 CASE
+                    WHEN (refresh.is_aligned AND (NOT p.is_missing) AND (NOT o.is_over)) THEN
+                    CASE
+                        WHEN (f.is_certain AND (f.observed_at > (t.now - '00:10:00'::interval))) THEN f.phase_s
+                        WHEN (feed.computed_at > (t.now - '00:10:00'::interval)) THEN feed.phase_s
+                        ELSE NULL::double precision
+                    END
+                    ELSE NULL::double precision
+                END AS phase_s,
+            (EXTRACT(epoch FROM (refresh.margin + ((COALESCE(f.rank, 0))::double precision * refresh.spread))))::double precision AS lag_s,
+            (EXTRACT(epoch FROM refresh.period))::double precision AS period_s,
+                CASE
+                    WHEN (refresh.is_aligned AND (f.slot_at = p.slot_at)) THEN (p.slot_at + make_interval(secs => f.gap_s))
+                    ELSE NULL::timestamp with time zone
+                END AS shifted_at,
+                CASE
+                    WHEN (refresh.is_aligned AND (f.slot_at = p.slot_at) AND (f.again_at > p.claimed_at) AND (f.again_at > (t.now - '00:00:05'::interval))) THEN f.again_at
+                    ELSE NULL::timestamp with time zone
+                END AS again_at,
+            GREATEST(following.slot_at, (p.slot_at + b.backoff),
+                CASE
+                    WHEN (r.phase = 'in_progress'::text) THEN (p.slot_at + make_interval(secs => (raceday.after_close_s(p.slot_at, s.start_time))::double precision))
+                    ELSE NULL::timestamp with time zone
+                END) AS plain_at
+         OFFSET 0) a)
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (o.is_over AND (p.slot_at IS NOT NULL)) THEN t.now
                     WHEN (p.slot_at IS NULL) THEN GREATEST(LEAST(p.first_due_at, t.now), following.first_slot_at)
                     WHEN (p.slot_at > (t.now + '00:00:05'::interval)) THEN GREATEST(t.now, following.first_slot_at)
-                    ELSE GREATEST(following.slot_at, (p.slot_at + b.backoff))
+                    ELSE COALESCE(a.shifted_at, raceday.aligned_slot(p.slot_at, a.plain_at, following.every_s, s.start_time, a.phase_s, a.lag_s, a.period_s))
                 END AS slot_at,
-            following.every_s) n)
-  WHERE ((r.phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text])) AND (r.start_time > ((t.now - settings.stop_after) - '1 day'::interval)) AND (s.start_time > (t.now - settings.stop_after)));
+                CASE
+                    WHEN o.is_over THEN (EXTRACT(epoch FROM settings.catch_up_every))::integer
+                    ELSE following.every_s
+                END AS every_s
+         OFFSET 0) n)
+  WHERE (((r.phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text])) OR (r.polled_at IS NULL)) AND (r.start_time > ((t.now - settings.stop_after) - '1 day'::interval)) AND ((NOT o.is_over) OR (p.slot_at IS NULL) OR ((r.polled_at IS NULL) AND (NOT p.is_missing) AND (p.slot_at < (t.now - settings.catch_up_every))) OR ((r.polled_at IS NOT NULL) AND (p.slot_at < ((s.start_time + settings.stop_after) - '01:00:00'::interval)))));
 
 COMMENT ON VIEW raceday.due_races IS 'Races still polled, when each is due next, and whether it is live or missing; claimable where due_at <= raceday.now() and no lease is running';
 
@@ -3059,23 +4444,6 @@ COMMENT ON COLUMN raceday.list_polls.processed_through IS 'fetched_at of the lat
 
 COMMENT ON COLUMN raceday.list_polls.failures IS 'How often the list has failed since it last succeeded';
 
-CREATE TABLE raceday.maintenance_settings (
-    only_row boolean DEFAULT true NOT NULL,
-    retire_from time without time zone DEFAULT '04:00:00'::time without time zone NOT NULL,
-    retire_until time without time zone DEFAULT '09:00:00'::time without time zone NOT NULL,
-    lock_wait interval DEFAULT '00:00:00.1'::interval NOT NULL,
-    CONSTRAINT maintenance_settings_lock_wait_check CHECK (((lock_wait >= '00:00:00.001'::interval) AND (lock_wait <= '00:00:01'::interval))),
-    CONSTRAINT maintenance_settings_only_row_check CHECK (only_row)
-);
-
-COMMENT ON TABLE raceday.maintenance_settings IS 'Settings of raceday_maintain, one row; how far ahead and how long partitions are kept is in partman.part_config';
-
-COMMENT ON COLUMN raceday.maintenance_settings.retire_from IS 'New Zealand time from which partitions are retired: after Australia''s last race';
-
-COMMENT ON COLUMN raceday.maintenance_settings.retire_until IS 'New Zealand time until which partitions are retired; the same as retire_from for the whole day';
-
-COMMENT ON COLUMN raceday.maintenance_settings.lock_wait IS 'How long a step waits for its lock before it is deferred';
-
 ALTER TABLE raceday.money_flow_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.money_flow_history_id_seq
     START WITH 1
@@ -3084,6 +4452,60 @@ ALTER TABLE raceday.money_flow_history ALTER COLUMN id ADD GENERATED ALWAYS AS I
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW raceday.monitor_partitions AS
+ SELECT p.parent_table,
+    (c.relname)::text AS partition,
+    (b.bounds[1])::timestamp with time zone AS from_at,
+    (b.bounds[2])::timestamp with time zone AS to_at,
+    pg_total_relation_size((c.oid)::regclass) AS bytes
+   FROM (((partman.part_config p
+     JOIN pg_inherits i ON ((i.inhparent = ((p.parent_table)::regclass)::oid)))
+     JOIN pg_class c ON ((c.oid = i.inhrelid)))
+     CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.+)''\) TO \(''(.+)''\)'::text) AS bounds) b);
+
+COMMENT ON VIEW raceday.monitor_partitions IS 'Every daily partition with its bounds and its size on disk, including indexes and TOAST';
+
+CREATE VIEW raceday.monitor_partitions_due AS
+ SELECT q.parent_table,
+    q.partition,
+    q.from_at,
+    q.to_at,
+    d.due_at
+   FROM ((partman.part_config p
+     JOIN raceday.monitor_partitions q ON ((q.parent_table = p.parent_table)))
+     CROSS JOIN LATERAL ( SELECT (((q.to_at AT TIME ZONE 'UTC'::text) + (p.retention)::interval) AT TIME ZONE 'UTC'::text) AS due_at) d)
+  WHERE ((d.due_at < raceday.now()) AND (p.parent_table ~~ 'raceday.%'::text));
+
+COMMENT ON VIEW raceday.monitor_partitions_due IS 'Partitions past their retention: raceday_maintain archives or drops them';
+
+CREATE VIEW raceday.monitor_archive AS
+ SELECT p.parent_table,
+    (s.archive_payloads OR (s.archive_keep IS NOT NULL)) AS is_on,
+    w.waiting,
+    (COALESCE(GREATEST(EXTRACT(epoch FROM (raceday.now() - w.due_at)), (0)::numeric), (0)::numeric))::double precision AS overdue_s,
+    ( SELECT max(a.archived_at) AS max
+           FROM raceday.archived_partitions a
+          WHERE (a.parent_table = p.parent_table)) AS last_archived_at
+   FROM ((partman.part_config p
+     CROSS JOIN raceday.maintenance_settings s)
+     CROSS JOIN LATERAL ( SELECT count(*) AS waiting,
+            min(d.due_at) AS due_at
+           FROM ( SELECT d_1.partition,
+                    d_1.due_at
+                   FROM raceday.monitor_partitions_due d_1
+                  WHERE ((d_1.parent_table = p.parent_table) AND s.archive_payloads AND (p.parent_table = 'raceday.staged_payloads'::text))
+                UNION ALL
+                 SELECT h.partition,
+                    (((h.first_day + 1) + s.archive_keep) AT TIME ZONE 'UTC'::text) AS timezone
+                   FROM raceday.archived_history h
+                  WHERE ((h.parent_table = p.parent_table) AND ((((h.first_day + 1) + s.archive_keep) AT TIME ZONE 'UTC'::text) < raceday.now()))) d
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM raceday.archived_partitions a
+                  WHERE ((a.parent_table = p.parent_table) AND (a.partition = d.partition)))))) w)
+  WHERE (p.parent_table ~~ 'raceday.%'::text);
+
+COMMENT ON VIEW raceday.monitor_archive IS 'Each partitioned table: partitions that are past their time but wait to be archived, how long the oldest has waited, and the last archived';
 
 CREATE VIEW raceday.monitor_lists AS
  SELECT (COALESCE(GREATEST(EXTRACT(epoch FROM ((raceday.now() - max(l.slot_at)) - s.meetings_every)), (0)::numeric), (0)::numeric))::double precision AS overdue_s,
@@ -3102,19 +4524,6 @@ CREATE VIEW raceday.monitor_live_races AS
 
 COMMENT ON VIEW raceday.monitor_live_races IS 'Live races, and how overdue the most overdue poll of one is';
 
-CREATE VIEW raceday.monitor_partitions AS
- SELECT p.parent_table,
-    (c.relname)::text AS partition,
-    (b.bounds[1])::timestamp with time zone AS from_at,
-    (b.bounds[2])::timestamp with time zone AS to_at,
-    pg_total_relation_size((c.oid)::regclass) AS bytes
-   FROM (((partman.part_config p
-     JOIN pg_inherits i ON ((i.inhparent = ((p.parent_table)::regclass)::oid)))
-     JOIN pg_class c ON ((c.oid = i.inhrelid)))
-     CROSS JOIN LATERAL ( SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.+)''\) TO \(''(.+)''\)'::text) AS bounds) b);
-
-COMMENT ON VIEW raceday.monitor_partitions IS 'Every daily partition with its bounds and its size on disk, including indexes and TOAST';
-
 CREATE VIEW raceday.monitor_partition_gaps AS
  SELECT p.parent_table,
     lower(g.gap) AS from_at,
@@ -3129,19 +4538,6 @@ CREATE VIEW raceday.monitor_partition_gaps AS
   WHERE (p.parent_table ~~ 'raceday.%'::text);
 
 COMMENT ON VIEW raceday.monitor_partition_gaps IS 'Times from today until premake days ahead (UTC days) without a partition: raceday_maintain creates them';
-
-CREATE VIEW raceday.monitor_partitions_due AS
- SELECT q.parent_table,
-    q.partition,
-    q.from_at,
-    q.to_at,
-    d.due_at
-   FROM ((partman.part_config p
-     JOIN raceday.monitor_partitions q ON ((q.parent_table = p.parent_table)))
-     CROSS JOIN LATERAL ( SELECT (((q.to_at AT TIME ZONE 'UTC'::text) + (p.retention)::interval) AT TIME ZONE 'UTC'::text) AS due_at) d)
-  WHERE ((d.due_at < raceday.now()) AND (p.parent_table ~~ 'raceday.%'::text));
-
-COMMENT ON VIEW raceday.monitor_partitions_due IS 'Partitions past their retention: raceday_maintain archives or drops them';
 
 CREATE VIEW raceday.monitor_maintenance AS
  SELECT p.parent_table,
@@ -3289,9 +4685,10 @@ CREATE TABLE raceday.race_progress (
     pool_win_odds bigint[] NOT NULL,
     pool_place_odds bigint[] NOT NULL,
     rows_win_cents bigint,
-    rows_place_cents bigint
+    rows_place_cents bigint,
+    watch bytea
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', toast_tuple_target='8160');
 
 COMMENT ON TABLE raceday.race_progress IS 'How far a race is processed, and the amounts of each runner that increments are computed from (arrays parallel to entrant_ids)';
 
@@ -3307,6 +4704,115 @@ COMMENT ON COLUMN raceday.race_progress.rows_win_cents IS 'Win pool of the lates
 
 COMMENT ON COLUMN raceday.race_progress.rows_place_cents IS 'Place pool of the latest poll that gave money flow';
 
+COMMENT ON COLUMN raceday.race_progress.watch IS 'What the next poll''s signals are computed from, in the extension''s own layout: bounds on each pool''s odds, the last snapshot, each runner''s evidence';
+
+CREATE VIEW raceday.refresh_estimates AS
+ SELECT f.race_id,
+    r.start_time,
+    f.is_certain,
+    f.phase_s,
+    f.age_s,
+    ((1)::double precision - (f.age_s / ((EXTRACT(epoch FROM s.period))::double precision / (2)::double precision))) AS certainty,
+    (d.phase_s IS NOT NULL) AS is_aligned,
+    d.lag_s,
+    d.next_slot_at,
+    f.data_age_s,
+    f.changed_within_s,
+    f.observed_at
+   FROM (((raceday.race_refreshes f
+     CROSS JOIN raceday.refresh_settings s)
+     JOIN raceday.races r ON ((r.race_id = f.race_id)))
+     LEFT JOIN raceday.due_races d ON ((d.race_id = f.race_id)));
+
+COMMENT ON VIEW raceday.refresh_estimates IS 'When each race''s data are refreshed, as estimated: certainty is 1 if its polls carry data of the moment, 0 if nothing is known';
+
+CREATE SEQUENCE raceday.signal_calibration_version
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+COMMENT ON SEQUENCE raceday.signal_calibration_version IS 'Versions of signal_calibrations';
+
+CREATE TABLE raceday.signal_calibrations (
+    version integer NOT NULL,
+    effective_from timestamp with time zone NOT NULL,
+    calibrated_from timestamp with time zone NOT NULL,
+    calibrated_to timestamp with time zone NOT NULL,
+    country text,
+    category text,
+    band text NOT NULL,
+    phi bigint NOT NULL,
+    place_phi bigint NOT NULL,
+    n integer NOT NULL,
+    evidence_20 numeric(8,2),
+    evidence_50 numeric(8,2),
+    evidence_100 numeric(8,2),
+    evidence_200 numeric(8,2),
+    evidence_500 numeric(8,2),
+    evidence_1000 numeric(8,2),
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT signal_calibrations_band_check CHECK ((band = ANY (ARRAY['small'::text, 'medium'::text, 'large'::text]))),
+    CONSTRAINT signal_calibrations_category_check CHECK ((category = ANY (ARRAY['T'::text, 'H'::text])))
+);
+
+COMMENT ON TABLE raceday.signal_calibrations IS 'How rare evidence is among races of a kind, one row per version and kind. Rows never change: what was judged by a version stays so';
+
+COMMENT ON COLUMN raceday.signal_calibrations.effective_from IS 'Polls of this moment and later are judged by the version, until the next one';
+
+COMMENT ON COLUMN raceday.signal_calibrations.calibrated_from IS 'Derived from races that started then or later';
+
+COMMENT ON COLUMN raceday.signal_calibrations.calibrated_to IS 'Derived from races that started before';
+
+COMMENT ON COLUMN raceday.signal_calibrations.country IS 'Null for all countries';
+
+COMMENT ON COLUMN raceday.signal_calibrations.category IS 'T, H, or null for both';
+
+COMMENT ON COLUMN raceday.signal_calibrations.band IS 'Win pool at the close: small below $7,500, medium below $30,000, large';
+
+COMMENT ON COLUMN raceday.signal_calibrations.phi IS 'Size in cents of the lumps in which win bets come';
+
+COMMENT ON COLUMN raceday.signal_calibrations.place_phi IS 'Size in cents of the lumps in which place bets come';
+
+COMMENT ON COLUMN raceday.signal_calibrations.n IS 'How many races; a kind with fewer than 199 borrows from a wider one';
+
+COMMENT ON COLUMN raceday.signal_calibrations.evidence_20 IS 'Nats that 1 race in 20 reaches; null with too few races, like the ones that follow';
+
+CREATE TABLE raceday.signal_flows (
+    race_id text NOT NULL,
+    rows_created_at timestamp with time zone NOT NULL,
+    closing_cents bigint NOT NULL,
+    flows bytea
+);
+
+COMMENT ON TABLE raceday.signal_flows IS 'What calibrations are derived from: finished races'' flows in the watch, some 6 kB per race, kept when the history is retired';
+
+COMMENT ON COLUMN raceday.signal_flows.rows_created_at IS 'rows_created_at of race_progress when they were collected; they are collected again if it differs';
+
+COMMENT ON COLUMN raceday.signal_flows.closing_cents IS 'The win pool of the last poll in the watch';
+
+COMMENT ON COLUMN raceday.signal_flows.flows IS 'In the extension''s own layout; null if the race was not polled in the watch';
+
+CREATE TABLE raceday.signal_settings (
+    only_row boolean DEFAULT true NOT NULL,
+    tote_rounding text DEFAULT 'down'::text NOT NULL,
+    calibration_span interval DEFAULT '28 days'::interval NOT NULL,
+    calibrated_at timestamp with time zone,
+    CONSTRAINT signal_settings_calibration_span_check CHECK ((calibration_span > '00:00:00'::interval)),
+    CONSTRAINT signal_settings_only_row_check CHECK (only_row),
+    CONSTRAINT signal_settings_tote_rounding_check CHECK ((tote_rounding = ANY (ARRAY['down'::text, 'nearest'::text])))
+);
+
+COMMENT ON TABLE raceday.signal_settings IS 'Settings of the signals, one row';
+
+COMMENT ON COLUMN raceday.signal_settings.tote_rounding IS 'How the tote rounds its odds: down or nearest, to the step. Races polled before a change keep their rows until they are rebuilt';
+
+COMMENT ON COLUMN raceday.signal_settings.calibration_span IS 'How far back the nightly calibration looks';
+
+COMMENT ON COLUMN raceday.signal_settings.calibrated_at IS 'When raceday_maintain last calibrated; null to do it again in the coming night';
+
 ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.staged_payloads_payload_id_seq
     START WITH 1
@@ -3319,8 +4825,14 @@ ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS
 ALTER TABLE ONLY raceday.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_hash);
 
+ALTER TABLE ONLY raceday.archived_partitions
+    ADD CONSTRAINT archived_partitions_pkey PRIMARY KEY (parent_table, partition);
+
 ALTER TABLE ONLY raceday.entrants
     ADD CONSTRAINT entrants_pkey PRIMARY KEY (race_id, entrant_id);
+
+ALTER TABLE ONLY raceday.feed_refresh
+    ADD CONSTRAINT feed_refresh_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY raceday.list_polls
     ADD CONSTRAINT list_polls_pkey PRIMARY KEY (list_date);
@@ -3355,11 +4867,29 @@ ALTER TABLE ONLY raceday.race_pools
 ALTER TABLE ONLY raceday.race_progress
     ADD CONSTRAINT race_progress_pkey PRIMARY KEY (race_id);
 
+ALTER TABLE ONLY raceday.race_refreshes
+    ADD CONSTRAINT race_refreshes_pkey PRIMARY KEY (race_id);
+
 ALTER TABLE ONLY raceday.race_results
     ADD CONSTRAINT race_results_pkey PRIMARY KEY (race_id);
 
 ALTER TABLE ONLY raceday.races
     ADD CONSTRAINT races_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.refresh_settings
+    ADD CONSTRAINT refresh_settings_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY raceday.signal_calibrations
+    ADD CONSTRAINT signal_calibrations_key UNIQUE NULLS NOT DISTINCT (version, country, category, band);
+
+ALTER TABLE ONLY raceday.signal_flows
+    ADD CONSTRAINT signal_flows_pkey PRIMARY KEY (race_id);
+
+ALTER TABLE ONLY raceday.signal_settings
+    ADD CONSTRAINT signal_settings_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY raceday.signals
+    ADD CONSTRAINT signals_pkey PRIMARY KEY (race_id, entrant_id, level);
 
 ALTER TABLE ONLY raceday.staged_payloads
     ADD CONSTRAINT staged_payloads_pkey PRIMARY KEY (race_id, fetched_at, payload_id);
@@ -3400,7 +4930,17 @@ CREATE INDEX races_start_time_idx ON raceday.races USING btree (start_time, race
 
 CREATE INDEX races_start_time_unfinished_idx ON raceday.races USING btree (start_time, race_id) WHERE (phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text]));
 
+CREATE INDEX races_start_time_unpolled_idx ON raceday.races USING btree (start_time, race_id) WHERE ((phase = ANY (ARRAY['upcoming'::text, 'in_progress'::text])) OR (polled_at IS NULL));
+
+CREATE INDEX signal_calibrations_effective_from_idx ON raceday.signal_calibrations USING btree (effective_from);
+
+CREATE INDEX signals_created_at_idx ON raceday.signals USING btree (created_at, race_id, entrant_id, level);
+
 CREATE INDEX user_alert_configs_created_at_idx ON raceday.user_alert_configs USING btree (created_at, indicator_id);
+
+CREATE TRIGGER movers_refuse_write INSTEAD OF INSERT OR DELETE OR UPDATE ON api.movers FOR EACH ROW EXECUTE FUNCTION raceday.refuse_write();
+
+COMMENT ON TRIGGER movers_refuse_write ON api.movers IS 'Its rows are computed';
 
 CREATE TRIGGER entrants_touch_updated_at BEFORE UPDATE ON raceday.entrants FOR EACH ROW WHEN ((NOT (new.updated_at IS DISTINCT FROM old.updated_at))) EXECUTE FUNCTION raceday.touch_updated_at();
 
@@ -3411,6 +4951,8 @@ CREATE TRIGGER race_results_touch_updated_at BEFORE UPDATE ON raceday.race_resul
 CREATE TRIGGER races_schedule AFTER INSERT ON raceday.races FOR EACH ROW EXECUTE FUNCTION raceday.schedule_race();
 
 CREATE TRIGGER races_touch_updated_at BEFORE UPDATE ON raceday.races FOR EACH ROW EXECUTE FUNCTION raceday.touch_updated_at();
+
+CREATE TRIGGER signal_calibrations_refuse_change BEFORE DELETE OR UPDATE ON raceday.signal_calibrations FOR EACH ROW EXECUTE FUNCTION raceday.refuse_change();
 
 CREATE TRIGGER staged_payloads_queue AFTER INSERT ON raceday.staged_payloads FOR EACH ROW EXECUTE FUNCTION raceday.queue_staged_payload();
 
@@ -3428,11 +4970,23 @@ ALTER TABLE ONLY raceday.race_pools
 ALTER TABLE ONLY raceday.race_progress
     ADD CONSTRAINT race_progress_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY raceday.race_refreshes
+    ADD CONSTRAINT race_refreshes_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY raceday.race_results
     ADD CONSTRAINT race_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY raceday.races
     ADD CONSTRAINT races_meeting_id_fkey FOREIGN KEY (meeting_id) REFERENCES raceday.meetings(meeting_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.signal_flows
+    ADD CONSTRAINT signal_flows_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY raceday.signals
+    ADD CONSTRAINT signals_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
+GRANT USAGE ON SCHEMA analysis TO raceday_analyst;
+GRANT USAGE ON SCHEMA analysis TO raceday_fetcher;
 
 GRANT USAGE ON SCHEMA api TO web_anon;
 
@@ -3472,6 +5026,9 @@ GRANT ALL ON FUNCTION api.client_money_flow_timeline(p_query text) TO web_anon;
 REVOKE ALL ON FUNCTION api.client_money_flow_timeline_version(p_query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_money_flow_timeline_version(p_query text) TO web_anon;
 
+REVOKE ALL ON FUNCTION api.client_movers(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_movers(p_query text) TO web_anon;
+
 REVOKE ALL ON FUNCTION api.client_next_scheduled_race(p_query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_next_scheduled_race(p_query text) TO web_anon;
 
@@ -3493,15 +5050,38 @@ GRANT ALL ON FUNCTION api.client_races(p_query text) TO web_anon;
 REVOKE ALL ON FUNCTION api.client_save_alert_configs(text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_save_alert_configs(text) TO web_anon;
 
+REVOKE ALL ON FUNCTION api.client_signal_chart(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_signal_chart(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_signal_runners(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_signal_runners(p_query text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_signals(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_signals(p_query text) TO web_anon;
+
 REVOKE ALL ON FUNCTION api.client_upcoming_races(p_query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_upcoming_races(p_query text) TO web_anon;
 
 REVOKE ALL ON FUNCTION api.probe_targets() FROM PUBLIC;
 GRANT ALL ON FUNCTION api.probe_targets() TO web_anon;
 
+GRANT SELECT ON TABLE raceday.poll_cadence TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.after_close_s(p_slot_at timestamp with time zone, p_start_time timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.after_close_s(p_slot_at timestamp with time zone, p_start_time timestamp with time zone) TO raceday_monitor;
+
 REVOKE ALL ON FUNCTION raceday.alerts_body(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.alerts_problems(p_body jsonb, p_indicators jsonb[], p_user_ids text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.around(p_s double precision, p_period_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.around(p_s double precision, p_period_s double precision) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.poll_before_start(p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.poll_before_start(p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.aligned_slot(p_last timestamp with time zone, p_next timestamp with time zone, p_every_s integer, p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.aligned_slot(p_last timestamp with time zone, p_next timestamp with time zone, p_every_s integer, p_start_time timestamp with time zone, p_phase_s double precision, p_lag_s double precision, p_period_s double precision) TO raceday_monitor;
 
 REVOKE ALL ON FUNCTION raceday.appwrite_alert(p_alert raceday.user_alert_configs, p_data jsonb) FROM PUBLIC;
 
@@ -3567,13 +5147,19 @@ REVOKE ALL ON FUNCTION raceday.appwrite_whole_number(p_value jsonb, p_min numeri
 
 REVOKE ALL ON FUNCTION raceday.ascii_json(p_json text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.backtest_signals(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.bounded_int(p_text text, p_default integer, p_min integer, p_max integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.cacheable_response(p_body json) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.calibrate_nightly(p_begun_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.cents(p_dollars numeric) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.chart_points(p_race_id text, p_entrant_id text, p_first timestamp with time zone, p_last timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.clock_is_simulated() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.clock_is_simulated() TO raceday_fetcher;
@@ -3587,9 +5173,13 @@ REVOKE ALL ON FUNCTION raceday.create_missing_partitions() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.create_partition(p_parent_table text, p_from_at timestamp with time zone, p_to_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.cursor_moment(p_cursor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.decode_url_text(p_text text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.default_alerts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.drop_archived_history(p_waits_for text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) FROM PUBLIC;
 
@@ -3597,15 +5187,25 @@ REVOKE ALL ON FUNCTION raceday.error_header(p_body json) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.error_response(p_status integer, p_error text, p_more json) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.final_payout(p_results raceday.race_results, p_product text, p_runner_number integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.indicator_problems(p_indicator jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.is_archived_first(p_parent_table text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.live_lead() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.live_lead() TO raceday_monitor;
 
 REVOKE ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.is_live(p_start_time timestamp with time zone, p_at timestamp with time zone) TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.now() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.now() TO raceday_fetcher;
+GRANT ALL ON FUNCTION raceday.now() TO raceday_monitor;
+
+REVOKE ALL ON FUNCTION raceday.is_retirement_hour() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.key_hash(p_key text) FROM PUBLIC;
 
@@ -3620,16 +5220,17 @@ REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_
 REVOKE ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) TO raceday_monitor;
 
-REVOKE ALL ON FUNCTION raceday.navigation_body(p_race raceday.races) FROM PUBLIC;
+REVOKE ALL ON FUNCTION raceday.movers() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.movers() TO web_anon;
 
-GRANT SELECT ON TABLE raceday.poll_cadence TO raceday_monitor;
+REVOKE ALL ON FUNCTION raceday.navigation_body(p_race raceday.races) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.next_poll(p_slot_at timestamp with time zone, p_start_time timestamp with time zone, p_at timestamp with time zone) TO raceday_monitor;
 
-REVOKE ALL ON FUNCTION raceday.now() FROM PUBLIC;
-GRANT ALL ON FUNCTION raceday.now() TO raceday_fetcher;
-GRANT ALL ON FUNCTION raceday.now() TO raceday_monitor;
+REVOKE ALL ON FUNCTION raceday.note_feed_refresh() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.note_refresh(p_race_id text, p_worker text, p_refresh jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.parse_body(p_body text) FROM PUBLIC;
 
@@ -3652,6 +5253,20 @@ REVOKE ALL ON FUNCTION raceday.race_body(p_race raceday.races) FROM PUBLIC;
 REVOKE ALL ON FUNCTION raceday.race_conditions(p_meeting_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.race_version(p_race_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.raceday_archive_begin() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_archive_begin() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_archive_due(p_force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_archive_due(p_force boolean) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_archive_page(p_from_at timestamp with time zone, p_to_at timestamp with time zone, p_race_id text, p_fetched_at timestamp with time zone, p_payload_id bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_archive_page(p_from_at timestamp with time zone, p_to_at timestamp with time zone, p_race_id text, p_fetched_at timestamp with time zone, p_payload_id bigint, p_limit integer) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_backtest(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.raceday_check(p_race_id text) FROM PUBLIC;
 
@@ -3683,6 +5298,9 @@ GRANT ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text) T
 REVOKE ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean) TO raceday_fetcher;
 
+REVOKE ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean, p_refresh jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_poll_done(p_race_id text, p_worker text, p_is_found boolean, p_refresh jsonb) TO raceday_fetcher;
+
 REVOKE ALL ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_poll_plan(p_ahead interval) TO raceday_fetcher;
 
@@ -3705,6 +5323,12 @@ REVOKE ALL ON FUNCTION raceday.races_listed(p_date date, p_fetched_at timestamp 
 
 REVOKE ALL ON FUNCTION raceday.read_indicator(p_indicator jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.refresh_rank(p_race_id text, p_phase_s double precision) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.refuse_write() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.request_query(p_query text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.request_parameter(p_query text, VARIADIC p_names text[]) FROM PUBLIC;
@@ -3723,6 +5347,12 @@ REVOKE ALL ON FUNCTION raceday.schedule_race() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.set_cache_headers(p_etag text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.signal_body(p_signal raceday.signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.signals_page(p_race_id text, p_after timestamp with time zone, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.signals_settled_until() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals integer[]) FROM PUBLIC;
@@ -3739,11 +5369,36 @@ REVOKE ALL ON FUNCTION raceday.valid_user_id(p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.version_response(p_query text, p_error json, p_state text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.win_pool_band(p_cents numeric) FROM PUBLIC;
+
+GRANT SELECT ON TABLE analysis.entrants TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.entrants TO raceday_fetcher;
+
+GRANT SELECT ON TABLE analysis.meetings TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.meetings TO raceday_fetcher;
+
+GRANT SELECT ON TABLE analysis.money_flow_history TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.money_flow_history TO raceday_fetcher;
+
+GRANT SELECT ON TABLE analysis.odds_history TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.odds_history TO raceday_fetcher;
+
+GRANT SELECT ON TABLE analysis.race_pools TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.race_pools TO raceday_fetcher;
+
+GRANT SELECT ON TABLE analysis.race_results TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.race_results TO raceday_fetcher;
+
+GRANT SELECT ON TABLE analysis.races TO raceday_analyst;
+GRANT SELECT ON TABLE analysis.races TO raceday_fetcher;
+
 GRANT SELECT ON TABLE api.entrants TO web_anon;
 
 GRANT SELECT ON TABLE api.meetings TO web_anon;
 
 GRANT SELECT ON TABLE api.money_flow TO web_anon;
+
+GRANT SELECT ON TABLE api.movers TO web_anon;
 
 GRANT SELECT ON TABLE api.odds TO web_anon;
 
@@ -3753,15 +5408,19 @@ GRANT SELECT ON TABLE api.race_results TO web_anon;
 
 GRANT SELECT ON TABLE api.races TO web_anon;
 
+GRANT SELECT ON TABLE api.signals TO web_anon;
+
+GRANT SELECT ON TABLE raceday.monitor_partitions TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_partitions_due TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_archive TO raceday_monitor;
+
 GRANT SELECT ON TABLE raceday.monitor_lists TO raceday_monitor;
 
 GRANT SELECT ON TABLE raceday.monitor_live_races TO raceday_monitor;
 
-GRANT SELECT ON TABLE raceday.monitor_partitions TO raceday_monitor;
-
 GRANT SELECT ON TABLE raceday.monitor_partition_gaps TO raceday_monitor;
-
-GRANT SELECT ON TABLE raceday.monitor_partitions_due TO raceday_monitor;
 
 GRANT SELECT ON TABLE raceday.monitor_maintenance TO raceday_monitor;
 
