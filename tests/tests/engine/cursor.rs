@@ -1,6 +1,7 @@
 //! A client that follows a race by the timeline's cursor while late payloads arrive.
 
 use crate::server::{Poll, Server, polls_of, violations};
+use chrono::SecondsFormat;
 use postgres::Client;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +62,9 @@ fn ingest(client: &mut Client, race_id: &str, poll: &Poll) {
 #[test]
 fn a_follower_receives_every_row_in_its_final_state_and_unchanged_ones_once() {
     let server = Server::start(&["followed"]);
-    let (race_id, polls) = polls_of(0, POLLS);
+    // Before the start: after the close, a late payload can show that a later poll's rows were no late money.
+    let (race_id, mut polls) = polls_of(0, POLLS * 4 / 3);
+    polls.truncate(POLLS);
     let (mut writer, mut reader) = (server.connect("followed"), server.connect("followed"));
     ingest(&mut writer, &race_id, &polls[0]);
     let entrant_ids: Vec<String> = writer
@@ -92,10 +95,16 @@ fn a_follower_receives_every_row_in_its_final_state_and_unchanged_ones_once() {
     while last.next_page(&mut reader, &race_id, &entrant_ids) {}
     assert!(last.documents.len() > POLLS * 4, "{} rows", last.documents.len());
     let contents = followed.contents();
+    // The late payload before these polls changes the bounds of their rows, which the timeline does not show.
+    let moments = polls.iter().map(|poll| poll.fetched_at.to_rfc3339_opts(SecondsFormat::Millis, true));
+    let rewritten: BTreeSet<String> =
+        moments.enumerate().filter(|(at, _)| at % 4 >= 2).map(|(_, moment)| moment).collect();
     for (id, document) in &last.documents {
         assert_eq!(followed.documents.get(id), Some(document), "the final state of a row was not received");
         let (key, content) = split(document);
-        assert_eq!(contents[&key].get(&content), Some(&1), "an unchanged row was received again: {content}");
+        let most = if rewritten.contains(document["polling_timestamp"].as_str().unwrap()) { 2 } else { 1 };
+        let times = contents[&key].get(&content).copied().unwrap_or_default();
+        assert!((1..=most).contains(&times), "an unchanged row was received {times} times: {content}");
     }
     let final_keys: BTreeSet<Key> = last.documents.values().map(|document| split(document).0).collect();
     assert!(contents.keys().all(|key| final_keys.contains(key)), "a row of a poll that is no longer there");

@@ -22,7 +22,9 @@ fn the_benchs_reference_gives_the_engines_rows() {
     let mut client = server.connect("raceday");
     client.batch_execute(include_str!("../../tools/src/bin/bench-engine/reference.sql")).unwrap();
     for index in 0..2 {
-        let (race_id, polls) = polls_of(index, 40);
+        let (race_id, mut polls) = polls_of(index, 40);
+        // The reference does not know the rule for a body that comes again.
+        polls.dedup_by(|poll, previous| poll.payload == previous.payload);
         for poll in &polls {
             let sql = "select reference.process($1, $2, $3), raceday_ingest.status
                        from raceday.raceday_ingest('event', $1, $2, $3, null)";
