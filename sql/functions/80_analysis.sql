@@ -36,7 +36,8 @@ create or replace view analysis.money_flow_history as
 select id, entrant_id, race_id, hold_percentage, bet_percentage, type, time_to_start, seconds_to_start, time_interval, interval_type,
     event_timestamp, polling_timestamp, win_pool_amount, place_pool_amount, win_pool_percentage, place_pool_percentage, incremental_amount,
     incremental_win_amount, incremental_place_amount, tote_win_percentage, tote_win_amount, fixed_win_odds, fixed_place_odds,
-    pool_win_odds, pool_place_odds, pool_type, is_consolidated, created_at
+    pool_win_odds, pool_place_odds, pool_type, is_consolidated, created_at,
+    win_pool_cents, place_pool_cents, win_low, win_high, win_mid, flow_multiple, evidence
 from raceday.money_flow_history;
 comment on view analysis.money_flow_history is
     'Money flow: one row per runner and poll. Amounts are cents; time_interval is the bucket in minutes before the start, negative after it';
