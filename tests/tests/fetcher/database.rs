@@ -267,12 +267,12 @@ fn a_race_without_a_cadence_is_skipped_and_the_others_are_polled() {
              create function raceday.has_cadence(p_race_id text) returns boolean immutable language sql
              begin atomic select md5(p_race_id) > '4'; end;
              create function raceday.raceday_claim_races(p_worker text, p_max int)
-                 returns table (race_id text, due_at timestamptz, status text, cadence_s int, missed int, lease_until timestamptz, polled_by text,
+                 returns table (race_id text, due_at timestamptz, start_time timestamptz, status text, cadence_s int, missed int, lease_until timestamptz, polled_by text,
                                 is_live boolean, refresh_state jsonb, period_s double precision, margin_s double precision,
                                 is_aligned boolean, is_again boolean)
                  language sql volatile security definer
              begin atomic
-                 select c.race_id, c.due_at, c.status, case when raceday.has_cadence(c.race_id) then c.cadence_s end,
+                 select c.race_id, c.due_at, c.start_time, c.status, case when raceday.has_cadence(c.race_id) then c.cadence_s end,
                         case when raceday.has_cadence(c.race_id) then c.missed end, c.lease_until, c.polled_by, c.is_live,
                         c.refresh_state, c.period_s, c.margin_s, c.is_aligned, c.is_again
                  from raceday.real_claim_races(p_worker, p_max) c;
