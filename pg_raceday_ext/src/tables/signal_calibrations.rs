@@ -72,12 +72,11 @@ pub fn load(since_us: i64) -> Vec<Calibration> {
         let mut reader = Reader::new(&rows, row);
         let (version, effective) = (reader.value::<i64>(), reader.value::<Moment>());
         let Row(kind) = reader.row(COLUMNS);
-        match versions.last_mut().filter(|last| last.version == version) {
-            Some(last) => last.kinds.push(kind),
-            None => {
-                let effective_us = effective.map_or(i64::MIN, |Moment(us)| us);
-                versions.push(Calibration { version, effective_us, kinds: vec![kind] });
-            }
+        if let Some(last) = versions.last_mut().filter(|last| last.version == version) {
+            last.kinds.push(kind);
+        } else {
+            let effective_us = effective.map_or(i64::MIN, |Moment(us)| us);
+            versions.push(Calibration { version, effective_us, kinds: vec![kind] });
         }
     }
     versions

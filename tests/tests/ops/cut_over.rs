@@ -110,16 +110,16 @@ fn compare_finds_an_appwrite_shaped_backend_equal_and_a_reload_moves_its_clients
             ("RACEDAY_LEGACY_UPSTREAM", &upstream),
             ("RACEDAY_LEGACY_PERCENT", percent),
         ]);
-        let mut moved = 0;
+        let mut at_legacy = 0;
         for client in (0..200).map(|n| format!("198.51.100.{n}")) {
             let documents = stack.get_with(RACES, &legacy.headers(&client));
             assert_eq!((documents.status, &documents.json()["total"]), (200, &json!(4)), "{percent} %");
             let again = stack.get_with("/api/races?meetingId=day", &legacy.headers(&client));
             assert_eq!(again.status, 200);
             assert_eq!(is_from_legacy(&documents), is_from_legacy(&again), "{client} has two backends");
-            moved += usize::from(is_from_legacy(&documents));
+            at_legacy += usize::from(is_from_legacy(&documents));
         }
-        assert!(expected.contains(&moved), "{percent} %: {moved} of 200 clients");
+        assert!(expected.contains(&at_legacy), "{percent} %: {at_legacy} of 200 clients");
     }
     stack.reload(&[("RACEDAY_LEGACY_UPSTREAM", &upstream), ("USE_LEGACY_BACKEND", "true")]);
     for path in [RACES, "/api/entrants?raceId=x", "/api/user-alert-configs", "/health"] {

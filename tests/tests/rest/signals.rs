@@ -79,7 +79,7 @@ fn missing_and_invalid_parameters_are_reported() {
     for garbage in ["cursorAfter=abc", "cursor_after=-1", "cursorAfter=99999999999999999999", "limit=all", "limit=0"] {
         stack.json(&format!("/api/signals?raceId=none&{garbage}"));
     }
-    assert_eq!(stack.json("/api/movers?limit=none&x=%00")["movers"].is_array(), true);
+    assert!(stack.json("/api/movers?limit=none&x=%00")["movers"].is_array());
 }
 
 #[test]
@@ -148,7 +148,9 @@ fn whoever_follows_all_races_receives_every_signal_once_while_races_are_processe
             })
             .collect();
         scope.spawn(|| {
-            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            for writer in writers {
+                writer.join().unwrap();
+            }
             done.store(true, Ordering::Release);
         });
         let (mut cursor, mut pages) = (0, 0);

@@ -75,7 +75,7 @@ fn measure(server: &Server, options: &Options, models: &[String]) -> Result<Vec<
     while let Some(left) = days.iter().map(|day| day.until(last + system::SETTLE)).max().filter(|left| !left.is_zero())
     {
         for day in &mut days {
-            day.look()?;
+            day.look();
         }
         if std::io::stderr().is_terminal() {
             eprint!("\r{:>4} s left ", left.as_secs());

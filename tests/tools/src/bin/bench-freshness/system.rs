@@ -155,13 +155,12 @@ impl Day {
     }
 
     /// Notes the counts at the window's beginning, once it has begun.
-    pub fn look(&mut self) -> Result<()> {
+    pub fn look(&mut self) {
         if self.until(self.window.0).is_zero() {
             for side in self.sides.iter_mut().filter(|side| side.missed_before.is_none()) {
                 side.missed_before = Some(metric(&side.fetcher, MISSED));
             }
         }
-        Ok(())
     }
 
     /// What became of the window.
@@ -171,15 +170,15 @@ impl Day {
     }
 
     fn figure(&self, server: &Server, side: &Side, refreshes: &[Vec<DateTime<Utc>>]) -> Result<Figure> {
-        let (served, commits) = (self.served(side)?, self.commits(server, side)?);
+        let (responses, commits) = (self.responses(side)?, self.commits(server, side)?);
         let races = self.races.iter().zip(refreshes);
-        let measured = truth::measure(&served, &commits, races, self.window, self.window.1 + SETTLE);
+        let measured = truth::measure(&responses, &commits, races, self.window, self.window.1 + SETTLE);
         let missed = metric(&side.fetcher, MISSED) - side.missed_before.unwrap_or_default();
         Ok(Figure::new(&self.model, side.is_aligned, self.races.len(), missed, &measured))
     }
 
     /// The responses that one side got about the races.
-    fn served(&self, side: &Side) -> Result<Vec<Served>> {
+    fn responses(&self, side: &Side) -> Result<Vec<Served>> {
         #[derive(Deserialize)]
         struct Stats {
             responses: Vec<Served>,

@@ -65,7 +65,7 @@ fn race(seed: u64, number: u32, pool: &Pool, with_plunge: bool) -> Option<Race> 
 }
 
 /// Makes the first `count` things by number that can be made, on all processors.
-fn in_threads<T: Send>(count: usize, make: impl Fn(u32) -> Option<T> + Sync) -> Vec<T> {
+fn in_threads<T: Send>(count: usize, draw: impl Fn(u32) -> Option<T> + Sync) -> Vec<T> {
     let mut made: Vec<(u32, T)> = Vec::new();
     let next = AtomicU32::new(0);
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -79,7 +79,7 @@ fn in_threads<T: Send>(count: usize, make: impl Fn(u32) -> Option<T> + Sync) -> 
                 if number >= until {
                     return own;
                 }
-                own.extend(make(number).map(|thing| (number, thing)));
+                own.extend(draw(number).map(|thing| (number, thing)));
             }
         };
         thread::scope(|scope| {

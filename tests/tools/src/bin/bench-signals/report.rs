@@ -6,7 +6,7 @@ use super::figures::{Figures, Rate, SHARES};
 
 /// Prints the figures, one band after the other.
 pub fn print(all: &[Figures]) {
-    let classes: Vec<String> = SHARES.iter().map(|percent| class_of(percent)).collect();
+    let classes: Vec<String> = SHARES.iter().map(class_of).collect();
     let classes = classes.iter().fold(String::new(), |line, class| format!("{line}{class:>9}"));
     let mut pool = "";
     for figures in all {
@@ -22,8 +22,8 @@ pub fn print(all: &[Figures]) {
                 "", "AUC", "false alarms", "power", "wrong", "exotics", "delay"
             );
         }
-        let by_share: String =
-            figures.power_by_share.iter().map(|class| format!("{:>9}", percent(&class.power))).collect();
+        let by_share = figures.power_by_share.iter().map(|class| percent(&class.power));
+        let by_share = by_share.fold(String::new(), |line, power| format!("{line}{power:>9}"));
         let alarms = &figures.false_alarms;
         let alarms = format!("{} ({:.1} to {:.1})", percent(alarms), alarms.low * 100.0, alarms.high * 100.0);
         let delay = figures.median_delay_s.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds} s"));
