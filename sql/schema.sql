@@ -3830,7 +3830,14 @@ CREATE VIEW analysis.money_flow_history AS
     pool_place_odds,
     pool_type,
     is_consolidated,
-    created_at
+    created_at,
+    win_pool_cents,
+    place_pool_cents,
+    win_low,
+    win_high,
+    win_mid,
+    flow_multiple,
+    evidence
    FROM raceday.money_flow_history;
 
 COMMENT ON VIEW analysis.money_flow_history IS 'Money flow: one row per runner and poll. Amounts are cents; time_interval is the bucket in minutes before the start, negative after it';
