@@ -93,7 +93,7 @@ pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<Exit
     }
     if program != WITHOUT_SERVERS {
         setup::run(layout)?;
-        setup::build_programs(layout, &["raceday-fetcher", "nztab-sim"])?;
+        setup::build_programs(layout, "release", &["raceday-fetcher", "nztab-sim"])?;
     }
     let mut command: Command = cargo(layout);
     command.args(["run", "--release", "--quiet", "--package", "raceday-tools", "--bin", program, "--"]).args(arguments);

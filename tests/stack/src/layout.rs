@@ -66,7 +66,7 @@ impl Layout {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))
     }
 
-    /// A release build of a program of this workspace: in `RACEDAY_BIN_DIR`, else in cargo's target folder.
+    /// A program of this workspace: in `RACEDAY_BIN_DIR`, else its release build in cargo's target folder.
     ///
     /// Fails with the command that builds it when it is missing.
     pub fn built(&self, program: &str) -> Result<PathBuf> {

@@ -41,12 +41,13 @@ pub fn run(layout: &Layout) -> Result<()> {
     extension::install(&setup)
 }
 
-/// Builds programs of the workspace for release, for the demo, the tools and the end-to-end tests.
-pub fn build_programs(layout: &Layout, programs: &[&str]) -> Result<()> {
-    let mut step = Step::begin(&format!("building {} (release)", programs.join(", ")));
+/// Builds programs of the workspace with a profile of cargo: `release` for the demo and the tools, `dev` for the
+/// end-to-end tests, which it spares the minutes of link-time optimisation.
+pub fn build_programs(layout: &Layout, profile: &str, programs: &[&str]) -> Result<()> {
+    let mut step = Step::begin(&format!("building {} ({profile})", programs.join(", ")));
     let mut command = cargo(layout);
     // Whatever is wanted, features are those of the whole workspace, so that no dependency is built twice.
-    command.args(["build", "--release", "--workspace", "--exclude", "pg_raceday_ext"]);
+    command.args(["build", "--profile", profile, "--workspace", "--exclude", "pg_raceday_ext"]);
     for program in programs {
         command.args(["--bin", program]);
     }
