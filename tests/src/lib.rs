@@ -19,4 +19,4 @@ pub mod upstream;
 use std::time::Duration;
 
 /// The longest that a test waits for what it expects.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(3);
