@@ -56,9 +56,13 @@ fn any_delivery_gives_the_tables_of_one_ordered_run() {
         Ok(())
     });
     result.unwrap();
-    let watched = "select count(*) from raceday.money_flow_history where evidence is not null";
-    let watched: i64 = server.connect("ordered").query_one(watched, &[]).unwrap().get(0);
-    assert!(watched > 50, "the signals are compared in {watched} rows only");
+    let compared = "select count(evidence), count(*) filter (where evidence > 0) from raceday.money_flow_history";
+    let compared = server.connect("ordered").query_one(compared, &[]).unwrap();
+    let (watched, evident): (i64, i64) = (compared.get(0), compared.get(1));
+    assert!(
+        watched > 50 && evident >= 5,
+        "the signals are compared in {watched} rows only, {evident} of them with evidence"
+    );
 }
 
 /// The rows that only one side has.
