@@ -55,6 +55,8 @@ pub enum Command {
     Archive(ArchiveArgs),
     /// Stage archived payloads again; those that are staged already stay as they are
     ImportRaw(ImportRawArgs),
+    /// Import the documents of a legacy backend that speaks Appwrite's protocol; what is here already stays as it is
+    ImportAppwrite(ImportAppwriteArgs),
     /// Compare a legacy backend with ours, field by field; exits with 0 if nothing differs
     Compare(CompareArgs),
 }
@@ -324,6 +326,29 @@ pub struct ImportRawArgs {
     /// Last UTC day, YYYY-MM-DD (default: the last in the archive)
     #[arg(long)]
     pub to: Option<NaiveDate>,
+}
+
+/// Settings of `import-appwrite`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportAppwriteArgs {
+    /// The database and the log.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// The backend's endpoint, e.g. https://appwrite.example/v1
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Url,
+    /// Its project
+    #[arg(long, value_name = "ID")]
+    pub project: String,
+    /// Its key
+    #[arg(long, env = "APPWRITE_API_KEY", hide_env_values = true)]
+    pub key: String,
+    /// Change nothing: only report what would be imported
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Begin again instead of continuing an import that was interrupted
+    #[arg(long)]
+    pub restart: bool,
 }
 
 /// A setting that is not a sensible number of seconds.

@@ -6,6 +6,7 @@
 //! No module uses one of a later group below, and none uses itself by way of others (`tests/layers.rs` verifies that).
 
 // Settings and primitives
+pub mod appwrite;
 pub mod availability;
 pub mod breaker;
 pub mod circle;
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod envelope;
+pub mod json_client;
 pub mod log_once;
 pub mod metrics;
 pub mod payload;
@@ -42,6 +44,7 @@ pub mod meetings;
 pub mod poll;
 pub mod schedule;
 // Commands
+pub mod import_appwrite;
 pub mod import_raw;
 pub mod keys;
 pub mod migrate;

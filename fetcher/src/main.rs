@@ -8,7 +8,7 @@ use clap::Parser;
 use raceday_fetcher::archive::Archiver;
 use raceday_fetcher::config::{Cli, Command, CommonArgs, LogFormat, RunArgs};
 use raceday_fetcher::db::Address;
-use raceday_fetcher::{compare, export, import_raw, keys, metrics, migrate, once, run, status};
+use raceday_fetcher::{compare, export, import_appwrite, import_raw, keys, metrics, migrate, once, run, status};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -64,6 +64,10 @@ async fn command(command: Command) -> Result<ExitCode> {
         Command::ImportRaw(settings) => {
             log_to_stderr(&settings.common)?;
             import_raw::import(&settings).await?
+        }
+        Command::ImportAppwrite(settings) => {
+            log_to_stderr(&settings.common)?;
+            import_appwrite::import(&settings).await?
         }
         Command::Compare(arguments) => {
             let is_equal = compare::run(&arguments, &mut std::io::stdout()).await?;

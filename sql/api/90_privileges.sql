@@ -18,7 +18,7 @@ begin
         if v_object.is_foreign then
             execute format('alter view %s owner to raceday_owner', v_object.name);
         end if;
-        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst', v_object.name);
+        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer', v_object.name);
     end loop;
 
     for v_object in
@@ -33,12 +33,12 @@ begin
               'raceday.create_missing_partitions()'::regprocedure, 'raceday.retire_due_partition(text)'::regprocedure,
               'raceday.create_partition(text, timestamptz, timestamptz)'::regprocedure,
               'raceday.calibrate_nightly(timestamptz)'::regprocedure, 'raceday.drop_archived_history(text)'::regprocedure,
-              'raceday.retire_partition(text, text)'::regprocedure)
+              'raceday.retire_partition(text, text)'::regprocedure, 'raceday.import_partition(timestamptz, boolean)'::regprocedure)
     loop
         if v_object.is_foreign then
             execute format('alter function %s owner to raceday_owner', v_object.name);
         end if;
-        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst', v_object.name);
+        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer', v_object.name);
     end loop;
 
     for v_object in
@@ -52,8 +52,8 @@ $$;
 revoke all on function
     raceday.monitor_memory(), raceday.raceday_maintain(boolean), raceday.create_missing_partitions(), raceday.retire_due_partition(text),
     raceday.create_partition(text, timestamptz, timestamptz), raceday.retire_partition(text, text),
-    raceday.calibrate_nightly(timestamptz), raceday.drop_archived_history(text)
-    from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst;
+    raceday.calibrate_nightly(timestamptz), raceday.drop_archived_history(text), raceday.import_partition(timestamptz, boolean)
+    from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer;
 
 -- The views raceday.monitor_* show pg_partman's settings.
 grant usage on schema partman to raceday_owner;
@@ -95,6 +95,14 @@ grant execute on function
 -- Analysts read the views of schema analysis and nothing else. The fetcher exports what is old through them.
 grant usage on schema analysis to raceday_analyst, raceday_fetcher;
 grant select on all tables in schema analysis to raceday_analyst, raceday_fetcher;
+
+-- An import: its functions, which call one that only a superuser may own.
+grant usage on schema raceday to raceday_importer;
+grant execute on function
+    raceday.raceday_import_documents(text, jsonb, text[], boolean), raceday.raceday_imported_races(),
+    raceday.raceday_import_begin(text), raceday.raceday_import_note(text, text, text, text, jsonb)
+    to raceday_importer;
+grant execute on function raceday.import_partition(timestamptz, boolean) to raceday_owner;
 
 -- Monitoring. A view reads tables as its owner but calls functions as its reader, so the reader also needs what those functions read.
 grant usage on schema raceday to raceday_monitor;

@@ -3,9 +3,10 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::responses::{Backend, PAGE, Resource, encoded};
+use super::responses::{PAGE, Resource};
+use crate::appwrite::{cursor_after, equal, limit, list, query};
+use crate::json_client::JsonClient;
 
-const DATABASE: &str = "raceday-db";
 /// The names in the REST contract that do not follow from those in Appwrite's collections.
 const ENTRANT_NAMES: [(&str, &str); 4] = [
     ("fixedWinOdds", "win_odds"),
@@ -17,7 +18,7 @@ const ENTRANT_NAMES: [(&str, &str); 4] = [
 /// The body of a resource as the REST contract has it; `None` where that contract responds with 404.
 ///
 /// Fails when the backend responds with an error, which does not happen to a request that the contract knows.
-pub async fn body(backend: &Backend, resource: &Resource) -> Result<Option<Value>> {
+pub async fn body(backend: &JsonClient, resource: &Resource) -> Result<Option<Value>> {
     let by = |attribute: &str| vec![equal(attribute, std::slice::from_ref(&resource.id)), limit(PAGE)];
     Ok(match resource.name {
         "race" => list(backend, "races", &by("raceId")).await?.first().map(race),
@@ -34,7 +35,7 @@ pub async fn body(backend: &Backend, resource: &Resource) -> Result<Option<Value
 }
 
 /// The races that start within eight hours or started within two.
-pub async fn listed_races(backend: &Backend) -> Result<Vec<String>> {
+pub async fn listed_races(backend: &JsonClient) -> Result<Vec<String>> {
     let now = chrono::Utc::now();
     let at = |hours| json!((now + chrono::TimeDelta::hours(hours)).to_rfc3339());
     let window = [
@@ -48,7 +49,7 @@ pub async fn listed_races(backend: &Backend) -> Result<Vec<String>> {
 }
 
 /// A race's money flow, page by page, as the original client reads it.
-async fn timeline(backend: &Backend, resource: &Resource) -> Result<Vec<Value>> {
+async fn timeline(backend: &JsonClient, resource: &Resource) -> Result<Vec<Value>> {
     let selection = vec![
         equal("raceId", std::slice::from_ref(&resource.id)),
         equal("entrantId", &resource.entrant_ids),
@@ -64,45 +65,13 @@ async fn timeline(backend: &Backend, resource: &Resource) -> Result<Vec<Value>> 
         let page = list(backend, "money-flow-history", &queries).await?;
         documents.extend(page.iter().map(|document| renamed(document, &[])));
         let Some(last) = page.last().filter(|_| page.len() >= PAGE) else { return Ok(documents) };
-        let cursor = json!({"method": "cursorAfter", "values": [last["$id"]]}).to_string();
+        let cursor = cursor_after(&last["$id"]);
         if queries.last() == Some(&cursor) {
             bail!("{} returns the same page again after {}", backend.url(), last["$id"]);
         }
         queries.clone_from(&selection);
         queries.push(cursor);
     }
-}
-
-/// The documents of a collection.
-async fn list(backend: &Backend, collection: &str, queries: &[String]) -> Result<Vec<Value>> {
-    let numbered =
-        queries.iter().enumerate().map(|(number, query)| format!("queries%5B{number}%5D={}", encoded(query)));
-    let numbered: Vec<_> = numbered.collect();
-    let path = format!("/databases/{DATABASE}/collections/{collection}/documents?{}", numbered.join("&"));
-    let (status, body) = backend.get(&path).await?;
-    if status == 401 {
-        bail!("{} does not accept the key: give the backend's key in APPWRITE_API_KEY", backend.url());
-    }
-    let documents = body.and_then(|mut body| match body["documents"].take() {
-        Value::Array(documents) if status == 200 => Some(documents),
-        _ => None,
-    });
-    documents.with_context(|| format!("{} does not list {collection} (status {status})", backend.url()))
-}
-
-fn equal(attribute: &str, values: &[String]) -> String {
-    query("equal", attribute, &values.iter().map(|value| json!(value)).collect::<Vec<_>>())
-}
-
-fn query(method: &str, attribute: &str, values: &[Value]) -> String {
-    if values.is_empty() {
-        return json!({"method": method, "attribute": attribute}).to_string();
-    }
-    json!({"method": method, "attribute": attribute, "values": values}).to_string()
-}
-
-fn limit(rows: usize) -> String {
-    json!({"method": "limit", "values": [rows]}).to_string()
 }
 
 fn race(document: &Value) -> Value {

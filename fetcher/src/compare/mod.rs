@@ -13,9 +13,10 @@ use clap::Args;
 
 use self::difference::compare;
 use self::report::{RaceReport, Report};
-use self::responses::{Access, Backend};
+use self::responses::Backend;
 use self::rules::Rules;
 pub use self::rules::Tolerances;
+use crate::appwrite::Access;
 
 /// What to compare.
 #[derive(Debug, Clone, Args)]

@@ -1,38 +1,22 @@
 //! What the two backends are asked for, and their responses as values that can be compared.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
 use serde_json::{Map, Value, json};
 
 use super::appwrite;
+use crate::appwrite::{Access, client};
+use crate::json_client::{JsonClient, encoded};
 
 /// The most documents of a timeline that the contract returns at once.
 pub const PAGE: usize = 2000;
-/// How long a backend may respond "too many requests".
-const PATIENCE: Duration = Duration::from_mins(2);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-const BODY_MAX_BYTES: usize = 64 << 20;
 
 /// A backend that serves the client's REST contract, or the original client in Appwrite's protocol.
 #[derive(Debug)]
 pub struct Backend {
-    url: String,
-    http: Client,
+    http: JsonClient,
     is_appwrite: bool,
-}
-
-/// What a backend that speaks Appwrite's protocol requires.
-#[derive(Debug, Clone, Default)]
-pub struct Access {
-    /// The project's id.
-    pub project: String,
-    /// The key.
-    pub key: String,
 }
 
 impl Backend {
@@ -45,24 +29,13 @@ impl Backend {
         }
         let url = url.trim_end_matches('/').trim_end_matches("/api").to_owned();
         let is_appwrite = url.ends_with("/v1");
-        let mut headers = HeaderMap::new();
-        if is_appwrite {
-            let mut key = HeaderValue::from_str(&access.key).context("APPWRITE_API_KEY is not a key")?;
-            key.set_sensitive(true);
-            headers.insert("x-appwrite-key", key);
-            headers.insert("x-appwrite-project", HeaderValue::from_str(&access.project).context("--legacy-project")?);
-        }
-        let mut builder = Client::builder().timeout(REQUEST_TIMEOUT).user_agent("raceday-compare");
-        if is_appwrite {
-            // The key is for this backend only.
-            builder = builder.redirect(Policy::none());
-        }
-        Ok(Self { url, http: builder.default_headers(headers).build()?, is_appwrite })
+        let http = if is_appwrite { client(&url, access)? } else { JsonClient::new(&url, Default::default())? };
+        Ok(Self { http, is_appwrite })
     }
 
     /// Its base URL.
     pub fn url(&self) -> &str {
-        &self.url
+        self.http.url()
     }
 
     /// The response to a path: `{"status": N, "body": ...}`, the body only of a success, lists as maps by their key.
@@ -70,13 +43,13 @@ impl Backend {
     /// Fails when there is no response, or a success that is not JSON.
     pub async fn response(&self, resource: &Resource) -> Result<Value> {
         if self.is_appwrite {
-            let body = appwrite::body(self, resource).await?;
+            let body = appwrite::body(&self.http, resource).await?;
             return Ok(
                 body.map_or_else(|| json!({ "status": 404 }), |body| json!({ "status": 200, "body": keyed(body) }))
             );
         }
         // Each backend words its errors in its own way; whether there is one, and which, must be the same.
-        let (status, body) = self.get(&resource.path).await?;
+        let (status, body) = self.http.get(&resource.path).await?;
         let Some(mut body) = body.filter(|_| status == 200) else { return Ok(json!({ "status": status })) };
         if resource.is_paged {
             self.read_on(&resource.path, &mut body).await?;
@@ -95,10 +68,10 @@ impl Backend {
                 break;
             }
             let after = cursor.as_str().map_or_else(|| cursor.to_string(), str::to_owned);
-            let (_, next) = self.get(&format!("{path}&cursorAfter={}", encoded(&after))).await?;
+            let (_, next) = self.http.get(&format!("{path}&cursorAfter={}", encoded(&after))).await?;
             page = next.unwrap_or_default();
             if page["next_cursor"] == cursor {
-                bail!("{}{path} returns the same page again after next_cursor {after}", self.url);
+                bail!("{}{path} returns the same page again after next_cursor {after}", self.url());
             }
             if let (Some(all), Some(more)) = (first["documents"].as_array_mut(), page["documents"].as_array()) {
                 all.extend(more.iter().cloned());
@@ -107,32 +80,10 @@ impl Backend {
         Ok(())
     }
 
-    /// Status and JSON body of a GET; waits and retries while there are too many requests.
-    pub async fn get(&self, path: &str) -> Result<(u16, Option<Value>)> {
-        let address = format!("{}{path}", self.url);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let response = self.http.get(&address).send().await;
-            let response = response.with_context(|| format!("{address} does not respond"))?;
-            let status = response.status().as_u16();
-            if status == 429 && Instant::now() < deadline {
-                tokio::time::sleep(retry_after(&response)).await;
-                continue;
-            }
-            let text = body(response).await.with_context(|| format!("{address} did not respond in full"))?;
-            let body = match serde_json::from_slice(&text) {
-                Ok(body) => Some(body),
-                Err(error) if status == 200 => bail!("{address} does not respond with JSON: {error}"),
-                Err(_) => None,
-            };
-            return Ok((status, body));
-        }
-    }
-
     /// The races it lists in the widest window.
     pub async fn listed_races(&self) -> Result<Vec<String>> {
         if self.is_appwrite {
-            return appwrite::listed_races(self).await;
+            return appwrite::listed_races(&self.http).await;
         }
         let path = "/api/races/upcoming?windowMinutes=480&lookbackMinutes=120&limit=100";
         let response = self.response(&Resource::new("upcoming", "", path.to_owned())).await?;
@@ -140,24 +91,8 @@ impl Backend {
         // An empty list has no keys to become a map by.
         let ids = races.map(|races| races.keys().cloned().collect());
         ids.or_else(|| response["body"]["races"].is_array().then(Vec::new))
-            .with_context(|| format!("{} lists no upcoming races", self.url))
+            .with_context(|| format!("{} lists no upcoming races", self.url()))
     }
-}
-
-fn retry_after(response: &Response) -> Duration {
-    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(1)).min(PATIENCE)
-}
-
-async fn body(mut response: Response) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > BODY_MAX_BYTES {
-            bail!("the body is larger than {BODY_MAX_BYTES} bytes");
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// A resource to request from both backends.
@@ -197,7 +132,7 @@ pub async fn resources(legacy: &Backend, race_id: &str) -> Result<Vec<Resource>>
     }
     let known = legacy.response(&resources[0]).await?;
     if known["status"] != 200 {
-        bail!("{} has no race {race_id} (status {})", legacy.url, known["status"]);
+        bail!("{} has no race {race_id} (status {})", legacy.url(), known["status"]);
     }
     if let Some(meeting) = known["body"]["meeting_id"].as_str() {
         resources.push(Resource::new("meeting", meeting, format!("/api/meetings/{}", encoded(meeting))));
@@ -242,19 +177,6 @@ fn key(element: &Value) -> Option<String> {
     text("entrant_id").or_else(|| text("race_id")).or_else(|| text("meeting_id"))
 }
 
-/// A path or query component, percent-encoded.
-pub fn encoded(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,11 +202,6 @@ mod tests {
     #[test]
     fn plain_lists_stay_lists() {
         assert_eq!(keyed(json!([60, 55])), json!([60, 55]));
-    }
-
-    #[test]
-    fn ids_are_encoded() {
-        assert_eq!(encoded("a b/é&"), "a%20b%2F%C3%A9%26");
     }
 
     #[test]
