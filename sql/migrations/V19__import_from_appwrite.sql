@@ -1,4 +1,4 @@
--- What `raceday-fetcher import-appwrite` needs; its functions are sql/functions/72_import_attributes.sql to 74_import.sql.
+-- What `raceday-fetcher import-appwrite` needs; its functions are sql/appwrite/72_import.sql and the two before it.
 
 do $$
 begin

@@ -1,6 +1,6 @@
 //! `import-appwrite`: imports the documents of a legacy backend that speaks Appwrite's protocol.
 //!
-//! The database decides what becomes of a document (`sql/functions/74_import.sql`); this reads pages and hands them over.
+//! The database decides what becomes of a document (`sql/appwrite/72_import.sql`); this reads pages and hands them over.
 
 mod report;
 

@@ -124,7 +124,7 @@ begin
                 outcome := 'refused';
             else
                 outcome := 'new';
-                if v_day <> all (v_days) then
+                if v_day is not null and v_day <> all (v_days) then
                     perform raceday.import_partition((v_theirs ->> 'eventTimestamp')::timestamptz, p_dry_run);
                 end if;
                 perform raceday.import_new(p_collection, v_theirs, v_document, p_dry_run);

@@ -1,4 +1,4 @@
--- Import from a backend that speaks Appwrite's protocol: the rows that documents become, and what may be imported. See 74_import.sql.
+-- Import from a backend that speaks Appwrite's protocol: the rows that documents become, and what may be imported. See 72_import.sql.
 
 create or replace function raceday.import_row(p_collection text, p jsonb) returns jsonb
     language sql stable parallel safe
@@ -109,7 +109,7 @@ end
 $$;
 comment on function raceday.import_partition(timestamptz, boolean) is
     'Creates the partition of money flow for a past day that is within retention, if there is none';
--- As for the functions of 70_maintenance.sql: only a superuser may maintain pg_partman's partitions.
+-- As for the functions of sql/functions/70_maintenance.sql: only a superuser may maintain pg_partman's partitions.
 alter function raceday.import_partition(timestamptz, boolean) owner to current_user;
 
 create or replace function raceday.import_progress(p_race_id text) returns void

@@ -1,4 +1,4 @@
--- Import from a backend that speaks Appwrite's protocol: documents in one form, so that theirs and ours can be compared. See 74_import.sql.
+-- Import from a backend that speaks Appwrite's protocol: documents in one form, so that theirs and ours can be compared. See 72_import.sql.
 
 create or replace function raceday.import_value(p_type text, p_name text, p_value jsonb) returns jsonb
     language plpgsql stable parallel safe
