@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
+use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::appwrite;
@@ -29,7 +30,7 @@ impl Backend {
         }
         let url = url.trim_end_matches('/').trim_end_matches("/api").to_owned();
         let is_appwrite = url.ends_with("/v1");
-        let http = if is_appwrite { client(&url, access)? } else { JsonClient::new(&url, Default::default())? };
+        let http = if is_appwrite { client(&url, access)? } else { JsonClient::new(&url, HeaderMap::new())? };
         Ok(Self { http, is_appwrite })
     }
 

@@ -87,8 +87,14 @@ impl<'a> Import<'a> {
         let role = "becoming raceday_importer: connect as the superuser or as a member of this role";
         client.batch_execute("set role raceday_importer").await.map_err(|error| failure(role, &error))?;
         let source = format!("{endpoint} {}", settings.project);
-        let mut import =
-            Self { settings, source, backend, client, report: Report::default(), accepted: Default::default() };
+        let mut import = Self {
+            settings,
+            source,
+            backend,
+            client,
+            report: Report::default(),
+            accepted: [BTreeSet::new(), BTreeSet::new()],
+        };
         let sql = "select collection, race_id, after_id, report from raceday.raceday_import_begin($1)";
         let unfinished = import.client.query_opt(sql, &[&import.source]).await;
         let unfinished = unfinished.map_err(|error| failure("beginning the import", &error))?;

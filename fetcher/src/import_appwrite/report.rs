@@ -66,7 +66,8 @@ impl Report {
         for name in collections {
             let empty = Counts::default();
             let counts = self.collections.get(*name).unwrap_or(&empty);
-            let numbers = OUTCOMES.map(|outcome| column(counts.outcomes.get(outcome).copied().unwrap_or_default()));
+            let count = |outcome| counts.outcomes.get(outcome).copied().unwrap_or_default();
+            let numbers = OUTCOMES.map(|outcome| column(&count(outcome).to_string()));
             lines.push(format!("{name:20} {:>9}{}", counts.read, numbers.concat()));
         }
         for name in collections {
@@ -78,8 +79,8 @@ impl Report {
     }
 }
 
-fn column(value: impl ToString) -> String {
-    format!(" {:>9}", value.to_string())
+fn column(value: &str) -> String {
+    format!(" {value:>9}")
 }
 
 #[cfg(test)]

@@ -95,6 +95,14 @@ pub fn cache() -> Result<PathBuf> {
     Ok(base.join("raceday"))
 }
 
+/// The commit that a test upgrades: the last one of version 0.2.0.
+pub const EARLIER_COMMIT: &str = "3bbc28136e47461497a8b3724bf12d80e9095a79";
+
+/// Where `cargo xtask test` builds [`EARLIER_COMMIT`]: `raceday-fetcher`, and the extension in `lib` and `share`.
+pub fn earlier_version() -> Result<PathBuf> {
+    Ok(cache()?.join("earlier").join(EARLIER_COMMIT))
+}
+
 /// A folder with a relocatable PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Prefix {

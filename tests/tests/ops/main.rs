@@ -15,3 +15,4 @@ mod partitions;
 mod prometheus;
 mod raw_archive;
 mod replay;
+mod upgrade;

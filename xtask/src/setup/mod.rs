@@ -5,6 +5,7 @@
 mod apt;
 mod cached;
 mod context;
+mod earlier;
 mod extension;
 mod javascript;
 mod libclang;
@@ -23,6 +24,7 @@ use raceday_stack::{Layout, Nginx, RestServer};
 
 pub use self::cached::remove;
 use self::context::Setup;
+pub use self::earlier::provide as earlier_version;
 pub use self::javascript::{biome, provide as javascript};
 pub use self::pgrx::PgrxEnvironment;
 pub use self::python::provide as python_packages;

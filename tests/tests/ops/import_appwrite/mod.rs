@@ -103,7 +103,9 @@ fn documents(client: &mut Client, collection: &str) -> Vec<Value> {
     let rows = client.query(&format!("select ({document})::jsonb as document from {from}"), &[]).unwrap();
     let mut documents: Vec<Value> = rows.iter().map(|row| row.get(0)).collect();
     if collection == "money-flow-history" {
-        documents.iter_mut().for_each(|document| document["$id"] = Value::Null);
+        for document in &mut documents {
+            document["$id"] = Value::Null;
+        }
     }
     documents.sort_by_key(Value::to_string);
     documents
