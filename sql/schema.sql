@@ -1929,6 +1929,330 @@ $_$;
 
 COMMENT ON FUNCTION raceday.final_payout(p_results raceday.race_results, p_product text, p_runner_number integer) IS 'What the tote paid per dollar on a runner, in Win or Place; null if nothing';
 
+CREATE FUNCTION raceday.import_alert(p jsonb, p_ours jsonb, p_dry_run boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_data jsonb := '{"percentageRangeMax": null}'::jsonb || p - '{$id,$createdAt,$updatedAt}'::text[];
+    -- Validates it as if its client had sent it.
+    v_alert jsonb := jsonb_strip_nulls(to_jsonb(raceday.appwrite_alert(null, v_data)));
+begin
+    if p_ours is null then
+        perform raceday.import_insert('raceday.user_alert_configs', v_alert || jsonb_build_object(
+            'indicator_id', p -> '$id', 'created_at', p -> '$createdAt', 'updated_at', p -> '$updatedAt'), p_dry_run);
+    elsif not p_dry_run then
+        perform raceday.appwrite_update_alert(p_ours ->> '$id', jsonb_build_object('data', v_data));
+    end if;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.import_alert(p jsonb, p_ours jsonb, p_dry_run boolean) IS 'Creates an alert, or changes ours';
+
+CREATE FUNCTION raceday.import_attributes(p_collection text, p_attributes jsonb, p_document jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_attribute record;
+    v_value jsonb;
+    v_result jsonb := '{}';
+    v_missing text;
+begin
+    if jsonb_typeof(p_document) is distinct from 'object' then
+        raise data_exception using message = 'it is not an object';
+    end if;
+    for v_attribute in select a.key as name, a.value ->> 0 as type from jsonb_each(p_attributes) a loop
+        v_value := raceday.import_word(p_collection, v_attribute.name,
+            raceday.import_value(v_attribute.type, v_attribute.name, p_document -> v_attribute.name));
+        if v_value is not null then
+            v_result := v_result || jsonb_build_object(v_attribute.name, v_value);
+        end if;
+    end loop;
+    select r into v_missing from unnest(raceday.import_required(p_collection)) r where not v_result ? r limit 1;
+    if v_missing is not null then
+        raise data_exception using message = case
+            when jsonb_typeof(p_document -> v_missing) is distinct from 'null' and p_document ? v_missing
+                then format('its %s has no place here', v_missing)
+            else format('it has no %s', v_missing) end;
+    end if;
+    return v_result;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.import_attributes(p_collection text, p_attributes jsonb, p_document jsonb) IS 'What is known of a document, in one form; raises an error if an attribute has another type or is missing';
+
+CREATE FUNCTION raceday.import_difference(p_collection text, p_theirs jsonb, p_ours jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select string_agg(n.name, ', ' order by n.name)
+    from jsonb_object_keys(
+        -- What is not known there is no difference, except that an alert may have no upper end.
+        case when p_collection = 'user-alert-configs' and p_ours ? 'percentageRangeMax'
+            then '{"percentageRangeMax": null}'::jsonb || p_theirs else p_theirs end) n (name)
+    where n.name !~ '^\$' and p_theirs -> n.name is distinct from p_ours -> n.name
+$_$;
+
+COMMENT ON FUNCTION raceday.import_difference(p_collection text, p_theirs jsonb, p_ours jsonb) IS 'The names of the attributes that differ from ours; null if none does';
+
+CREATE FUNCTION raceday.import_insert(p_table regclass, p_row jsonb, p_dry_run boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    v_columns text := (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(p_row) k);
+    v_row text := format('select %s from jsonb_populate_record(null::%s, $1)', v_columns, p_table);
+begin
+    if p_dry_run then
+        execute v_row using p_row;
+    else
+        execute format('insert into %s (%s) %s', p_table, v_columns, v_row) using p_row;
+    end if;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.import_insert(p_table regclass, p_row jsonb, p_dry_run boolean) IS 'Inserts a row, by column; columns that it does not have get their defaults';
+
+CREATE FUNCTION raceday.import_key(p_collection text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE p_collection WHEN 'meetings'::text THEN 'd.meeting_id = $1 ->> ''meetingId'''::text WHEN 'entrants'::text THEN 'd.race_id = $1 ->> ''raceId'' and d.entrant_id = $1 ->> ''entrantId'''::text WHEN 'race-pools'::text THEN 'd.race_id = $1 ->> ''raceId'' and p.race_id is not null'::text WHEN 'money-flow-history'::text THEN format('d.race_id = $1 ->> ''raceId'' and d.entrant_id = $1 ->> ''entrantId'' and %s and %s'::text, raceday.appwrite_instant_condition('equal'::text, 'd.event_timestamp'::text, '($1 ->> ''eventTimestamp'')::timestamptz'::text), raceday.appwrite_instant_condition('equal'::text, 'd.polling_timestamp'::text, '($1 ->> ''pollingTimestamp'')::timestamptz'::text)) WHEN 'user-alert-configs'::text THEN '(d.indicator_id = $1 ->> ''$id'' or d.user_id = $1 ->> ''userId''
+            and d.display_order = ($1 ->> ''displayOrder'')::numeric) order by d.indicator_id = $1 ->> ''$id'' desc'::text ELSE 'd.race_id = $1 ->> ''raceId'''::text END;
+
+COMMENT ON FUNCTION raceday.import_key(p_collection text) IS 'The condition that a row is that of a document; an alert is also that of its user and place';
+
+CREATE FUNCTION raceday.import_known(p_collection text, p_theirs jsonb, p_ours jsonb, p_dry_run boolean, OUT outcome text, OUT reason text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    reason := 'differs from ours in ' || raceday.import_difference(p_collection, p_theirs, p_ours);
+    outcome := case
+        when reason is null then 'equal'
+        when p_collection = 'user-alert-configs' and p_theirs ->> 'lastUpdated' > p_ours ->> 'lastUpdated' then 'replaced'
+        else 'different' end;
+    if outcome = 'replaced' then
+        perform raceday.import_alert(p_theirs, p_ours, p_dry_run);
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.import_known(p_collection text, p_theirs jsonb, p_ours jsonb, p_dry_run boolean, OUT outcome text, OUT reason text) IS 'Compares a document with ours, and replaces an older alert';
+
+CREATE FUNCTION raceday.import_more(p_collection text, p jsonb, p_document jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select coalesce(case p_collection
+        when 'races' then case when jsonb_typeof(p_document -> 'meeting') = 'object' then jsonb_build_object(
+            'meeting_name', p_document #> '{meeting,meetingName}', 'meeting_country', p_document #> '{meeting,country}',
+            'race_date_nz', left(p_document #>> '{meeting,date}', 10)) end
+        when 'race-results' then jsonb_build_object('results_data', coalesce((p ->> 'resultsData')::jsonb, '[]'),
+            'dividends_data', coalesce((p ->> 'dividendsData')::jsonb, '[]'),
+            'fixed_odds_data', coalesce((p ->> 'fixedOddsData')::jsonb, '{}'))
+        when 'race-pools' then (
+            select jsonb_object_agg(c.name, round((p ->> c.attribute)::numeric / 100, 2)) || jsonb_build_object(
+                'extracted_pools', count(*) filter (where c.name <> 'total_race_pool' and p ? c.attribute),
+                -- As for a poll: without a win or a place pool, less is to be relied on.
+                'data_quality_score', case when p ?& '{winPoolTotal,placePoolTotal}' then 100 else 70 end,
+                'last_updated', p -> '$updatedAt')
+            from (values ('win_pool_total', 'winPoolTotal'), ('place_pool_total', 'placePoolTotal'),
+                ('quinella_pool_total', 'quinellaPoolTotal'), ('trifecta_pool_total', 'trifectaPoolTotal'),
+                ('exacta_pool_total', 'exactaPoolTotal'), ('first4_pool_total', 'first4PoolTotal'),
+                ('total_race_pool', 'totalRacePool')) c (name, attribute))
+        when 'money-flow-history' then jsonb_build_object('seconds_to_start', coalesce((
+            select floor(extract(epoch from r.start_time - (p ->> 'eventTimestamp')::timestamptz))
+            from raceday.races r where r.race_id = p ->> 'raceId'), (p ->> 'timeToStart')::numeric * 60))
+    end, '{}')
+$_$;
+
+COMMENT ON FUNCTION raceday.import_more(p_collection text, p jsonb, p_document jsonb) IS 'The other columns of the row of a document';
+
+CREATE FUNCTION raceday.import_new(p_collection text, p jsonb, p_document jsonb, p_dry_run boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if p_collection = 'user-alert-configs' then
+        perform raceday.import_alert(p, null, p_dry_run);
+        return;
+    end if;
+    perform raceday.import_insert(
+        ('raceday.' || replace(p_collection, '-', '_'))::regclass,
+        raceday.import_row(p_collection, p) || raceday.import_more(p_collection, p, p_document), p_dry_run);
+    if p_collection = 'races' and not p_dry_run then
+        insert into raceday.imported_races (race_id) values (p ->> 'raceId');
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.import_new(p_collection text, p jsonb, p_document jsonb, p_dry_run boolean) IS 'Imports a document that is not here';
+
+CREATE FUNCTION raceday.import_partition(p_at timestamp with time zone, p_dry_run boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+    v_day timestamptz := date_trunc('day', p_at);
+    v_retention interval := (
+        select c.retention::interval from partman.part_config c where c.parent_table = 'raceday.money_flow_history');
+begin
+    if p_at > raceday.now() then
+        raise data_exception using message = 'its time is to come';
+    elsif v_day + interval '24 hours' + v_retention < raceday.now() then
+        raise data_exception using message = 'it is older than history is kept: raise the retention of raceday.money_flow_history first';
+    elsif not p_dry_run then
+        perform raceday.create_partition('raceday.money_flow_history', lower(g), upper(g))
+        from unnest(tstzmultirange(tstzrange(v_day, v_day + interval '24 hours')) - (
+            select coalesce(range_agg(tstzrange(q.from_at, q.to_at)), '{}') from raceday.monitor_partitions q
+            where q.parent_table = 'raceday.money_flow_history')) g;
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.import_partition(p_at timestamp with time zone, p_dry_run boolean) IS 'Creates the partition of money flow for a past day that is within retention, if there is none';
+
+CREATE FUNCTION raceday.import_problem(p_collection text, p jsonb, p_accepted text[], p_dry_run boolean) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_race_id text := p ->> 'raceId';
+    v_is_imported boolean;
+begin
+    if p_collection = 'races' then
+        return case
+            when p ->> 'status' not in ('Final', 'Abandoned') then 'it is not over: Raceday polls it itself'
+            when p ? 'meeting' and p ->> 'meeting' <> all (p_accepted)
+                and not exists (select from raceday.meetings m where m.meeting_id = p ->> 'meeting')
+                then 'its meeting was not imported' end;
+    elsif p_collection in ('meetings', 'user-alert-configs') then
+        return null;
+    end if;
+    v_is_imported := exists (select from raceday.imported_races i where i.race_id = v_race_id);
+    return case
+        when not v_is_imported and v_race_id <> all (p_accepted) then case
+            when exists (select from raceday.races r where r.race_id = v_race_id) then 'Raceday has its race from the TAB'
+            else 'its race was not imported' end
+        when p_collection = 'money-flow-history' and v_is_imported and not p_dry_run and not exists (
+            select from raceday.entrants e where e.race_id = v_race_id and e.entrant_id = p ->> 'entrantId')
+            then 'its runner was not imported' end;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.import_problem(p_collection text, p jsonb, p_accepted text[], p_dry_run boolean) IS 'Why a document that is not here may not be imported; null if it may';
+
+CREATE FUNCTION raceday.import_progress(p_race_id text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_ids text[] := array(select e.entrant_id from raceday.entrants e where e.race_id = p_race_id order by e.entrant_id collate "C");
+    v_none bigint[] := array_fill(null::bigint, array[cardinality(v_ids)]);
+begin
+    insert into raceday.race_progress (race_id, processed_through, payload_hash, event_timestamp, first_event_timestamp,
+        last_event_timestamp, first_fetched_at, rows_created_at, has_history, entrant_ids, win_intervals, win_amounts, win_bases,
+        place_intervals, place_amounts, place_bases, fixed_win_odds, fixed_place_odds, pool_win_odds, pool_place_odds)
+    select p_race_id, max(h.polling_timestamp), 0, max(h.event_timestamp), min(h.event_timestamp), max(h.event_timestamp),
+        min(h.polling_timestamp), max(h.created_at), true, v_ids, v_none, v_none, v_none, v_none, v_none, v_none, v_none, v_none,
+        v_none, v_none
+    from raceday.money_flow_history h
+    where h.race_id = p_race_id
+    having count(*) > 0
+    on conflict (race_id) do update
+    set processed_through = excluded.processed_through, event_timestamp = excluded.event_timestamp,
+        first_event_timestamp = excluded.first_event_timestamp, last_event_timestamp = excluded.last_event_timestamp,
+        first_fetched_at = excluded.first_fetched_at, rows_created_at = excluded.rows_created_at;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.import_progress(p_race_id text) IS 'Notes where the history of an imported race begins and ends, which is where readers look for it';
+
+CREATE FUNCTION raceday.import_required(p_collection text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ('{$id,$createdAt,$updatedAt}'::text[] || CASE p_collection WHEN 'meetings'::text THEN '{meetingId,raceType,date}'::text[] WHEN 'races'::text THEN '{raceId,status,startTime,type}'::text[] WHEN 'entrants'::text THEN '{raceId,entrantId}'::text[] WHEN 'race-pools'::text THEN '{raceId}'::text[] WHEN 'race-results'::text THEN '{raceId,resultsAvailable}'::text[] WHEN 'money-flow-history'::text THEN '{raceId,entrantId,type,timeToStart,timeInterval,intervalType,eventTimestamp,pollingTimestamp}'::text[] ELSE '{userId,percentageRangeMin,color,displayOrder}'::text[] END);
+
+COMMENT ON FUNCTION raceday.import_required(p_collection text) IS 'The attributes that a document of a collection must have';
+
+CREATE FUNCTION raceday.import_row(p_collection text, p jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    select jsonb_strip_nulls(case p_collection
+        when 'meetings' then jsonb_build_object('meeting_id', p -> 'meetingId', 'meeting_name', p -> 'meetingName',
+            'country', p -> 'country', 'race_type', lower(split_part(p ->> 'raceType', ' ', 1)), 'date', p -> 'date',
+            'weather', p -> 'weather', 'track_condition', p -> 'trackCondition')
+        -- As if it had been polled: it is not due, and lists leave it as it is.
+        when 'races' then jsonb_build_object('race_id', p -> 'raceId', 'meeting_id', p -> 'meeting', 'name', p -> 'name',
+            'status', p -> 'status', 'phase', case p ->> 'status' when 'Final' then 'finished' else 'abandoned' end,
+            'race_number', p -> 'raceNumber', 'distance', p -> 'distance', 'start_time', p -> 'startTime',
+            'actual_start', p -> 'actualStart', 'track_condition', p -> 'trackCondition', 'weather', p -> 'weather',
+            'type', p -> 'type', 'polled_at', p -> 'startTime')
+        when 'entrants' then jsonb_build_object('race_id', p -> 'raceId', 'entrant_id', p -> 'entrantId', 'name', p -> 'name',
+            'jockey', p -> 'jockey', 'trainer_name', p -> 'trainerName', 'silk_colours', p -> 'silkColours',
+            'silk_url_64', p -> 'silkUrl64', 'silk_url_128', p -> 'silkUrl128', 'runner_number', p -> 'runnerNumber',
+            'is_scratched', p -> 'isScratched', 'win_odds', p -> 'fixedWinOdds', 'pool_win_odds', p -> 'poolWinOdds',
+            'place_odds', p -> 'fixedPlaceOdds', 'pool_place_odds', p -> 'poolPlaceOdds')
+        when 'race-pools' then jsonb_build_object('race_id', p -> 'raceId', 'currency', p -> 'currency')
+        when 'race-results' then jsonb_build_object('race_id', p -> 'raceId', 'results_available', p -> 'resultsAvailable',
+            'photo_finish', p -> 'photoFinish', 'stewards_inquiry', p -> 'stewardsInquiry', 'protest_lodged', p -> 'protestLodged',
+            'result_status', p -> 'resultStatus', 'result_time', coalesce(p -> 'resultTime', p -> '$createdAt'))
+        when 'money-flow-history' then jsonb_build_object('race_id', p -> 'raceId', 'entrant_id', p -> 'entrantId', 'type', p -> 'type',
+            'interval_type', p -> 'intervalType', 'time_interval', p -> 'timeInterval', 'time_to_start', p -> 'timeToStart',
+            'hold_percentage', p -> 'holdPercentage', 'incremental_amount', p -> 'incrementalWinAmount',
+            'incremental_win_amount', p -> 'incrementalWinAmount', 'incremental_place_amount', p -> 'incrementalPlaceAmount',
+            'win_pool_amount', p -> 'winPoolAmount', 'place_pool_amount', p -> 'placePoolAmount',
+            'win_pool_percentage', p -> 'winPoolPercentage', 'place_pool_percentage', p -> 'placePoolPercentage',
+            'fixed_win_odds', p -> 'fixedWinOdds', 'fixed_place_odds', p -> 'fixedPlaceOdds', 'pool_win_odds', p -> 'poolWinOdds',
+            'pool_place_odds', p -> 'poolPlaceOdds', 'event_timestamp', p -> 'eventTimestamp',
+            'polling_timestamp', p -> 'pollingTimestamp', 'pool_type', 'combined', 'is_consolidated', true)
+    end) || case
+        when p_collection = 'race-pools' then '{}'::jsonb
+        when p_collection = 'money-flow-history' then jsonb_build_object('created_at', p -> '$createdAt')
+        else jsonb_build_object('created_at', p -> '$createdAt', 'updated_at', p -> '$updatedAt') end
+$_$;
+
+COMMENT ON FUNCTION raceday.import_row(p_collection text, p jsonb) IS 'The row of a document, by column: what needs no other table';
+
+CREATE FUNCTION raceday.import_value(p_type text, p_name text, p_value jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+    -- A related document, or its id.
+    v_value jsonb := case
+        when p_name in ('meeting', 'race') and jsonb_typeof(p_value) = 'object' then p_value -> '$id' else p_value end;
+    v_text text := v_value #>> '{}';
+begin
+    if v_text is null then
+        return null;
+    elsif not raceday.appwrite_fits(case p_type when 'meeting' then 'text' else p_type end, v_value)
+        or p_type = 'integer' and v_value::numeric <> trunc(v_value::numeric) then
+        raise data_exception using message = format('%s is not of type %s', p_name, p_type);
+    elsif p_type = 'instant' then
+        return to_jsonb(to_char(raceday.parse_instant(v_text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"+00:00"'));
+    elsif p_type = 'day' then
+        return to_jsonb(to_char(raceday.parse_instant(v_text), 'YYYY-MM-DD'));
+    elsif p_name in ('resultsData', 'dividendsData', 'fixedOddsData') then
+        if not pg_input_is_valid(v_text, 'jsonb') then
+            raise data_exception using message = format('%s is not JSON', p_name);
+        end if;
+        return to_jsonb(v_text::jsonb::text);
+    end if;
+    return v_value;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.import_value(p_type text, p_name text, p_value jsonb) IS 'An attribute in one form, so that equal ones are equal; raises an error if it has another type';
+
+CREATE FUNCTION raceday.import_word(p_collection text, p_name text, p_value jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE ((p_collection || ' '::text) || p_name) WHEN 'meetings raceType'::text THEN CASE WHEN ((p_value #>> '{}'::text[]) = ANY (ARRAY['Thoroughbred Horse Racing'::text, 'Harness Horse Racing'::text])) THEN p_value ELSE NULL::jsonb END WHEN 'races status'::text THEN CASE lower((p_value #>> '{}'::text[])) WHEN 'finalized'::text THEN '"Final"'::jsonb ELSE to_jsonb(initcap((p_value #>> '{}'::text[]))) END WHEN 'races type'::text THEN CASE WHEN ("left"((p_value #>> '{}'::text[]), 1) = ANY (ARRAY['T'::text, 'H'::text])) THEN to_jsonb("left"((p_value #>> '{}'::text[]), 1)) ELSE NULL::jsonb END WHEN 'race-results resultStatus'::text THEN CASE WHEN ((p_value #>> '{}'::text[]) = ANY (ARRAY['interim'::text, 'final'::text, 'protest'::text])) THEN p_value ELSE NULL::jsonb END WHEN 'money-flow-history type'::text THEN CASE WHEN (p_value = '"bucketed_aggregation"'::jsonb) THEN p_value ELSE NULL::jsonb END WHEN 'user-alert-configs color'::text THEN to_jsonb(upper((p_value #>> '{}'::text[]))) ELSE CASE WHEN ((p_collection = 'race-pools'::text) AND (p_value = '0'::jsonb)) THEN NULL::jsonb ELSE p_value END END;
+
+COMMENT ON FUNCTION raceday.import_word(p_collection text, p_name text, p_value jsonb) IS 'A value as Raceday has it; null if it has no such value';
+
 CREATE FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((jsonb_typeof(p_value) = 'number'::text) AND (((p_value)::numeric >= p_min) AND ((p_value)::numeric <= p_max)));
@@ -2823,6 +3147,106 @@ end
 $$;
 
 COMMENT ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) IS 'Leases up to p_max due races to a worker, nearest start first; missed = slots that passed unpolled, polled_by = the previous claimant, is_again = between two slots';
+
+CREATE FUNCTION raceday.raceday_import_begin(p_source text) RETURNS TABLE(collection text, race_id text, after_id text, report jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    -- Until the session ends.
+    if not pg_try_advisory_lock(hashtextextended('raceday import', 0)) then
+        raise object_in_use using message = 'another import is running', hint = 'Repeat the command once it has ended.';
+    end if;
+    return query select u.collection, u.race_id, u.after_id, u.report from raceday.unfinished_imports u where u.source = p_source;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_import_begin(p_source text) IS 'Begins an import, or continues the unfinished one of this source, which it returns';
+
+CREATE FUNCTION raceday.raceday_import_documents(p_collection text, p_documents jsonb, p_accepted text[], p_dry_run boolean) RETURNS TABLE(document_id text, outcome text, reason text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+    v_collection jsonb := raceday.appwrite_collection(p_collection);
+    v_known text := format('select %s from %s where %s limit 1', raceday.appwrite_selected_document(p_collection, '[]'),
+        v_collection ->> 'from', raceday.import_key(p_collection));
+    v_document jsonb;
+    v_theirs jsonb;
+    v_ours jsonb;
+    v_day text;
+    v_days text[] := '{}';
+begin
+    for v_document in select d from jsonb_array_elements(p_documents) d loop
+        document_id := left(v_document ->> '$id', 100);
+        begin
+            v_theirs := raceday.import_attributes(p_collection, v_collection -> 'attributes', v_document);
+            execute v_known into v_ours using v_theirs;
+            reason := raceday.import_problem(p_collection, v_theirs, p_accepted, p_dry_run);
+            v_day := left(v_theirs ->> 'eventTimestamp', 10);
+            if v_ours is not null then
+                v_ours := raceday.import_attributes(p_collection, v_collection -> 'attributes', v_ours);
+                select k.outcome, k.reason into outcome, reason
+                from raceday.import_known(p_collection, v_theirs, v_ours, p_dry_run) k;
+            elsif p_collection = 'race-pools' and v_theirs - '{raceId,currency,$id,$createdAt,$updatedAt}'::text[] = '{}' then
+                -- No total is known there, and none here.
+                outcome := 'equal';
+                reason := null;
+            elsif reason is not null then
+                outcome := 'refused';
+            else
+                outcome := 'new';
+                if v_day is not null and v_day <> all (v_days) then
+                    perform raceday.import_partition((v_theirs ->> 'eventTimestamp')::timestamptz, p_dry_run);
+                end if;
+                perform raceday.import_new(p_collection, v_theirs, v_document, p_dry_run);
+                v_days := v_days || v_day;
+            end if;
+        exception
+            when data_exception or integrity_constraint_violation then
+                outcome := 'refused';
+                reason := sqlerrm;
+            when sqlstate 'PGRST' then
+                outcome := 'refused';
+                reason := sqlerrm::jsonb ->> 'message';
+        end;
+        return next;
+    end loop;
+    if p_collection = 'money-flow-history' and not p_dry_run then
+        perform raceday.import_progress(i.race_id)
+        from raceday.imported_races i
+        where i.race_id in (select d ->> 'raceId' from jsonb_array_elements(p_documents) d);
+    end if;
+end
+$_$;
+
+COMMENT ON FUNCTION raceday.raceday_import_documents(p_collection text, p_documents jsonb, p_accepted text[], p_dry_run boolean) IS 'Imports a page of documents: new, equal, different (ours stays), replaced or refused, and why. p_accepted: meetings or races that a dry run would have imported';
+
+CREATE FUNCTION raceday.raceday_import_note(p_source text, p_collection text, p_race_id text, p_after_id text, p_report jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    delete from raceday.unfinished_imports u where u.source = p_source;
+    if p_collection is not null then
+        insert into raceday.unfinished_imports (source, collection, race_id, after_id, report)
+        values (p_source, p_collection, p_race_id, p_after_id, p_report);
+    end if;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_import_note(p_source text, p_collection text, p_race_id text, p_after_id text, p_report jsonb) IS 'Notes how far an import has come, or with null as collection, that it is complete';
+
+CREATE FUNCTION raceday.raceday_imported_races() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select i.race_id from raceday.imported_races i order by i.race_id collate "C"
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_imported_races() IS 'The races whose money flow is to be imported';
 
 CREATE FUNCTION raceday.raceday_key_add(p_name text, p_role text) RETURNS text
     LANGUAGE plpgsql
@@ -4434,6 +4858,13 @@ CREATE VIEW raceday.due_races AS
 
 COMMENT ON VIEW raceday.due_races IS 'Races still polled, when each is due next, and whether it is live or missing; claimable where due_at <= raceday.now() and no lease is running';
 
+CREATE TABLE raceday.imported_races (
+    race_id text NOT NULL,
+    imported_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE raceday.imported_races IS 'Races that were imported: only their runners, pools, results and history are';
+
 CREATE TABLE raceday.list_polls (
     list_date date NOT NULL,
     slot_at timestamp with time zone,
@@ -4829,6 +5260,25 @@ ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS
     CACHE 1
 );
 
+CREATE TABLE raceday.unfinished_imports (
+    source text NOT NULL,
+    collection text NOT NULL,
+    race_id text,
+    after_id text,
+    report jsonb NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE raceday.unfinished_imports IS 'How far an import has come that is running or was interrupted; it continues from there';
+
+COMMENT ON COLUMN raceday.unfinished_imports.source IS 'Endpoint and project';
+
+COMMENT ON COLUMN raceday.unfinished_imports.race_id IS 'The race whose money flow is being read';
+
+COMMENT ON COLUMN raceday.unfinished_imports.after_id IS 'The $id of the last document imported: the cursor of the next page';
+
+COMMENT ON COLUMN raceday.unfinished_imports.report IS 'What became of the documents so far';
+
 ALTER TABLE ONLY raceday.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_hash);
 
@@ -4840,6 +5290,9 @@ ALTER TABLE ONLY raceday.entrants
 
 ALTER TABLE ONLY raceday.feed_refresh
     ADD CONSTRAINT feed_refresh_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY raceday.imported_races
+    ADD CONSTRAINT imported_races_pkey PRIMARY KEY (race_id);
 
 ALTER TABLE ONLY raceday.list_polls
     ADD CONSTRAINT list_polls_pkey PRIMARY KEY (list_date);
@@ -4900,6 +5353,9 @@ ALTER TABLE ONLY raceday.signals
 
 ALTER TABLE ONLY raceday.staged_payloads
     ADD CONSTRAINT staged_payloads_pkey PRIMARY KEY (race_id, fetched_at, payload_id);
+
+ALTER TABLE ONLY raceday.unfinished_imports
+    ADD CONSTRAINT unfinished_imports_pkey PRIMARY KEY (source);
 
 ALTER TABLE ONLY raceday.user_alert_configs
     ADD CONSTRAINT user_alert_configs_pkey PRIMARY KEY (indicator_id);
@@ -4968,6 +5424,9 @@ CREATE TRIGGER user_alert_configs_touch_updated_at BEFORE UPDATE ON raceday.user
 ALTER TABLE ONLY raceday.entrants
     ADD CONSTRAINT entrants_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY raceday.imported_races
+    ADD CONSTRAINT imported_races_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY raceday.race_polls
     ADD CONSTRAINT race_polls_race_id_fkey FOREIGN KEY (race_id) REFERENCES raceday.races(race_id) ON DELETE CASCADE;
 
@@ -4998,6 +5457,7 @@ GRANT USAGE ON SCHEMA analysis TO raceday_fetcher;
 GRANT USAGE ON SCHEMA api TO web_anon;
 
 GRANT USAGE ON SCHEMA raceday TO raceday_fetcher;
+GRANT USAGE ON SCHEMA raceday TO raceday_importer;
 GRANT USAGE ON SCHEMA raceday TO raceday_monitor;
 
 REVOKE ALL ON FUNCTION api.appwrite_key() FROM PUBLIC;
@@ -5196,6 +5656,37 @@ REVOKE ALL ON FUNCTION raceday.error_response(p_status integer, p_error text, p_
 
 REVOKE ALL ON FUNCTION raceday.final_payout(p_results raceday.race_results, p_product text, p_runner_number integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.import_alert(p jsonb, p_ours jsonb, p_dry_run boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_attributes(p_collection text, p_attributes jsonb, p_document jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_difference(p_collection text, p_theirs jsonb, p_ours jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_insert(p_table regclass, p_row jsonb, p_dry_run boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_key(p_collection text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_known(p_collection text, p_theirs jsonb, p_ours jsonb, p_dry_run boolean, OUT outcome text, OUT reason text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_more(p_collection text, p jsonb, p_document jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_new(p_collection text, p jsonb, p_document jsonb, p_dry_run boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_partition(p_at timestamp with time zone, p_dry_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.import_partition(p_at timestamp with time zone, p_dry_run boolean) TO raceday_owner;
+
+REVOKE ALL ON FUNCTION raceday.import_problem(p_collection text, p jsonb, p_accepted text[], p_dry_run boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_progress(p_race_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_required(p_collection text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_row(p_collection text, p jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_value(p_type text, p_name text, p_value jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.import_word(p_collection text, p_name text, p_value jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.number_within(p_value jsonb, p_min numeric, p_max numeric) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.indicator_problems(p_indicator jsonb) FROM PUBLIC;
@@ -5282,6 +5773,18 @@ GRANT ALL ON FUNCTION raceday.raceday_claim_meetings(p_worker text) TO raceday_f
 
 REVOKE ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_claim_races(p_worker text, p_max integer) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_import_begin(p_source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_import_begin(p_source text) TO raceday_importer;
+
+REVOKE ALL ON FUNCTION raceday.raceday_import_documents(p_collection text, p_documents jsonb, p_accepted text[], p_dry_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_import_documents(p_collection text, p_documents jsonb, p_accepted text[], p_dry_run boolean) TO raceday_importer;
+
+REVOKE ALL ON FUNCTION raceday.raceday_import_note(p_source text, p_collection text, p_race_id text, p_after_id text, p_report jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_import_note(p_source text, p_collection text, p_race_id text, p_after_id text, p_report jsonb) TO raceday_importer;
+
+REVOKE ALL ON FUNCTION raceday.raceday_imported_races() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_imported_races() TO raceday_importer;
 
 REVOKE ALL ON FUNCTION raceday.raceday_key_add(p_name text, p_role text) FROM PUBLIC;
 

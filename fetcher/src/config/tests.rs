@@ -34,7 +34,8 @@ fn an_empty_setting_is_none() {
 fn every_setting_is_an_environment_variable() {
     use clap::CommandFactory;
     // What a command does this time is an argument, not a setting; `compare` has nothing else.
-    const ARGUMENTS: [&str; 6] = ["date", "from", "to", "dir", "tables", "force"];
+    const ARGUMENTS: [&str; 10] =
+        ["date", "from", "to", "dir", "tables", "force", "endpoint", "project", "dry_run", "restart"];
     for command in Cli::command().get_subcommands().filter(|command| command.get_name() != "compare") {
         for flag in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
             let is_setting = !ARGUMENTS.contains(&flag.get_id().as_str());
