@@ -40,14 +40,6 @@ pub fn lint(layout: &Layout, counts: &mut Counts) {
 
 /// The tests of every crate but the extension and the end-to-end suites.
 pub fn unit(layout: &Layout, filter: &[String], counts: &mut Counts) {
-    match setup::earlier_version(layout) {
-        Ok(true) => (),
-        Ok(false) => println!("the clone has no history: nothing is upgraded from version 0.2.0"),
-        Err(error) => {
-            println!("error: {error:#}");
-            counts.fail("building the version to upgrade from");
-        }
-    }
     let mut tests = cargo(layout);
     tests.args(["test", "--no-fail-fast", "--workspace", "--exclude", "pg_raceday_ext", "--exclude", "raceday-tests"]);
     tests.arg("--").args(filter);
