@@ -213,6 +213,9 @@ pub struct MigrateArgs {
     /// Password to set for the role raceday_analyst
     #[arg(long, env = "RACEDAY_ANALYST_PASSWORD", hide_env_values = true)]
     pub analyst_password: Option<String>,
+    /// Password to set for the role raceday_live
+    #[arg(long, env = "RACEDAY_LIVE_PASSWORD", hide_env_values = true)]
+    pub live_password: Option<String>,
 }
 
 /// Settings of `status`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, Client, Config};
+use tokio_postgres::{AsyncMessage, Client, Config, Notification};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::CommonArgs;
@@ -33,13 +33,18 @@ pub struct Address {
 impl Address {
     /// Reads the settings. `pg_stat_activity.application_name` is `raceday-fetcher` and `role`.
     pub fn new(settings: &CommonArgs, role: &str) -> Result<Self, AddressError> {
+        Self::named(settings, &format!("raceday-fetcher {role}"))
+    }
+
+    /// Reads the settings. `pg_stat_activity.application_name` is `name`.
+    pub fn named(settings: &CommonArgs, name: &str) -> Result<Self, AddressError> {
         let (url, check) = tls::split_check(&settings.database_url);
         let mut config: Config = url.parse().map_err(AddressError::Address)?;
         if let (None, Some(password)) = (config.get_password(), &settings.db_password) {
             config.password(password);
         }
         if config.get_application_name().is_none() {
-            config.application_name(format!("raceday-fetcher {role}"));
+            config.application_name(name);
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(3));
@@ -54,12 +59,24 @@ impl Address {
 
     /// Opens a connection; a task drives it until the client is dropped.
     pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        self.connect_and_hear(|_| {}).await
+    }
+
+    /// [`connect`](Self::connect), with what to do with notifications (of `LISTEN`) as they arrive.
+    pub async fn connect_and_hear(
+        &self,
+        mut hear: impl FnMut(Notification) + Send + 'static,
+    ) -> Result<Client, tokio_postgres::Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
             // Notices are about `if not exists` and the like; an error is returned to the client's caller anyway.
             while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
-                if let AsyncMessage::Notice(notice) = message {
-                    tracing::debug!(notice.severity = notice.severity(), "database notice: {}", notice.message());
+                match message {
+                    AsyncMessage::Notice(notice) => {
+                        tracing::debug!(notice.severity = notice.severity(), "database notice: {}", notice.message());
+                    }
+                    AsyncMessage::Notification(notification) => hear(notification),
+                    _ => {}
                 }
             }
         });

@@ -19,6 +19,7 @@ pub mod log_once;
 pub mod metrics;
 pub mod payload;
 pub mod phase;
+pub mod program;
 pub mod response;
 pub mod skew;
 pub mod summary;

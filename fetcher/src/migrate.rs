@@ -90,6 +90,7 @@ async fn apply(client: &mut Client, settings: &MigrateArgs) -> Result<Vec<String
         ("authenticator", &settings.authenticator_password),
         ("raceday_monitor", &settings.monitor_password),
         ("raceday_analyst", &settings.analyst_password),
+        ("raceday_live", &settings.live_password),
     ];
     for (role, password) in passwords {
         if let Some(password) = password.as_deref().filter(|password| !password.is_empty()) {

@@ -1,0 +1,21 @@
+//! The command line. Every setting is also an environment variable.
+
+use std::net::IpAddr;
+
+use clap::Parser;
+use raceday_fetcher::config::CommonArgs;
+
+/// Streams Raceday's races to clients as they change.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "raceday-live", version, about, max_term_width = 120)]
+pub struct LiveArgs {
+    /// The database and the log.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Address of the streams, /metrics and /health
+    #[arg(long, env = "RACEDAY_LIVE_ADDRESS", default_value = "127.0.0.1")]
+    pub address: IpAddr,
+    /// Port of the streams, /metrics and /health
+    #[arg(long, env = "RACEDAY_LIVE_PORT", default_value_t = 9470)]
+    pub port: u16,
+}
