@@ -12,7 +12,7 @@ use crate::subject::Subject;
 use crate::tables::{Span, Stored, money_flow_history, odds_history, signals};
 use crate::value::{Moment, arg};
 use crate::write;
-use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID};
+use pgrx::pg_sys::{BOOLOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 use raceday_core::{Outcome, PollRows, RaceState, Report};
 use std::time::Instant;
@@ -133,6 +133,12 @@ fn replay(call: &mut Call, race_id: &str, before: &Loaded, keys: &[Key], from_us
     call.write += began.elapsed();
 }
 
+static NOTE_DELETION: Plan = Plan::new(
+    "insert into raceday.history_deletions (race_id, deleted_at) values ($1, $2)
+     on conflict (race_id) do update set deleted_at = excluded.deleted_at",
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
 /// Writes the polls' rows that the tables lack and deletes those that no poll gives; others keep their id and `created_at`, so that
 /// a client that pages by them receives only what changed. Returns `created_at` of the newest rows.
 fn write_history(call: &mut Call, race_id: &str, before: &Loaded, polls: &[PollRows], from_us: Option<i64>) -> i64 {
@@ -144,6 +150,8 @@ fn write_history(call: &mut Call, race_id: &str, before: &Loaded, polls: &[PollR
     });
     // Without a span, in every partition, including where race_progress shows no rows.
     let (mut flow, mut odds) = (money_flow_history::load(race_id, span), odds_history::load(race_id, span));
+    // No row written from here on is older, and every row that a client may have is.
+    let replaced_us = write::next_created_us(before.rows_created_us);
     let (mut created_us, mut moment_us) = (before.rows_created_us, None);
     for poll in polls {
         // Polls of one moment are told apart by the order of their ids only.
@@ -157,7 +165,11 @@ fn write_history(call: &mut Call, race_id: &str, before: &Loaded, polls: &[PollR
         call.written.history += money_flow_history::append(race_id, &missing, created_us);
         call.written.odds += odds_history::append(race_id, &missing, created_us);
     }
-    let deleted = money_flow_history::delete_surplus(race_id, &flow) + odds_history::delete_surplus(race_id, &odds);
+    let deleted_flow = money_flow_history::delete_surplus(race_id, &flow);
+    if deleted_flow > 0 {
+        NOTE_DELETION.run(&[arg(race_id), arg(Moment(replaced_us))]);
+    }
+    let deleted = deleted_flow + odds_history::delete_surplus(race_id, &odds);
     // Rows that only vanish are a change too, and the version that REST derives from this time must show it.
     let is_noted = created_us > before.rows_created_us;
     if !is_noted && (deleted > 0 || progress.is_none()) { write::next_created_us(created_us) } else { created_us }

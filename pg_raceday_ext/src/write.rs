@@ -1,10 +1,12 @@
 //! What a call changed, into the tables: one multi-row statement per table, only what changed.
 
 use crate::load::Loaded;
+use crate::plan::Plan;
 use crate::tables::{
     entrants, meetings, money_flow_history, odds_history, race_pools, race_progress, race_results, races, signals,
 };
-use crate::value::Moment;
+use crate::value::{Moment, arg};
+use pgrx::pg_sys::TEXTOID;
 use raceday_core::{Entrant, Odds, PollRows, PoolFlow, Race, RaceState};
 use std::collections::BTreeSet;
 
@@ -62,8 +64,12 @@ pub fn write_progress(race_id: &str, before: &Loaded, now: &RaceState, created_u
     let is_same = is_same && before.state.watch == now.watch;
     if !is_same || counted_from(&before.state).ne(counted_from(now)) {
         race_progress::write(race_id, now, created_us);
+        NOTIFY.run(&[arg(race_id)]);
     }
 }
+
+// Sent when the transaction commits, to whoever listens then: the hub, which reads the race.
+static NOTIFY: Plan = Plan::new("select pg_notify('raceday', $1)", &[TEXTOID]);
 
 /// Meetings are locked before their races, in order of id, as a meetings list does.
 fn write_race_and_meeting(race_id: &str, before: &Loaded, race: &Race, settles: bool, written: &mut Written) {

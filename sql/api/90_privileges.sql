@@ -18,7 +18,7 @@ begin
         if v_object.is_foreign then
             execute format('alter view %s owner to raceday_owner', v_object.name);
         end if;
-        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer', v_object.name);
+        execute format('revoke all on %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer, raceday_live', v_object.name);
     end loop;
 
     for v_object in
@@ -38,7 +38,7 @@ begin
         if v_object.is_foreign then
             execute format('alter function %s owner to raceday_owner', v_object.name);
         end if;
-        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer', v_object.name);
+        execute format('revoke all on function %s from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer, raceday_live', v_object.name);
     end loop;
 
     for v_object in
@@ -53,7 +53,7 @@ revoke all on function
     raceday.monitor_memory(), raceday.raceday_maintain(boolean), raceday.create_missing_partitions(), raceday.retire_due_partition(text),
     raceday.create_partition(text, timestamptz, timestamptz), raceday.retire_partition(text, text),
     raceday.calibrate_nightly(timestamptz), raceday.drop_archived_history(text), raceday.import_partition(timestamptz, boolean)
-    from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer;
+    from public, web_anon, raceday_fetcher, raceday_monitor, raceday_analyst, raceday_importer, raceday_live;
 
 -- The views raceday.monitor_* show pg_partman's settings.
 grant usage on schema partman to raceday_owner;
@@ -91,6 +91,10 @@ grant execute on function
     raceday.raceday_archive_page(timestamptz, timestamptz, text, timestamptz, bigint, int),
     raceday.raceday_archived(text, text, bigint, text, bigint, text, text)
     to raceday_fetcher;
+
+-- The hub hears which races change (LISTEN needs no right) and reads them through these functions, nothing else.
+grant execute on function raceday.live_progress(text[]), raceday.live_delta(text, bigint, timestamptz), raceday.live_overview()
+    to raceday_live;
 
 -- Analysts read the views of schema analysis and nothing else. The fetcher exports what is old through them.
 grant usage on schema analysis to raceday_analyst, raceday_fetcher;
