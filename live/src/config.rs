@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use clap::Parser;
+use ipnet::IpNet;
 use raceday_fetcher::config::CommonArgs;
 
 /// Streams Raceday's races to clients as they change.
@@ -18,4 +19,13 @@ pub struct LiveArgs {
     /// Port of the streams, /metrics and /health
     #[arg(long, env = "RACEDAY_LIVE_PORT", default_value_t = 9470)]
     pub port: u16,
+    /// Most streams at once; beyond it, 503
+    #[arg(long, env = "RACEDAY_LIVE_CLIENTS_MAX", default_value_t = 10_000)]
+    pub clients_max: usize,
+    /// Most streams of one address at once; beyond it, 503
+    #[arg(long, env = "RACEDAY_LIVE_CLIENTS_PER_ADDRESS", default_value_t = 20)]
+    pub clients_per_address: usize,
+    /// Networks of the proxies whose X-Real-IP is the client's address, separated by commas
+    #[arg(long, env = "RACEDAY_LIVE_PROXIES", value_delimiter = ',', default_value = "127.0.0.0/8,::1/128")]
+    pub proxies: Vec<IpNet>,
 }

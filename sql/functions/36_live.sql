@@ -107,7 +107,7 @@ begin
     has_more := coalesce(has_more, false);
     documents := coalesce(documents, '[]');
     signals := coalesce(signals, '{}');
-    signals_through := coalesce(signals_through, v_signals_after);
+    signals_through := nullif(coalesce(signals_through, v_signals_after), '-infinity');
     race := raceday.race_body(v_race);
     pools := (select raceday.pools_body(p) from raceday.race_pools p where p.race_id = p_race_id);
     result := (select raceday.results_body(r) from raceday.race_results r where r.race_id = p_race_id and r.results_available);

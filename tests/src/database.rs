@@ -61,6 +61,7 @@ pub fn migrate(postgres: &Postgres, database: &str) {
         ("--authenticator-password", "authenticator"),
         ("--monitor-password", "raceday_monitor"),
         ("--analyst-password", "raceday_analyst"),
+        ("--live-password", "raceday_live"),
     ] {
         line.extend([option, postgres.password(role)]);
     }

@@ -6,6 +6,7 @@
 pub mod backed;
 pub mod database;
 pub mod http;
+pub mod hub;
 pub mod json;
 pub mod payloads;
 pub mod python;
@@ -13,6 +14,7 @@ pub mod repository;
 pub mod scene;
 pub mod shared;
 pub mod simulated_day;
+pub mod sse;
 pub mod stack;
 pub mod upstream;
 

@@ -65,7 +65,8 @@ impl Fetcher {
     }
 }
 
-fn command(program: &Path, variables: &[(String, String)]) -> Command {
+/// A program of ours with these settings and none of the environment's.
+pub(crate) fn command(program: &Path, variables: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
     // Settings in the developer's shell must not change a demo or a test.
     for (name, _) in std::env::vars_os() {

@@ -5,6 +5,7 @@
 pub mod cluster;
 mod fetcher;
 pub mod layout;
+mod live;
 mod nginx;
 mod ports;
 mod postgres;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use fetcher::Fetcher;
 pub use layout::{Layout, Prefix};
+pub use live::Live;
 pub use nginx::{Nginx, NginxOptions, fill_template};
 pub use ports::{Ports, free_port};
 pub use postgres::{Postgres, PostgresOptions, psql, simulated_clock};
