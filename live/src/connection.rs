@@ -45,8 +45,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(4096)
 }
 
-/// A stream is an open file, and the usual limit is 1024.
-fn raise_file_limit() {
+/// Raises the limit of open files as far as it goes: a stream is one, and the usual limit is 1024.
+pub fn raise_file_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of open files stays as it is");

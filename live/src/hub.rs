@@ -16,6 +16,9 @@ use crate::reader::Reader;
 /// How often the database is asked what has changed.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the database may not have been asked for what is known to count as current.
+const STALE_AFTER: Duration = Duration::from_millis(2500);
+
 /// The races, and what is to be read of them.
 pub struct Hub {
     /// What reads the database.
@@ -68,6 +71,12 @@ impl Hub {
     /// How long ago the database was last asked what has changed.
     pub fn looked_ago(&self) -> Duration {
         self.began.elapsed().saturating_sub(Duration::from_millis(self.looked_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The current version of a race; `None` if that is not known for certain.
+    pub fn version(&self, race_id: &str) -> Option<i64> {
+        let is_current = self.looked_ago() < STALE_AFTER;
+        self.races().get(race_id).filter(|_| is_current).and_then(|race| race.version())
     }
 
     /// The races that someone follows.

@@ -19,3 +19,4 @@ pub mod request;
 pub mod server;
 pub mod streams;
 pub mod subscriber;
+pub mod version;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::body::Body;
-use axum::extract::{Extension, RawQuery, State};
+use axum::extract::{Extension, FromRef, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -30,6 +30,7 @@ use crate::hub::Hub;
 use crate::reader::Reader;
 use crate::request::{RACES_MAX, Request};
 use crate::streams::{BoardClient, COMMENT, COMMENT_EVERY, RacesClient, count_resumed};
+use crate::version;
 
 /// How long the database may not have been asked what has changed before the hub is unhealthy.
 const SILENT_MAX: Duration = Duration::from_secs(15);
@@ -98,9 +99,16 @@ fn router(shared: Shared, metrics: PrometheusHandle) -> Router {
     };
     Router::new()
         .route("/api/stream", get(stream))
+        .route("/version/{function}", get(version::respond))
         .route("/metrics", get(render))
         .route("/health", get(health))
         .with_state(shared)
+}
+
+impl FromRef<Shared> for Arc<Hub> {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.hub.clone()
+    }
 }
 
 async fn health(State(shared): State<Shared>) -> (StatusCode, &'static str) {
@@ -163,11 +171,8 @@ fn events(events: impl Stream<Item = Bytes> + Send + 'static, mut stop: watch::R
     let events = events.map(|event| event.unwrap_or(COMMENT)).take_until(Box::pin(stopping));
     let hint = once(std::future::ready(Bytes::from_static(b"retry: 2000\n\n")));
     let body = Body::from_stream(hint.chain(events).map(Ok::<_, std::convert::Infallible>));
-    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")], body)
-        .into_response()
+    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")], body).into_response()
 }
-
-const X_ACCEL_BUFFERING: header::HeaderName = header::HeaderName::from_static("x-accel-buffering");
 
 /// The client's address: what a proxy of ours says, or the address of whoever connected.
 fn client_address(proxies: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {

@@ -60,10 +60,16 @@ impl Backed {
 
     /// Stages and processes a poll.
     pub fn poll(&self, client: &mut Client, moment: &Moment) {
-        let at = self.start - Duration::seconds(moment.seconds_to_start);
-        payloads::stage(client, &self.race_id, at, &self.payload(moment, "Open").to_string());
+        let (at, payload) = self.response(moment);
+        payloads::stage(client, &self.race_id, at, &payload);
         let processed = payloads::process(client, &self.race_id);
         assert_eq!(processed.status, "ok", "{processed:?}");
+    }
+
+    /// A poll: when it was fetched, and the TAB's response.
+    pub fn response(&self, moment: &Moment) -> (DateTime<Utc>, String) {
+        let at = self.start - Duration::seconds(moment.seconds_to_start);
+        (at, self.payload(moment, "Open").to_string())
     }
 
     /// Stages and processes the result: Alder won.

@@ -36,7 +36,12 @@ impl HubScene {
 
     /// Starts both, the hub with more settings.
     pub fn start_with(more: &[(&str, &str)]) -> Self {
-        let (postgres, folder) = (database(), TempDir::new().unwrap());
+        Self::start_on(database(), more)
+    }
+
+    /// Starts the hub of a database, with more settings.
+    pub fn start_on(postgres: Postgres, more: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().unwrap();
         let live = start_hub(&postgres, &folder, free_port().unwrap(), more);
         Self { live, postgres, folder }
     }
@@ -77,7 +82,8 @@ impl HubScene {
     }
 }
 
-fn start_hub(postgres: &Postgres, folder: &TempDir, port: u16, more: &[(&str, &str)]) -> Live {
+/// Starts the hub of a database.
+pub fn start_hub(postgres: &Postgres, folder: &TempDir, port: u16, more: &[(&str, &str)]) -> Live {
     Live::start(&built("raceday-live"), &hub_variables(postgres, more), port, folder.path().join("live.log")).unwrap()
 }
 
@@ -106,13 +112,21 @@ impl PolledRace {
 
     /// Polls it as if the poll with this number, counted from 1, had come now.
     pub fn poll_number(&self, client: &mut Client, number: i64) {
-        let moment = Moment {
-            seconds_to_start: 3000 - number,
-            pool_dollars: 10_000 + 100 * number,
-            tote: MOMENTS[usize::try_from(number % 3).unwrap()].tote,
-            ..MOMENTS[0]
-        };
-        self.race.poll(client, &moment);
+        self.race.poll(client, &Self::moment(number));
+    }
+
+    fn moment(number: i64) -> Moment {
+        let tote = MOMENTS[usize::try_from(number % 3).unwrap()].tote;
+        Moment { seconds_to_start: 3000 - number, pool_dollars: 10_000 + 100 * number, tote, ..MOMENTS[0] }
+    }
+
+    /// Polls it again, as a fetcher does: staged and processed in one call.
+    pub fn ingest(&mut self, client: &mut Client) {
+        self.polls += 1;
+        let (at, payload) = self.race.response(&Self::moment(self.polls));
+        let sql = "select status, error from raceday.raceday_ingest('event', $1, $2, $3, null)";
+        let row = client.query_one(sql, &[&self.race.race_id, &at, &payload]).unwrap();
+        assert_eq!(row.get::<_, &str>(0), "ok", "{:?}", row.get::<_, Option<&str>>(1));
     }
 
     /// Leaves out polls.

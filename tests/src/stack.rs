@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postgres::Client;
-use raceday_stack::{Layout, Nginx, NginxOptions, Postgres, Rest, RestOptions, RestServer, free_port, wait_until};
+use raceday_stack::{
+    Layout, Live, Nginx, NginxOptions, Postgres, Rest, RestOptions, RestServer, free_port, wait_until,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::PATIENCE;
 use crate::database::{database_with, scratch};
 use crate::http::{Response, port_of, request};
-use crate::repository;
+use crate::hub::hub_variables;
+use crate::repository::{self, built};
 use crate::shared::Shared;
 
 /// Functions in schema `seed` that write race days; only tests and benches load them.
@@ -23,6 +26,8 @@ const SEED_SQL: &str = include_str!("seed.sql");
 pub struct Stack {
     pub nginx: Nginx,
     pub rest: Rest,
+    /// The hub, if there is one.
+    pub live: Option<Live>,
     pub postgres: Postgres,
     pub rest_options: RestOptions,
     pub folder: TempDir,
@@ -59,7 +64,24 @@ impl Stack {
         };
         let rest = Rest::start(&rest_options).unwrap();
         let nginx = start_nginx(folder.path().join("nginx"), rest_options.port, variables);
-        Self { nginx, rest, postgres, rest_options, folder }
+        Self { nginx, rest, live: None, postgres, rest_options, folder }
+    }
+
+    /// A separate stack with the hub, without rate limit.
+    pub fn with_hub() -> Self {
+        Self::with_hub_and(&[])
+    }
+
+    /// A separate stack with the hub, whose nginx has these variables over the defaults.
+    pub fn with_hub_and(variables: &[(&str, &str)]) -> Self {
+        let port = free_port().unwrap();
+        let upstream = format!("127.0.0.1:{port}");
+        let own = [("RACEDAY_RATE_LIMIT", "off"), ("RACEDAY_LIVE_UPSTREAM", &upstream)];
+        let mut stack = Self::start(&[&own, variables].concat());
+        let log = stack.folder.path().join("live.log");
+        let settings = hub_variables(&stack.postgres, &[]);
+        stack.live = Some(Live::start(&built("raceday-live"), &settings, port, log).unwrap());
+        stack
     }
 
     /// Starts a second nginx in front of the same REST server.
@@ -153,6 +175,8 @@ fn nginx_variables(port: u16, rest_port: u16, more: &[(&str, &str)]) -> BTreeMap
         ("RACEDAY_NGINX_LISTEN".to_owned(), format!("127.0.0.1:{port}")),
         ("RACEDAY_REST_UPSTREAM".to_owned(), format!("127.0.0.1:{rest_port}")),
         ("RACEDAY_NGINX_WORKERS".to_owned(), "1".to_owned()),
+        // Nobody, unless the stack has a hub.
+        ("RACEDAY_LIVE_UPSTREAM".to_owned(), "127.0.0.1:9".to_owned()),
     ]);
     variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     variables

@@ -50,6 +50,7 @@ pub fn status(layout: &Layout) -> Result<()> {
         ("REST", ports.rest_admin, "/ready"),
         ("TAB simulator", ports.simulator, "/_sim/clock"),
         ("fetcher", ports.fetcher, "/ready"),
+        ("hub", ports.live, "/health"),
     ] {
         let url = format!("http://127.0.0.1:{port}{path}");
         println!("{name:<20} {} {url}", if http_ok(&url) { "ok  " } else { "unavailable" });
@@ -93,7 +94,7 @@ pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<Exit
     }
     if program != WITHOUT_SERVERS {
         setup::run(layout)?;
-        setup::build_programs(layout, "release", &["raceday-fetcher", "nztab-sim"])?;
+        setup::build_programs(layout, "release", &["raceday-fetcher", "raceday-live", "nztab-sim"])?;
     }
     let mut command: Command = cargo(layout);
     command.args(["run", "--release", "--quiet", "--package", "raceday-tools", "--bin", program, "--"]).args(arguments);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Result, bail};
 
-/// The six consecutive ports of a demo.
+/// The seven consecutive ports of a demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
     /// nginx, which a user opens.
@@ -20,15 +20,17 @@ pub struct Ports {
     pub simulator: u16,
     /// The fetcher's `/metrics`, `/health` and `/ready`.
     pub fetcher: u16,
+    /// The hub's streams, `/metrics` and `/health`.
+    pub live: u16,
 }
 
 impl Ports {
-    /// The six ports from `base` on.
+    /// The seven ports from `base` on.
     ///
-    /// Fails when `base` is 0 or leaves no room for six ports.
+    /// Fails when `base` is 0 or leaves no room for seven ports.
     pub fn from_base(base: u16) -> Result<Self> {
-        if base == 0 || base > u16::MAX - 5 {
-            bail!("--port {base} leaves no room for six ports: choose one from 1 to {}", u16::MAX - 5);
+        if base == 0 || base > u16::MAX - 6 {
+            bail!("--port {base} leaves no room for seven ports: choose one from 1 to {}", u16::MAX - 6);
         }
         Ok(Self {
             nginx: base,
@@ -37,12 +39,13 @@ impl Ports {
             postgres: base + 3,
             simulator: base + 4,
             fetcher: base + 5,
+            live: base + 6,
         })
     }
 
     /// The ports that are in use.
     pub fn taken(self) -> Vec<u16> {
-        [self.nginx, self.rest, self.rest_admin, self.postgres, self.simulator, self.fetcher]
+        [self.nginx, self.rest, self.rest_admin, self.postgres, self.simulator, self.fetcher, self.live]
             .into_iter()
             .filter(|&port| !is_free(port))
             .collect()
@@ -91,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn the_base_must_leave_room_for_six_ports() {
-        assert!(Ports::from_base(65_531).is_err());
-        assert_eq!(Ports::from_base(65_530).unwrap().fetcher, 65_535);
+    fn the_base_must_leave_room_for_seven_ports() {
+        assert!(Ports::from_base(65_530).is_err());
+        assert_eq!(Ports::from_base(65_529).unwrap().live, 65_535);
     }
 }

@@ -12,21 +12,25 @@ use crate::layout::Layout;
 use crate::random::random_password;
 
 /// The roles that log in, each with the variable that its password is stored under.
-pub const ROLES: [(&str, &str); 3] = [
+pub const ROLES: [(&str, &str); 4] = [
     ("postgres", "RACEDAY_POSTGRES_PASSWORD"),
     ("raceday_fetcher", "RACEDAY_FETCHER_PASSWORD"),
     ("authenticator", "RACEDAY_AUTHENTICATOR_PASSWORD"),
+    ("raceday_live", "RACEDAY_LIVE_PASSWORD"),
 ];
 
-/// The passwords by role; the first call generates them.
+/// The passwords by role; the first call generates them, and a later one those of roles that are new.
 pub fn passwords(layout: &Layout) -> Result<BTreeMap<String, String>> {
     let path = layout.local("secrets.env");
-    if !path.exists() {
-        fs::create_dir_all(layout.local(""))?;
-        let line = |(_, variable)| Ok(format!("{variable}={}\n", random_password()?));
-        write(&path, &ROLES.into_iter().map(line).collect::<Result<String>>()?)?;
+    fs::create_dir_all(layout.local(""))?;
+    let known = match path.exists() {
+        true => fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?,
+        false => String::new(),
+    };
+    let text = complete(&known)?;
+    if text != known {
+        write(&path, &text)?;
     }
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text).with_context(|| format!("{}: `cargo xtask clean` starts over", path.display()))
 }
 
@@ -37,6 +41,19 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     Ok(fs::rename(&unfinished, path)?)
+}
+
+/// The text with a line for every role.
+fn complete(known: &str) -> Result<String> {
+    let mut text = known.to_owned();
+    for (role, variable) in ROLES {
+        // The superuser's cannot be replaced: `migrate`, which sets the others, needs it.
+        let is_known = known.lines().any(|line| line.starts_with(&format!("{variable}=")));
+        if !is_known && (role != "postgres" || known.is_empty()) {
+            text += &format!("{variable}={}\n", random_password()?);
+        }
+    }
+    Ok(text)
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>> {
@@ -54,8 +71,11 @@ mod tests {
 
     #[test]
     fn each_role_has_its_own_password() {
-        let text = "RACEDAY_POSTGRES_PASSWORD=a\nRACEDAY_FETCHER_PASSWORD=b\nRACEDAY_AUTHENTICATOR_PASSWORD=c\n";
-        assert_eq!(parse(text).unwrap()["raceday_fetcher"], "b");
+        let known = "RACEDAY_POSTGRES_PASSWORD=a\nRACEDAY_FETCHER_PASSWORD=b\nRACEDAY_AUTHENTICATOR_PASSWORD=c\n";
+        let passwords = parse(&complete(known).unwrap()).unwrap();
+        assert_eq!(passwords["raceday_fetcher"], "b", "what is known stays");
+        assert_eq!(passwords["raceday_live"].len(), passwords["raceday_live"].trim().len());
+        assert!(passwords["raceday_live"].len() > 8, "a new role gets a password");
         assert!(parse("RACEDAY_POSTGRES_PASSWORD=a\n").is_err());
     }
 }

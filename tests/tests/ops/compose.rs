@@ -181,6 +181,21 @@ fn every_setting_of_the_fetcher_can_be_given() {
 }
 
 #[test]
+fn every_setting_of_the_hub_can_be_given_and_is_in_the_readme() {
+    let (services, readme) = (services(), read("README.md"));
+    let environment = services["live"]["environment"].as_object().unwrap();
+    let command = raceday_live::config::LiveArgs::command();
+    let known: BTreeSet<&str> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
+    for name in &known {
+        assert!(environment.contains_key(*name) || *name == "DB_CA_FILE", "live cannot be given {name}");
+        assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
+    }
+    for name in environment.keys() {
+        assert!(known.contains(name.as_str()), "live is given {name}, which raceday-live does not read");
+    }
+}
+
+#[test]
 fn the_readme_has_every_setting_of_the_fetcher_with_its_default() {
     let readme = read("README.md");
     let rows = readme.lines().filter(|line| line.starts_with("| `"));

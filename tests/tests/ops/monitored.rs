@@ -23,11 +23,17 @@ pub struct Monitored {
 impl Monitored {
     /// Starts all, scraping and evaluating once per second.
     pub fn start(postgres: &Postgres, fetcher: Option<&Fetcher>) -> Self {
+        let fetcher = fetcher.map(|fetcher| ("fetcher", port_of(&fetcher.url())));
+        Self::start_with(postgres, fetcher.as_slice())
+    }
+
+    /// Starts all, scraping these jobs' ports as well.
+    pub fn start_with(postgres: &Postgres, jobs: &[(&str, u16)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (exporter, exporter_port) = exporter(folder.path(), postgres);
         let (node, node_port) = node_exporter(folder.path());
-        let fetcher_port = fetcher.map(|fetcher| port_of(&fetcher.url()));
-        let (prometheus, port) = prometheus(folder.path(), fetcher_port, exporter_port, node_port);
+        let jobs = [&[("postgres", exporter_port), ("node", node_port)], jobs].concat();
+        let (prometheus, port) = prometheus(folder.path(), &jobs);
         let url = format!("http://127.0.0.1:{port}");
         Self { url, _prometheus: prometheus, _exporters: [exporter, node], _folder: folder }
     }
@@ -87,17 +93,15 @@ fn node_exporter(folder: &Path) -> (Process, u16) {
     (started("node_exporter", command, folder, &format!("http://127.0.0.1:{port}/metrics")), port)
 }
 
-fn prometheus(folder: &Path, fetcher: Option<u16>, exporter: u16, node: u16) -> (Process, u16) {
+fn prometheus(folder: &Path, jobs: &[(&str, u16)]) -> (Process, u16) {
     let port = free_port().unwrap();
-    let job = |name: &str, port: u16| {
+    let job = |(name, port): &(&str, u16)| {
         format!("- {{job_name: {name}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n")
     };
     let config = format!(
-        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\nscrape_configs:\n{}{}{}",
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{}']\nscrape_configs:\n{}",
         repository::path("deploy/prometheus/rules.yml").display(),
-        job("postgres", exporter),
-        job("node", node),
-        fetcher.map_or_else(String::new, |port| job("fetcher", port)),
+        jobs.iter().map(job).collect::<String>(),
     );
     let path = folder.join("prometheus.yml");
     std::fs::write(&path, config).unwrap();

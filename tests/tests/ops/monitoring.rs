@@ -3,11 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use raceday_stack::wait_until;
+use raceday_stack::{Live, free_port, wait_until};
 use raceday_tests::PATIENCE;
 use raceday_tests::database::database;
+use raceday_tests::http::port_of;
+use raceday_tests::hub::start_hub;
 use raceday_tests::repository::{read, yaml};
 use raceday_tests::scene::Scene;
+use raceday_tests::sse::Events;
 use serde_json::{Value, json};
 
 use crate::monitored::Monitored;
@@ -23,11 +26,23 @@ fn dashboard_rules_and_queries_fit_what_the_running_servers_export() {
         "path": "/events/", "server_error": {"probability": 0.2}, "garbage_body": {"probability": 0.2},
     }));
     let fetcher = scene.fetcher_with("one", &[("RACEDAY_BREAKER_FAILURES", "1000".into())]);
-    let prometheus = Monitored::start(&scene.postgres, Some(&fetcher));
+    let live = start_hub(&scene.postgres, &scene.folder, free_port().unwrap(), &[]);
+    let jobs = [("fetcher", port_of(&fetcher.url())), ("live", live.port())];
+    let prometheus = Monitored::start_with(&scene.postgres, &jobs);
+    let _streams = streams_of_polled_races(&scene, &live);
     every_panel_of_the_dashboard_shows_something(&prometheus);
     every_rule_reads_metrics_that_exist(&prometheus);
     only_the_alert_for_failed_payloads_fires(&prometheus);
     the_buckets_reach_beyond_the_alerts_thresholds(&prometheus);
+}
+
+/// Clients of the races that are polled most often, so that there is something to measure.
+fn streams_of_polled_races(scene: &Scene, live: &Live) -> Vec<Events> {
+    scene.wait_for("races to be polled", 5, "select count(*) from raceday.race_progress");
+    let sql = "select p.race_id from raceday.race_progress p join raceday.races r on r.race_id = p.race_id order by r.start_time limit 20";
+    let races: Vec<String> = scene.sql().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    let open = |race: &String| Events::open(live.port(), &format!("/api/stream?raceId={race}"), &[]).unwrap();
+    races.iter().map(open).chain([Events::open(live.port(), "/api/stream", &[]).unwrap()]).collect()
 }
 
 fn every_panel_of_the_dashboard_shows_something(prometheus: &Monitored) {
@@ -65,6 +80,7 @@ fn only_the_alert_for_failed_payloads_fires(prometheus: &Monitored) {
     wait_until("RacedayPayloadsFailed to fire", PATIENCE, || prometheus.is_firing("RacedayPayloadsFailed")).unwrap();
     for quiet in [
         "RacedayFetcherDown",
+        "RacedayLiveDown",
         "RacedayDatabaseDown",
         "RacedayPartitionMissing",
         "RacedayMemoryHigh",

@@ -41,7 +41,7 @@ pub fn run(layout: &Layout, options: &DemoOptions) -> Result<ExitCode> {
     }
     let stop = stop_flag()?;
     setup::run(layout)?;
-    setup::build_programs(layout, "release", &["raceday-fetcher", "nztab-sim"])?;
+    setup::build_programs(layout, "release", &["raceday-fetcher", "raceday-live", "nztab-sim"])?;
     if stop.load(Ordering::Relaxed) {
         return Ok(ExitCode::FAILURE);
     }

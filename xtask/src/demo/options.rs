@@ -14,7 +14,7 @@ pub struct DemoOptions {
     /// Poll the real TAB instead of the simulator; needs NZTAB_FROM (an e-mail address) and NZTAB_PARTNER
     #[arg(long)]
     pub live: bool,
-    /// The first of six ports: nginx, REST, its admin port, PostgreSQL, simulator, fetcher
+    /// The first of seven ports: nginx, REST, its admin port, PostgreSQL, simulator, fetcher, hub
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
     /// Determines the simulated race day

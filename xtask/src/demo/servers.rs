@@ -6,8 +6,8 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use raceday_board::Sources;
 use raceday_stack::{
-    Fetcher, Layout, Nginx, NginxOptions, Ports, Postgres, Rest, RestOptions, RestServer, Simulator, SimulatorOptions,
-    cluster, http_get, secrets,
+    Fetcher, Layout, Live, Nginx, NginxOptions, Ports, Postgres, Rest, RestOptions, RestServer, Simulator,
+    SimulatorOptions, cluster, http_get, secrets,
 };
 use serde_json::Value;
 
@@ -26,6 +26,7 @@ pub struct Servers {
     fetcher: Fetcher,
     nginx: Nginx,
     rest: Rest,
+    live: Live,
     simulator: Option<Simulator>,
     postgres: Postgres,
     database: &'static str,
@@ -42,15 +43,16 @@ impl Servers {
         postgres.ensure_database(database)?;
         migrate(layout, &postgres, database)?;
         step.done();
-        let step = Step::begin("TAB simulator, REST, nginx and the fetcher");
+        let step = Step::begin("TAB simulator, REST, the hub, nginx and the fetcher");
         let simulator = if options.live { None } else { Some(simulate(layout, options, ports, &postgres, database)?) };
         let rest = rest(layout, ports, &postgres, database)?;
+        let live = live(layout, ports, &postgres, database)?;
         let nginx = nginx(layout, ports)?;
         let client_settings = client_settings(layout, &postgres, database, &nginx.url())?;
         let started_at = raceday_now(&postgres, database)?;
         let fetcher = fetcher(layout, ports, &postgres, database, simulator.as_ref())?;
         step.done();
-        Ok(Self { fetcher, nginx, rest, simulator, postgres, database, started_at, client_settings })
+        Ok(Self { fetcher, nginx, rest, live, simulator, postgres, database, started_at, client_settings })
     }
 
     /// The addresses that the board reads from.
@@ -65,8 +67,8 @@ impl Servers {
 
     /// Fails with the end of the log of a server that has ended.
     pub fn check(&mut self) -> Result<()> {
-        let processes = [Some(self.fetcher.process()), Some(self.rest.process()), Some(self.nginx.process())];
-        for process in processes.into_iter().chain([self.simulator.as_mut().map(Simulator::process)]).flatten() {
+        let processes = [self.fetcher.process(), self.rest.process(), self.live.process(), self.nginx.process()];
+        for process in processes.into_iter().chain(self.simulator.as_mut().map(Simulator::process)) {
             if let Some(status) = process.ended() {
                 bail!("a server ended ({status}); {} ends with:\n{}", process.log().display(), process.log_tail(15));
             }
@@ -84,6 +86,7 @@ impl Servers {
         println!("  page       {base}/");
         println!("  REST       curl -s '{base}/api/races/upcoming?limit=3'");
         println!("  backed     curl -s '{base}/api/movers'");
+        println!("  stream     curl -sN '{base}/api/stream'");
         println!("  health     curl -s '{base}/health'");
         println!("  metrics    curl -s '{}/metrics'", self.fetcher.url());
         if let Some(simulator) = &self.simulator {
@@ -205,6 +208,11 @@ fn rest(layout: &Layout, ports: Ports, postgres: &Postgres, database: &str) -> R
     })
 }
 
+fn live(layout: &Layout, ports: Ports, postgres: &Postgres, database: &str) -> Result<Live> {
+    let variables = vec![("DATABASE_URL".to_owned(), postgres.url("raceday_live", database))];
+    Live::start(&layout.built("raceday-live")?, &variables, ports.live, layout.logs().join("live.log"))
+}
+
 fn nginx(layout: &Layout, ports: Ports) -> Result<Nginx> {
     Nginx::start(NginxOptions {
         program: Nginx::find(layout)?,
@@ -220,6 +228,7 @@ fn nginx_variables(ports: Ports) -> BTreeMap<String, String> {
     let variables = [
         ("RACEDAY_NGINX_LISTEN", format!("127.0.0.1:{}", ports.nginx)),
         ("RACEDAY_REST_UPSTREAM", format!("127.0.0.1:{}", ports.rest)),
+        ("RACEDAY_LIVE_UPSTREAM", format!("127.0.0.1:{}", ports.live)),
         // The limit is the shipped one; an app server on this machine needs `RACEDAY_RATE_LIMIT_EXEMPT=127.0.0.1`.
         ("RACEDAY_RATE_LIMIT_EXEMPT", std::env::var("RACEDAY_RATE_LIMIT_EXEMPT").unwrap_or_default()),
     ];
