@@ -1,7 +1,6 @@
 //! All races: which of them are to be read, and by whom they are followed.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,8 +27,7 @@ pub struct Hub {
     races: Mutex<HashMap<Arc<str>, Arc<Race>>>,
     changed: Mutex<BTreeSet<Arc<str>>>,
     woken: Notify,
-    began: Instant,
-    looked_ms: AtomicU64,
+    looked_at: Mutex<Option<Instant>>,
 }
 
 impl Hub {
@@ -41,8 +39,7 @@ impl Hub {
             races: Mutex::default(),
             changed: Mutex::default(),
             woken: Notify::new(),
-            began: Instant::now(),
-            looked_ms: AtomicU64::new(0),
+            looked_at: Mutex::default(),
         }
     }
 
@@ -64,18 +61,17 @@ impl Hub {
             .collect();
         drop(races);
         differing.into_iter().for_each(|id| self.changed(id));
-        let looked_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.looked_ms.store(looked_ms, Ordering::Relaxed);
+        *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// How long ago the database was last asked what has changed.
-    pub fn looked_ago(&self) -> Duration {
-        self.began.elapsed().saturating_sub(Duration::from_millis(self.looked_ms.load(Ordering::Relaxed)))
+    /// How long ago the database last said what has changed; `None` if it never did.
+    pub fn looked_ago(&self) -> Option<Duration> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
     /// The current version of a race; `None` if that is not known for certain.
     pub fn version(&self, race_id: &str) -> Option<i64> {
-        let is_current = self.looked_ago() < STALE_AFTER;
+        let is_current = self.looked_ago().is_some_and(|ago| ago < STALE_AFTER);
         self.races().get(race_id).filter(|_| is_current).and_then(|race| race.version())
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::body::Body;
@@ -91,10 +91,12 @@ fn router(shared: Shared, metrics: PrometheusHandle) -> Router {
     });
     let process = metrics_process::Collector::default();
     process.describe();
-    let hub = shared.hub.clone();
+    let (hub, began) = (shared.hub.clone(), Instant::now());
     let render = async move || {
         process.collect();
-        gauge!("raceday_live_progress_age_seconds").set(hub.looked_ago().as_secs_f64());
+        // Until it first looked, since it began.
+        let looked_ago = hub.looked_ago().unwrap_or_else(|| began.elapsed());
+        gauge!("raceday_live_progress_age_seconds").set(looked_ago.as_secs_f64());
         metrics.render()
     };
     Router::new()
@@ -112,7 +114,7 @@ impl FromRef<Shared> for Arc<Hub> {
 }
 
 async fn health(State(shared): State<Shared>) -> (StatusCode, &'static str) {
-    if shared.hub.looked_ago() < SILENT_MAX {
+    if shared.hub.looked_ago().is_some_and(|ago| ago < SILENT_MAX) {
         (StatusCode::OK, "ok\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the database is unavailable\n")
