@@ -123,3 +123,16 @@ STRICT STABLE PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'raceday_watch_wrapper';
+
+CREATE FUNCTION raceday_replay_state(
+    race_id TEXT,
+    at timestamp with time zone
+) RETURNS TABLE (
+    of_table TEXT,
+    id TEXT,
+    columns TEXT
+)
+STRICT STABLE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'raceday_replay_state_wrapper';

@@ -92,20 +92,37 @@ fn unpolled(keys: &[Key]) -> RaceState {
 
 /// The polls that a race's staged payloads give, writing nothing.
 pub fn polls(race_id: &str) -> Vec<PollRows> {
-    let keys = staging::all_events(race_id);
-    let mut state = unpolled(&keys);
     let mut polls = Vec::new();
+    rehearse(race_id, &staging::all_events(race_id), |poll| polls.push(poll));
+    polls
+}
+
+/// A race as it stood at a moment, by its staged payloads, writing nothing; `None` when it was not polled by then, or when staging
+/// no longer holds its first payloads.
+pub fn state_at(race_id: &str, at_us: i64) -> Option<RaceState> {
+    let before = load::load(race_id, i64::MAX);
+    let mut keys = staging::all_events(race_id);
+    has_first_payloads(Some(first_fetched(&before)?), &keys).ok()?;
+    keys.retain(|key| key.fetched_us <= at_us);
+    let mut state = rehearse(race_id, &keys, drop);
+    keep_listed(&mut state, &before);
+    state.race.is_some().then_some(state)
+}
+
+/// Applies payloads of a race, writing nothing. Returns where that leads; `note` is given each poll.
+fn rehearse(race_id: &str, keys: &[Key], mut note: impl FnMut(PollRows)) -> RaceState {
+    let mut state = unpolled(keys);
     staging::each(
-        &keys,
+        keys,
         |key| staging::peek(race_id, key),
         |payload| {
             let applied = payload.text.map(|text| state.apply(race_id, text, payload.hash, payload.key.fetched_us));
             if let Some(Ok(Outcome::Processed(poll))) = applied {
-                polls.push(*poll);
+                note(*poll);
             }
         },
     );
-    polls
+    state
 }
 
 /// Brings what a race's payloads give into the tables: the history from a moment on, or all of it.

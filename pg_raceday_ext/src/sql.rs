@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::staging::{self, Incoming};
 use crate::subject::Subject;
-use crate::tables::races;
+use crate::tables::{entrants, race_pools, races};
 use crate::value::Moment;
 use crate::{calibrate, guard, ingest, process, redo, standings};
 use pgrx::prelude::*;
@@ -298,6 +298,27 @@ fn raceday_replay_signals(
             )
         })
     }))
+}
+
+/// A race as it stood at a moment, by its staged payloads, without writing: a row per row of `races`, `race_pools` and `entrants`, as
+/// JSON. No rows if it was not polled by then, or if its first payloads are no longer staged.
+#[pg_extern(stable, parallel_unsafe, strict, security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn raceday_replay_state(
+    race_id: &str,
+    at: TimestampWithTimeZone,
+) -> TableIterator<'static, (name!(of_table, &'static str), name!(id, String), name!(columns, Option<String>))> {
+    let at_us = Moment::of(at);
+    let rows = Spi::connect(|_| {
+        let state = redo::state_at(race_id, at_us)?;
+        let of_race = |table, columns| (table, race_id.to_owned(), columns);
+        let race = state.race.iter().map(|race| of_race("races", races::json(race)));
+        let pools = state.pools.iter().map(|pools| of_race("race_pools", race_pools::json(pools)));
+        let entrants = state.entrants.iter().map(|(id, of)| ("entrants", id.clone(), entrants::json(&of.entrant)));
+        Some(race.chain(pools).chain(entrants).collect::<Vec<_>>())
+    });
+    TableIterator::new(rows.unwrap_or_default())
 }
 
 /// Where every runner of a race stands now: its evidence, how rare that is, and the evidence that 1 race in 20 and in 200 reach.

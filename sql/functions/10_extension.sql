@@ -27,6 +27,7 @@ comment on function raceday.raceday_rebuild(text) is 'Recomputes a race''s deriv
 comment on function raceday.raceday_rebuild_day(date) is 'Runs raceday_rebuild for every race of a New Zealand day, with one NOTICE per race';
 comment on function raceday.raceday_replay(text) is 'The money-flow rows that a race''s staged payloads yield, without writing them: what the table should hold';
 comment on function raceday.raceday_replay_signals(text) is 'The signals that a race''s staged payloads yield, without writing them: what the table should hold';
+comment on function raceday.raceday_replay_state(text, timestamptz) is 'A race as it stood at a moment by its staged payloads: the rows of races, race_pools and entrants as JSON; none if it was not polled by then or its first payloads are no longer staged';
 comment on function raceday.raceday_watch(text) is 'Where every runner of a race stands now: the evidence that it is being backed, how rare that is, and what it received in the watch';
 comment on function raceday.raceday_calibrate(timestamptz, timestamptz) is
     'Derives a calibration from the races that are Final and started within a span, and puts it in force unless the version in force says the same';

@@ -1,7 +1,7 @@
 //! `entrants`: what is known of each runner now. A new column of a runner is one entry of `COLUMNS`.
 
 use super::column::Column;
-use super::table::{Reader, Table, Values, array_types, arrays, inserted, list, names, selected};
+use super::table::{Reader, Table, Values, args, array_types, arrays, inserted, list, names, selected};
 use crate::plan::{Plan, Statement};
 use crate::value::arg;
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID};
@@ -87,4 +87,11 @@ pub fn write(race_id: &str, ids: Vec<&str>, entrants: &[&Entrant]) -> usize {
     }
     let args: Vec<_> = [arg(race_id), arg(ids)].into_iter().chain(arrays(COLUMNS, entrants)).collect();
     WRITE.run(&args).count()
+}
+
+static JSON: Plan = Plan::built(|| TABLE.json());
+
+/// The row as a JSON object, with the table's names.
+pub fn json(entrant: &Entrant) -> Option<String> {
+    JSON.run(&args(COLUMNS, entrant).collect::<Vec<_>>()).get(0, 1)
 }

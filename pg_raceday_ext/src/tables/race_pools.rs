@@ -44,3 +44,10 @@ pub fn write_statement() -> Statement {
 pub fn write(race_id: &str, pools: &Pools) {
     WRITE.run(&[arg(race_id)].into_iter().chain(args(COLUMNS, pools)).collect::<Vec<_>>());
 }
+
+static JSON: Plan = Plan::built(|| TABLE.json());
+
+/// The row as a JSON object, with the table's names.
+pub fn json(pools: &Pools) -> Option<String> {
+    JSON.run(&args(COLUMNS, pools).collect::<Vec<_>>()).get(0, 1)
+}

@@ -67,6 +67,13 @@ pub fn write(race_id: &str, race: &Race) -> usize {
     WRITE.run(&[arg(race_id)].into_iter().chain(args(COLUMNS, race)).collect::<Vec<_>>()).count()
 }
 
+static JSON: Plan = Plan::built(|| TABLE.json());
+
+/// The row as a JSON object, with the table's names.
+pub fn json(race: &Race) -> Option<String> {
+    JSON.run(&args(COLUMNS, race).collect::<Vec<_>>()).get(0, 1)
+}
+
 // Once a race is polled its polls own the row: a list then only fills gaps, and reports a moved start to the schedule.
 const FILL_GAP: &str = "case when r.polled_at is null then {new} else coalesce({old}, {new}) end";
 const UNTIL_POLLED: &str = "case when r.polled_at is null then {new} else {old} end";

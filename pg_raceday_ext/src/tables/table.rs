@@ -55,6 +55,20 @@ impl<R> Table<R> {
         Statement { sql, arg_types: [key_type].into_iter().chain(extra.iter().copied()).chain(types).collect() }
     }
 
+    /// Returns the columns of a row, which are its arguments, as a JSON object.
+    pub fn json(&self) -> Statement {
+        let pairs: Vec<String> = self
+            .columns
+            .iter()
+            .zip(1..)
+            .map(|(column, at)| format!("'{}', {}", column.name, Values::Scalar.source(at, column.name)))
+            .collect();
+        Statement {
+            sql: format!("select json_build_object({})::text", list(&pairs)),
+            arg_types: self.columns.iter().map(Column::arg_type).collect(),
+        }
+    }
+
     /// `name = value` for each column that changes on conflict, whose arguments are numbered from `first`.
     pub fn updates(&self, first: usize) -> Vec<String> {
         updates(self.columns, self.alias, first)

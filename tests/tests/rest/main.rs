@@ -12,6 +12,7 @@ mod keys;
 mod limit;
 mod probe;
 mod proxy;
+mod race_at;
 mod roles;
 mod sdk;
 mod signals;

@@ -20,6 +20,7 @@ const SURFACE: &[&str] = &[
     "function client_movers(p_query text) stable",
     "function client_next_scheduled_race(p_query text) stable",
     "function client_race(p_id text) stable",
+    "function client_race_at(p_query text) stable",
     "function client_race_navigation(p_query text) stable",
     "function client_race_pools(p_query text) stable",
     "function client_race_results(p_query text) stable",
