@@ -11,3 +11,13 @@ export async function get(path) {
   if (response.status === 429) throw fail("Too many requests", 20000);
   throw fail(`The server has no data (${response.status})`, 5000);
 }
+
+// Sends JSON and returns the JSON of the response; that of a 400 says what is wrong. Throws like `get`.
+export async function post(path, body) {
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, options).catch(() => null);
+  if (!response) throw fail("No connection to the server", 5000);
+  if (response.ok || response.status === 400) return response.json();
+  if (response.status === 429) throw fail("Too many requests", 20000);
+  throw fail(`The server did not take it (${response.status})`, 5000);
+}

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { byId, el } from "./dom.js";
-import { dollars, odds } from "./format.js";
+import { dollars, odds, percent } from "./format.js";
 import { state } from "./state.js";
 import { phrase } from "./words.js";
 
@@ -13,7 +13,6 @@ const BOTTOM = 18;
 // The last quarter of an hour has what matters.
 const SECONDS = 900;
 
-const percent = (value) => `${value.toFixed(1)} %`;
 const known = (points, key) => points.filter((point) => point[key] !== null);
 
 export async function loadChart(opened) {
@@ -203,11 +202,14 @@ export function chart(onClose) {
   const { entrantId, data } = state.opened.chart;
   if (!entrantId) return null;
   const close = el("button", { type: "button", "data-key": "close", onclick: onClose }, "Close");
-  const of = state.opened.runners.get(entrantId);
+  // What is known of how unusual it was is not replayed.
+  const of = state.opened.replay ? null : state.opened.runners.get(entrantId);
   const name = el("h3", { id: "chart-title" }, data ? `${data.runner_number ?? ""} ${data.name ?? ""}` : "Loading");
   const words = of && of.evidence !== null ? el("p", null, phrase(of)) : null;
-  const recent = (data?.points ?? []).filter((point) => point.seconds_to_start <= SECONDS);
-  const points = recent.length > 1 ? recent : (data?.points ?? []);
+  const until = state.opened.replay?.at;
+  const polled = (data?.points ?? []).filter((point) => !until || point.event_timestamp <= until);
+  const recent = polled.filter((point) => point.seconds_to_start <= SECONDS);
+  const points = recent.length > 1 ? recent : polled;
   const panels =
     data && points.length > 1
       ? [sharePanel(points), oddsPanel(points), evidencePanel(points, data), figures(points)]

@@ -21,7 +21,8 @@ export async function loadDay() {
   await Promise.all([...state.meetings.keys()].map((id) => loadRacesOf(id, upcoming.races)));
   state.isBehind = health.workers === "degraded";
   state.dayAt = performance.now();
-  drawNext(upcoming.races);
+  state.upcoming = upcoming.races;
+  drawNext(state.upcoming);
   drawMeetings(upcoming.races);
   if (!state.opened.id && upcoming.races.length && !location.hash) openFirst(upcoming.races);
   if (state.opened.race) show();
@@ -60,15 +61,30 @@ function openFirst(races) {
   location.replace(raceHash(next.race_id));
 }
 
+// The next races as the hub sends them: without late ones, which stay as they are known until the lists are read again.
+export function takeNext(races) {
+  const known = new Map([...state.upcoming, ...races].map((race) => [race.race_id, race]));
+  state.upcoming = [...known.values()].sort((a, b) => a.start_time.localeCompare(b.start_time)).slice(0, 12);
+  drawNext(state.upcoming);
+}
+
+// Those that have started come last.
 function drawNext(races) {
-  redraw(byId("next"), ...races.map(nextRace));
+  const isStarted = (race) => race.phase !== "upcoming";
+  redraw(byId("next"), ...races.toSorted((a, b) => isStarted(a) - isStarted(b)).map(nextRace));
+  markCurrent();
   if (!races.length) byId("next").append(el("li", { class: "empty" }, "No race in the next eight hours"));
 }
 
 function nextRace(race) {
   const place = join([meetingName(race), raceNumber(race)], " ");
-  const details = join([nzTime(race.start_time), race.name], " ");
-  return el("li", null, raceLink(race, el("span", null, place), countdown(race), el("small", null, details)));
+  const started = race.phase === "upcoming" ? null : "started";
+  const details = join([nzTime(race.start_time), started, race.name], " ");
+  return el(
+    "li",
+    { class: started },
+    raceLink(race, el("span", null, place), countdown(race), el("small", null, details)),
+  );
 }
 
 function drawMeetings(upcoming) {

@@ -17,20 +17,23 @@ let timer = null;
 
 export async function refreshMovers() {
   clearTimeout(timer);
-  let problem = null;
   try {
-    const answer = await get("/api/movers?limit=50");
-    // An older backend has no such board.
-    byId("board").hidden = answer === null;
-    state.movers = answer?.movers.filter(isUnusual) ?? [];
-    noteSignals(state.movers);
+    takeMovers(await get("/api/movers?limit=50"));
   } catch (error) {
-    problem = `${error.message}, trying again.`;
+    draw(`${error.message}, trying again.`);
   }
-  draw(problem);
   clearTimeout(timer);
-  // In the background nobody looks, but a sound may be wanted.
-  timer = setTimeout(refreshMovers, document.hidden && !areAlertsOn() ? 60000 : localWait(15000));
+  // The hub sends the board when it changes. In the background nobody looks, but a sound may be wanted.
+  const isCalm = state.isLive || (document.hidden && !areAlertsOn());
+  timer = setTimeout(refreshMovers, isCalm ? 60000 : localWait(15000));
+}
+
+// The board as the server returns it; null from an older backend, which has none.
+export function takeMovers(board) {
+  byId("board").hidden = board === null;
+  state.movers = board?.movers.filter(isUnusual) ?? [];
+  noteSignals(state.movers);
+  draw(null);
 }
 
 function draw(problem) {

@@ -1,12 +1,14 @@
 // A race day in the browser, read from the REST contract only: what is loaded when, routes, keys and theme.
 
-import { toggleAlert } from "./alerts.js";
+import { areAlertsOn, noteStart, toggleAlert } from "./alerts.js";
 import { isOlder, localWait, now, nzSecond } from "./clock.js";
 import { byId } from "./dom.js";
 import { loadDay } from "./lists.js";
+import { areAllLive, followAll, followRace, isRaceLive, leaveAll, leaveRace } from "./live.js";
 import { refreshMovers } from "./movers.js";
-import { choose, loadRace, showEmpty } from "./race.js";
+import { choose, loadRace, show, showEmpty } from "./race.js";
 import { isOver, markCurrent, open, raceHash, tick } from "./races.js";
+import { editSettings } from "./ranges.js";
 import { newRace, state } from "./state.js";
 import { store, stored } from "./storage.js";
 
@@ -14,17 +16,19 @@ import { store, stored } from "./storage.js";
 function showStatus() {
   const age = state.loadedAt ? ` Data shown is from ${nzSecond(state.loadedAt)}.` : "";
   const problem = state.problem && `${state.problem}, trying again.${age}`;
-  const text = problem || (state.isBehind ? "Polling is behind" : state.day);
+  const source = state.isLive ? "live" : "polling, no live stream";
+  const text = problem || (state.isBehind ? "Polling is behind" : [state.day, source].filter(Boolean).join(" · "));
   const status = byId("status");
   // Screen readers announce every change.
   if (status.textContent !== text) status.textContent = text;
   status.classList.toggle("bad", Boolean(problem) || state.isBehind);
 }
 
-// The race's polling cadence: 15 s from five minutes before the start, 30 s in the last 15 minutes, else 60 s.
+// The race's polling cadence: 15 s from five minutes before the start, 30 s in the last 15 minutes, else 60 s. What the
+// hub sends is only checked.
 function cadence() {
   const race = state.opened.race;
-  if (!race || isOver(race)) return 60000;
+  if (!race || isOver(race) || isRaceLive()) return 60000;
   const seconds = (Date.parse(race.start_time) - now()) / 1000;
   if (seconds <= 300) return localWait(15000);
   return localWait(seconds <= 900 ? 30000 : 60000);
@@ -48,25 +52,78 @@ async function refresh() {
     if (opened === state.opened && !opened.race) showEmpty(text);
   }
   showStatus();
+  follow();
   clearTimeout(state.timer);
   state.timer = setTimeout(refresh, waitMs);
 }
 
+// A browser has few connections to a server, so a hidden page keeps one only for its sounds, and none for its race.
+function follow() {
+  if (document.hidden) leaveRace();
+  else followRace(onRace);
+  if (document.hidden && !areAlertsOn()) leaveAll();
+  else followAll(onAll);
+  noteLive();
+}
+
+const onRace = {
+  reload: () => refresh(),
+  onChange: (isLive) => {
+    noteLive();
+    // From here on the page polls.
+    if (!isLive && !document.hidden) refresh();
+  },
+};
+
+const onAll = {
+  reload: () => {
+    state.dayAt = null;
+    refresh();
+  },
+  onChange: noteLive,
+};
+
+function noteLive() {
+  state.isLive = areAllLive() && (isRaceLive() || !state.opened.race);
+  showStatus();
+}
+
+// After sleep a connection may be dead without knowing it.
+function wake() {
+  leaveRace();
+  leaveAll();
+  refresh();
+  refreshMovers();
+}
+
+let tickedAt = Date.now();
+
+function onTick() {
+  const slept = Date.now() - tickedAt > 20000;
+  tickedAt = Date.now();
+  tick();
+  noteStart(state.opened.race);
+  if (slept && !document.hidden) wake();
+}
+
+// The race's id, and the moment that is replayed: #race/ID?at=MOMENT.
 function raceInAddress() {
   const prefix = raceHash("");
-  if (!location.hash.startsWith(prefix)) return null;
-  const id = location.hash.slice(prefix.length);
+  if (!location.hash.startsWith(prefix)) return [null, null];
+  const [id, query] = location.hash.slice(prefix.length).split("?");
+  const at = new URLSearchParams(query).get("at");
   try {
-    return decodeURIComponent(id);
+    return [decodeURIComponent(id), at];
   } catch {
-    return id;
+    return [id, at];
   }
 }
 
 function route() {
-  const raceId = raceInAddress();
-  if (raceId !== state.opened.id) {
-    state.opened = newRace(raceId);
+  const [raceId, at] = raceInAddress();
+  if (raceId !== state.opened.id || at !== (state.opened.replay?.at ?? null)) {
+    state.opened = newRace(raceId, at);
+    leaveRace();
     byId("main").setAttribute("aria-busy", "true");
   }
   if (!raceId) {
@@ -83,6 +140,8 @@ const root = document.documentElement;
 function setTheme(name) {
   root.dataset.theme = name;
   store("theme", name);
+  // The colours of the ranges depend on it.
+  if (state.opened.race) show();
 }
 
 function startTheme() {
@@ -92,14 +151,19 @@ function startTheme() {
 const toggleTheme = () => setTheme(root.dataset.theme === "dark" ? "light" : "dark");
 const focusOn = (selector) => document.querySelector(selector)?.focus();
 
+function openSettings() {
+  editSettings(() => state.opened.race && show());
+}
+
 const KEYS = {
-  w: () => choose("win"),
-  p: () => choose("place"),
-  o: () => choose("odds"),
+  w: () => choose("view", "win"),
+  p: () => choose("view", "place"),
+  o: () => choose("view", "odds"),
   t: toggleTheme,
   g: () => focusOn(".scroll"),
   m: () => focusOn("#movers a"),
   s: () => toggleAlert("sound"),
+  a: openSettings,
   r: () => focusOn(document.querySelector("nav [aria-current]") ? "nav [aria-current]" : "nav a"),
   n: () => open(state.opened.navigation?.nextScheduledRace),
   ArrowLeft: () => open(state.opened.navigation?.previousRace),
@@ -108,6 +172,8 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  // A field takes its own keys.
+  if (event.target.closest("input, dialog")) return;
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   // In the grid the arrows scroll.
   if (name.startsWith("Arrow") && event.target.classList.contains("scroll")) return;
@@ -122,13 +188,16 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   byId("main").focus();
 });
 document.addEventListener("visibilitychange", () => {
+  follow();
   if (document.hidden) return;
   refresh();
   refreshMovers();
 });
+addEventListener("online", wake);
+byId("settings-open").addEventListener("click", openSettings);
 byId("theme").addEventListener("click", toggleTheme);
 addEventListener("hashchange", route);
 startTheme();
-setInterval(tick, 500);
+setInterval(onTick, 500);
 route();
 refreshMovers();

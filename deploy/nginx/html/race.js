@@ -2,16 +2,22 @@
 
 import { setTitle } from "./alerts.js";
 import { get } from "./api.js";
+import { paint } from "./bands.js";
 import { chart, loadChart } from "./chart.js";
 import { isOlder, isRateKnown, now, nzSecond, nzTime, setServerTime } from "./clock.js";
 import { byId, el, redraw } from "./dom.js";
 import { dollars, join } from "./format.js";
 import { FAVOURITE, MOVER, table } from "./grid.js";
 import { countdown, markCurrent, meetingName, open, raceName, tick } from "./races.js";
-import { noChart, state } from "./state.js";
+import { takeAlerts } from "./ranges.js";
+import { drawReplay, withReplay } from "./replay.js";
+import { resultTables } from "./results.js";
+import { noChart, shown, state } from "./state.js";
+import { store } from "./storage.js";
 import { settleTip } from "./tip.js";
 
 const VIEWS = { win: "Win", place: "Place", odds: "Odds" };
+const SORTS = { number: "Number", odds: "Odds", money: "Money in" };
 const POOLS = {
   win: "Win",
   place: "Place",
@@ -23,34 +29,63 @@ const POOLS = {
 
 export async function loadRace(opened) {
   const id = encodeURIComponent(opened.id);
+  const { polls } = opened;
   const [race, entrants, pools, runners, navigation, alerts, health] = await Promise.all([
     get(`/api/races/${id}`),
     get(`/api/entrants?raceId=${id}`),
     get(`/api/race-pools?raceId=${id}`),
     get(`/api/signals/runners?raceId=${id}`),
     isNavigationOld(opened) ? get(`/api/races/navigation?raceId=${id}`) : null,
-    state.hasAlerts ? null : get("/api/user-alert-configs"),
+    state.hasAlerts ? null : get(`/api/user-alert-configs?userId=${encodeURIComponent(state.user)}`),
     // The clock's rate takes two responses; later ones come with the lists.
     isRateKnown() ? null : get("/health"),
   ]);
   if (health) setServerTime(health.timestamp);
   if (navigation) Object.assign(opened, { navigation, navigationAt: performance.now() });
-  if (alerts) {
-    const enabled = alerts.indicators.filter((indicator) => indicator.enabled);
-    Object.assign(state, { alerts: enabled, hasAlerts: true });
-  }
+  if (alerts) takeAlerts(alerts);
   let results = null;
   if (race) {
     await Promise.all([loadTimeline(opened, entrants), loadChart(opened)]);
     const hasResults = race.phase === "finished" || race.status === "Interim";
     if (hasResults) results = await get(`/api/race-results?raceId=${id}`);
   }
-  const byEntrant = new Map((runners ?? []).map((runner) => [runner.entrant_id, runner]));
-  Object.assign(opened, { race, entrants, pools, results, runners: byEntrant });
+  Object.assign(opened, { results: results ?? opened.results, runners: byEntrant(runners) });
+  // What the hub sent meanwhile is newer.
+  if (polls === opened.polls) Object.assign(opened, { race, entrants, pools });
+  await withReplay(opened);
   if (opened !== state.opened) return;
   if (race) show();
   else showEmpty("There is no such race.");
 }
+
+const byEntrant = (runners) => new Map((runners ?? []).map((runner) => [runner.entrant_id, runner]));
+
+// What a poll that the hub sent brings, and after it what the hub does not send.
+export async function takePoll(opened, { race, pools, rows }, cursor) {
+  const entrants = new Map(opened.entrants.map((entrant) => [entrant.entrant_id, entrant]));
+  for (const row of rows) {
+    keep(opened, row);
+    const entrant = entrants.get(row.entrant_id);
+    if (!entrant) continue;
+    Object.assign(entrant, {
+      win_odds: row.fixed_win_odds,
+      place_odds: row.fixed_place_odds,
+      pool_win_odds: row.pool_win_odds,
+      pool_place_odds: row.pool_place_odds,
+      hold_percentage: row.hold_percentage,
+    });
+  }
+  if (cursor) opened.cursor = cursor;
+  Object.assign(opened, { race, pools: pools ?? opened.pools, polls: opened.polls + 1 });
+  if (opened !== state.opened) return;
+  show();
+  const runners = await get(`/api/signals/runners?raceId=${encodeURIComponent(opened.id)}`);
+  await loadChart(opened);
+  opened.runners = byEntrant(runners);
+  if (opened === state.opened) show();
+}
+
+const keep = (opened, entry) => opened.documents.set(`${entry.entrant_id} ${entry.polling_timestamp}`, entry);
 
 // The next race to start changes once it has started.
 function isNavigationOld({ navigation, navigationAt }) {
@@ -66,9 +101,7 @@ async function loadTimeline(opened, entrants) {
   for (;;) {
     const cursor = opened.cursor ? `&cursorAfter=${opened.cursor}` : "";
     const page = await get(`/api/money-flow-timeline?limit=2000&raceId=${raceId}&entrants=${ids}${cursor}`);
-    for (const entry of page.documents) {
-      opened.documents.set(`${entry.entrant_id} ${entry.polling_timestamp}`, entry);
-    }
+    for (const entry of page.documents) keep(opened, entry);
     if (page.next_cursor === null) return;
     opened.cursor = page.next_cursor;
     if (page.total < page.limit) return;
@@ -76,24 +109,15 @@ async function loadTimeline(opened, entrants) {
 }
 
 function poolTotals() {
-  const { pools } = state.opened;
+  const { pools } = shown();
   if (!pools) return el("p", { class: "empty" }, "No pools yet");
   const pool = (name, cents) => el("div", null, el("dt", null, name), el("dd", null, dollars(cents)));
   const totals = Object.entries(POOLS).map(([key, name]) => pool(name, pools[`${key}_pool_total`]));
   return el("dl", { class: "pools" }, totals, pool("All pools", pools.total_race_pool));
 }
 
-function resultLine() {
-  const { results } = state.opened;
-  if (!results?.results_data?.length) return null;
-  const placed = results.results_data.map(
-    (runner) => `${runner.position}. ${runner.name || ""} (${runner.runner_number})`,
-  );
-  return el("p", { class: "results" }, `Result (${results.result_status || "interim"}): ${placed.join("  ")}`);
-}
-
 function raceHead() {
-  const { race, documents } = state.opened;
+  const { race, documents } = shown();
   const distance = race.distance ? `${race.distance} m` : null;
   const place = [meetingName(race), nzTime(race.start_time), distance];
   const facts = join([...place, race.track_condition, race.weather, race.status], " · ");
@@ -114,19 +138,31 @@ function step(race, text, key) {
   return el("button", attributes, text);
 }
 
-function viewButton([view, name]) {
-  const pressed = String(state.view === view);
-  const attributes = { type: "button", "data-key": view, "aria-pressed": pressed, onclick: () => choose(view) };
+// A button that sets a choice of the user's.
+function choice(kind, value, name) {
+  const attributes = {
+    type: "button",
+    "data-key": `${kind} ${value}`,
+    "aria-pressed": String(state[kind] === value),
+    onclick: () => choose(kind, value),
+  };
   return el("button", attributes, name);
 }
 
 function tools() {
   const { previousRace, nextRace, nextScheduledRace } = state.opened.navigation;
-  const group = (label, ...buttons) => el("div", { class: "group", role: "group", "aria-label": label }, ...buttons);
+  const group = (label, ...buttons) =>
+    el(
+      "div",
+      { class: "group", role: "group", "aria-label": label },
+      el("small", { "aria-hidden": "true" }, label),
+      buttons,
+    );
   return el(
     "div",
     { class: "tools" },
-    group("What the grid shows", Object.entries(VIEWS).map(viewButton)),
+    group("What the grid shows", ...Object.entries(VIEWS).map(([view, name]) => choice("view", view, name))),
+    group("Sorted by", ...Object.entries(SORTS).map(([order, name]) => choice("sort", order, name))),
     group(
       "Other races",
       step(previousRace, "← Previous", "left arrow"),
@@ -137,8 +173,10 @@ function tools() {
 }
 
 function legend() {
-  const isOdds = state.view === "odds";
-  const meaning = isOdds ? "Odds shortened since the previous interval:" : "Share of the interval's money:";
+  const meaning =
+    state.view === "odds"
+      ? "Odds shortened since the interval before, in per cent:"
+      : "Share of the interval's money rose over the interval before, in points:";
   const mark = (sign, text) => el("li", null, el("b", { class: "mark" }, sign), text);
   return el(
     "ul",
@@ -151,14 +189,12 @@ function legend() {
 }
 
 function legendRange(range) {
-  const swatch = el("i");
-  swatch.style.backgroundColor = range.color;
-  const end = range.percentage_range_max === null ? " % or more" : `–${range.percentage_range_max} %`;
-  return el("li", null, swatch, range.percentage_range_min + end);
+  const { percentage_range_min: min, percentage_range_max: max } = range;
+  return el("li", null, paint(el("i", { class: "band" }, max === null ? `${min}+` : `${min}–${max}`), range));
 }
 
 function grid() {
-  if (!state.opened.entrants.length) return el("p", { class: "empty" }, "No runners yet");
+  if (!shown().entrants.length) return el("p", { class: "empty" }, "No runners yet");
   const attributes = {
     class: "scroll",
     tabindex: "0",
@@ -170,12 +206,12 @@ function grid() {
 }
 
 export function show() {
-  const { race } = state.opened;
+  const { race } = shown();
   const main = byId("main");
   const before = scrollState(main.querySelector(".scroll"));
   redraw(
     main,
-    ...[raceHead(), tools(), resultLine(), poolTotals(), grid(), chart(closeRunner), legend()].filter(Boolean),
+    ...[raceHead(), resultTables(), tools(), poolTotals(), grid(), legend(), chart(closeRunner)].filter(Boolean),
   );
   main.dataset.shown = race.race_id;
   main.removeAttribute("aria-busy");
@@ -184,6 +220,7 @@ export function show() {
   state.wantsMain = false;
   setTitle(`${raceName(race)} – Raceday`);
   markCurrent();
+  drawReplay();
   settleTip();
   tick();
   openWanted();
@@ -194,6 +231,7 @@ export function showEmpty(text) {
   redraw(main, el("p", { class: "empty" }, text));
   main.removeAttribute("aria-busy");
   delete main.dataset.shown;
+  drawReplay();
 }
 
 // How far the grid is scrolled and whether its newest interval is visible; null if the grid is another race's, or none.
@@ -213,8 +251,9 @@ function restoreScroll(scroll, before) {
   scroll.scrollLeft = newest.offsetLeft + newest.offsetWidth + 8 - scroll.clientWidth;
 }
 
-export function choose(view) {
-  state.view = view;
+export function choose(kind, value) {
+  state[kind] = value;
+  if (kind === "sort") store("sort", value);
   if (state.opened.race) show();
 }
 

@@ -64,9 +64,11 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
     let expected = [
         "Skip to the races",
         "Raceday",
+        "Alerts",
         "Theme",
         "Sound",
         "Title mark",
+        "Start bell",
         "next: ka-1",
         "next: kb-1",
         "next: ka-2",
@@ -76,6 +78,9 @@ fn tab_leads_from_the_lists_through_the_switches_to_the_grid() {
         "Win",
         "Place",
         "Odds",
+        "Number",
+        "Odds",
+        "Money in",
         "Next →",
         "Next to start",
         GRID,
@@ -107,17 +112,19 @@ fn enter_on_a_race_opens_it_and_moves_the_focus_into_it() {
         page.press("Tab");
         page.press(key);
         assert_eq!(
-            page.value("[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.textContent)"),
-            json!([pressed])
+            page.value("[...document.querySelectorAll('#main [aria-pressed=true]')].map((b) => b.textContent)"),
+            json!([pressed, "Number"])
         );
         assert_eq!(page.text(FOCUSED), pressed, "the pressed switch does not keep the focus");
     }
     assert_eq!(
         page.text("document.querySelector('.legend li').textContent"),
-        "Odds shortened since the previous interval:"
+        "Odds shortened since the interval before, in per cent:"
     );
     // The button of the previous race leads to the day's first race, where it is disabled, and another takes the focus.
-    page.press("Tab");
+    for _ in ["Number", "Odds", "Money in", "← Previous"] {
+        page.press("Tab");
+    }
     assert_eq!(page.text(FOCUSED), "← Previous");
     page.press("Enter");
     page.wait(&format!("{HEADING} === 'R1 Race 1 of Awapuni'"));

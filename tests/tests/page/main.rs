@@ -6,3 +6,5 @@ mod keys;
 mod live;
 mod live_race;
 mod movers;
+mod stream;
+mod trader;

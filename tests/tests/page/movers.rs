@@ -5,6 +5,7 @@ use raceday_tests::stack::Stack;
 use serde_json::json;
 
 use crate::browser::Page;
+use crate::trader::COUNT_SOUNDS;
 
 /// What the page says of Alder after the last poll of the example.
 const PHRASE: &str = "3.7 × its share, ≥ $3,553 more than expected, 1 in 200, provisional";
@@ -97,7 +98,7 @@ fn money_is_a_range_where_rounded_odds_leave_much_open() {
     const COLUMN: &str = "(() => {
         const heads = [...document.querySelectorAll('thead tr:first-child th')];
         const at = heads.findIndex((th) => th.textContent === 'In win pool');
-        return [...document.querySelectorAll('tbody tr')].map((row) => [...row.children][at].textContent);
+        return [...document.querySelectorAll('tbody tr')].map((row) => [...row.children][at].firstChild.textContent);
     })()";
     let (stack, _race, page) = start();
     page.value("location.hash = '#race/mp-backed'");
@@ -165,13 +166,6 @@ fn a_runner_opens_to_a_chart_by_key_and_closes_again() {
 
 #[test]
 fn a_signal_sounds_and_marks_the_title_if_the_user_wants_that() {
-    /// Counts the sounds instead of playing them.
-    const COUNT_SOUNDS: &str = "(() => {
-        window.sounds = 0;
-        const node = { gain: {}, frequency: {}, connect: (next) => next, start: () => { window.sounds += 1; }, stop: () => {} };
-        window.AudioContext = class { currentTime = 0; resume() {} createGain() { return node; } createOscillator() { return node; } };
-        return null;
-    })()";
     let stack = Stack::start(&[("RACEDAY_RATE_LIMIT", "off"), ("RACEDAY_CACHE", "off")]);
     let mut client = stack.connect();
     let race = Backed::new("mp-news");
@@ -237,7 +231,7 @@ fn board_row_and_chart_are_readable_in_light_dark_and_on_a_phone() {
         assert!(page.assert_contrast() > 60);
         assert_eq!(page.value("document.documentElement.scrollWidth"), json!(width), "the page scrolls sideways");
         if width < 600 {
-            let small = "[...document.querySelectorAll('button')].filter((node) => node.getBoundingClientRect().height < 36).length";
+            let small = "[...document.querySelectorAll('button')].filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 36).length";
             assert_eq!(page.value(small), json!(0), "too small for a finger");
         }
         page.show(&format!("movers-{scheme}-{width}"));
