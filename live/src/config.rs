@@ -6,6 +6,8 @@ use clap::Parser;
 use ipnet::IpNet;
 use raceday_fetcher::config::CommonArgs;
 
+use crate::webhooks::WebhookArgs;
+
 /// Streams Raceday's races to clients as they change.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "raceday-live", version, about, max_term_width = 120)]
@@ -28,4 +30,7 @@ pub struct LiveArgs {
     /// Networks of the proxies whose X-Real-IP is the client's address, separated by commas
     #[arg(long, env = "RACEDAY_LIVE_PROXIES", value_delimiter = ',', default_value = "127.0.0.0/8,::1/128")]
     pub proxies: Vec<IpNet>,
+    /// The webhook.
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
 }

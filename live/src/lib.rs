@@ -20,3 +20,4 @@ pub mod server;
 pub mod streams;
 pub mod subscriber;
 pub mod version;
+pub mod webhooks;

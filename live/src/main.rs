@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use raceday_fetcher::program;
 use raceday_live::config::LiveArgs;
+use raceday_live::webhooks::{self, Webhooks};
 use raceday_live::{metrics, server};
 
 #[tokio::main]
@@ -23,5 +24,11 @@ async fn run(settings: &LiveArgs) -> Result<()> {
     program::log_to_stderr(&settings.common)?;
     let handle = metrics::install().context("metrics")?;
     let stop = program::stop_on_signal("raceday-live")?;
-    server::run(settings, handle, stop).await
+    let webhooks = Webhooks::new(&settings.webhook, &settings.common)?;
+    let sending = webhooks.map(|webhooks| tokio::spawn(webhooks::run(webhooks, stop.clone())));
+    server::run(settings, handle, stop).await?;
+    match sending {
+        Some(sending) => sending.await?,
+        None => Ok(()),
+    }
 }

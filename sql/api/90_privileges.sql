@@ -92,8 +92,11 @@ grant execute on function
     raceday.raceday_archived(text, text, bigint, text, bigint, text, text)
     to raceday_fetcher;
 
--- The hub hears which races change (LISTEN needs no right) and reads them through these functions, nothing else.
-grant execute on function raceday.live_progress(text[]), raceday.live_delta(text, bigint, timestamptz), raceday.live_overview()
+-- The hub hears which races change (LISTEN needs no right) and reads them, and sends signals to a webhook, through these
+-- functions and nothing else.
+grant execute on function raceday.live_progress(text[]), raceday.live_delta(text, bigint, timestamptz), raceday.live_overview(),
+    raceday.raceday_webhook_collect(int, text[], interval), raceday.raceday_webhook_claim(int, interval),
+    raceday.raceday_webhook_done(text, int, text, text, interval)
     to raceday_live;
 
 -- Analysts read the views of schema analysis and nothing else. The fetcher exports what is old through them.
@@ -113,7 +116,7 @@ grant usage on schema raceday to raceday_monitor;
 grant select on
     raceday.monitor_partitions, raceday.monitor_partition_gaps, raceday.monitor_partitions_due, raceday.monitor_maintenance,
     raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races, raceday.monitor_near_races,
-    raceday.monitor_lists, raceday.monitor_sessions, raceday.monitor_archive
+    raceday.monitor_lists, raceday.monitor_sessions, raceday.monitor_archive, raceday.monitor_webhooks
     to raceday_monitor;
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function

@@ -2,8 +2,10 @@
 
 mod clients;
 mod faults;
+mod hook;
 mod limits;
 mod proxy;
 mod resume;
 mod roles;
 mod stream;
+mod webhooks;
