@@ -100,6 +100,29 @@ $$;
 comment on function raceday.timeline_coverage(text[], text[], int[]) is
     'Which of the critical intervals a page covers for each requested entrant; p_covered_ids and p_intervals are the page''s rows, as parallel arrays';
 
+create or replace function raceday.timeline_cursor(p_query text) returns bigint
+    language sql immutable parallel safe
+    return (
+        select case when c.cursor ~ '^\d+$' and pg_input_is_valid(c.cursor, 'bigint') then c.cursor::bigint else -1 end
+        from (select raceday.query_value(p_query, 'cursorAfter', 'cursor_after')) c (cursor)
+    );
+comment on function raceday.timeline_cursor(text) is 'The id after which the page begins; -1 for the first page, or if the parameter is no id';
+
+-- Within a race, id is the order of commits. So whoever has row N has seen what a standby without a row from N on has yet to receive.
+create or replace function raceday.is_behind_cursor(p_race_id text, p_cursor bigint) returns boolean
+    language sql stable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select pg_is_in_recovery() and p_cursor >= 0 and not exists (
+        select
+        from raceday.race_progress p
+        join raceday.money_flow_history h
+            on h.race_id = p.race_id and h.event_timestamp between p.first_event_timestamp and p.last_event_timestamp
+        where p.race_id = p_race_id and h.id >= p_cursor)
+$$;
+comment on function raceday.is_behind_cursor(text, bigint) is
+    'Whether this is a standby that has not received yet what a reader with this cursor has seen of the race';
+
 create or replace function api.client_money_flow_timeline(p_query text default null)
     returns api."application/json"
     language plpgsql stable parallel safe security definer
@@ -110,8 +133,7 @@ declare
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 2000, 1, 2000);
-    v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
-    v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
+    v_after_id bigint := raceday.timeline_cursor(v_query);
     v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));
     -- Clients send created_at back in whole milliseconds, so it is compared in whole milliseconds.
     v_created_from timestamptz := coalesce(v_created_after + interval '1 millisecond', '-infinity');
@@ -149,9 +171,13 @@ create or replace function api.client_money_flow_timeline_version(p_query text d
 as $$
 declare
     v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
 begin
-    return raceday.version_response(
-        v_query, raceday.timeline_error(v_query), raceday.race_version(raceday.query_value(v_query, 'raceId', 'race_id')));
+    if raceday.is_behind_cursor(v_race_id, raceday.timeline_cursor(v_query)) then
+        perform set_config('response.headers', '[{"Retry-After": "1"}]', true);
+        return raceday.error_response(503, 'this standby has not received yet what the cursor stands for; retry');
+    end if;
+    return raceday.version_response(v_query, raceday.timeline_error(v_query), raceday.race_version(v_race_id));
 end
 $$;
 comment on function api.client_money_flow_timeline_version(text) is

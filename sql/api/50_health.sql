@@ -29,12 +29,14 @@ create or replace function api.client_health(p_query text default null)
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return json_build_object(
+    return json_strip_nulls(json_build_object(
         'status', 'healthy',
         'timestamp', raceday.utc_text(raceday.now()),
         'database', 'connected',
-        'workers', case when raceday.live_races_polled() then 'operational' else 'degraded' end
-    );
+        'workers', case when raceday.live_races_polled() then 'operational' else 'degraded' end,
+        -- Of a standby only.
+        'standby_lag_seconds', round(raceday.standby_lag_s()::numeric, 1)
+    ));
 end
 $$;
 comment on function api.client_health(text) is 'GET /health: whether the database responds and live races are polled';

@@ -116,11 +116,12 @@ grant usage on schema raceday to raceday_monitor;
 grant select on
     raceday.monitor_partitions, raceday.monitor_partition_gaps, raceday.monitor_partitions_due, raceday.monitor_maintenance,
     raceday.monitor_payloads, raceday.monitor_races, raceday.monitor_live_races, raceday.monitor_near_races,
-    raceday.monitor_lists, raceday.monitor_sessions, raceday.monitor_archive, raceday.monitor_webhooks
+    raceday.monitor_lists, raceday.monitor_sessions, raceday.monitor_archive, raceday.monitor_webhooks,
+    raceday.monitor_replication
     to raceday_monitor;
 grant select on raceday.poll_cadence to raceday_monitor;
 grant execute on function
-    raceday.monitor_memory(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead(),
+    raceday.monitor_memory(), raceday.standby_lag_s(), raceday.now(), raceday.next_poll(timestamptz, timestamptz, timestamptz), raceday.live_lead(),
     raceday.is_live(timestamptz, timestamptz), raceday.after_close_s(timestamptz, timestamptz),
     raceday.around(double precision, double precision),
     raceday.poll_before_start(timestamptz, double precision, double precision, double precision),

@@ -15,4 +15,5 @@ mod partitions;
 mod prometheus;
 mod raw_archive;
 mod replay;
+mod standby;
 mod upgrade;
