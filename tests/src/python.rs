@@ -13,7 +13,7 @@ use crate::repository;
 ///
 /// Fails the test with the command that installs the packages if they are missing.
 pub fn python(script: &str, folder: &Path, input: &Value) -> Value {
-    let packages = Layout::of_workspace().python_packages().unwrap();
+    let packages = Layout::of_workspace().python_packages("tests/python/requirements.txt").unwrap();
     assert!(
         packages.is_dir(),
         "no DuckDB and pyarrow: run `cargo xtask test --only e2e -- ops::export`, which installs them"

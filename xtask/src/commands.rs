@@ -96,6 +96,12 @@ pub fn tool(layout: &Layout, program: &str, arguments: &[String]) -> Result<Exit
         setup::run(layout)?;
         setup::build_programs(layout, "release", &["raceday-fetcher", "raceday-live", "nztab-sim"])?;
     }
+    if arguments.iter().any(|argument| argument == "--ha") {
+        setup::PATRONI.provide(layout)?;
+        if let Some(error) = setup::test_tools(layout)?.into_iter().next() {
+            return Err(error);
+        }
+    }
     let mut command: Command = cargo(layout);
     command.args(["run", "--release", "--quiet", "--package", "raceday-tools", "--bin", program, "--"]).args(arguments);
     command.env("RACEDAY_BIN_DIR", layout.target().join("release"));

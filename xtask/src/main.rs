@@ -45,7 +45,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Kill PostgreSQL and the fetcher at random and check that nothing is lost
+    /// Kill PostgreSQL and the fetcher at random, or with --ha nodes of three, and check that nothing is lost
     #[command(disable_help_flag = true)]
     Chaos {
         /// Arguments for the test, e.g. --help

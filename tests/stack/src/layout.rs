@@ -53,9 +53,9 @@ impl Layout {
         }
     }
 
-    /// Python packages that only tests need, in the user's cache, in a folder per version of `tests/python/requirements.txt`.
-    pub fn python_packages(&self) -> Result<PathBuf> {
-        let requirements = self.root().join("tests/python/requirements.txt");
+    /// Python packages that only tests need, in the user's cache, in a folder per version of the file that lists them.
+    pub fn python_packages(&self, requirements: &str) -> Result<PathBuf> {
+        let requirements = self.root().join(requirements);
         let text = std::fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
         let versions: Vec<&str> = text.split_whitespace().collect();
         Ok(cache()?.join("python").join(versions.join("-").replace("==", "-")))

@@ -15,3 +15,16 @@ fn random_kills_lose_nothing() {
     }
     assert!(printed.contains("nothing lost, duplicated or different"), "{printed}");
 }
+
+/// Three kinds of fault; the others take long, and are left to `cargo xtask chaos --ha`.
+#[test]
+fn three_nodes_that_fail_lose_nothing() {
+    let mut chaos = Command::new(built("chaos"));
+    let output = chaos.args(["--ha", "--kills", "3", "--seed", "5"]).output().unwrap();
+    let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{printed}");
+    for fault in ["PostgreSQL killed", "switch-over", "PostgreSQL and Patroni killed"] {
+        assert!(printed.contains(&format!("  {fault}")), "{fault} did not happen:\n{printed}");
+    }
+    assert!(printed.contains("nothing lost, duplicated or different"), "{printed}");
+}

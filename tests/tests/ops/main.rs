@@ -7,6 +7,7 @@ mod compare;
 mod compose;
 mod cut_over;
 mod export;
+mod ha;
 mod import_appwrite;
 mod live_race_alert;
 mod monitored;

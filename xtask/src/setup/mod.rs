@@ -27,7 +27,7 @@ use self::context::Setup;
 pub use self::earlier::provide as earlier_version;
 pub use self::javascript::{biome, provide as javascript};
 pub use self::pgrx::PgrxEnvironment;
-pub use self::python::provide as python_packages;
+pub use self::python::{PARQUET, PATRONI};
 pub use self::test_tools::provide as test_tools;
 pub use self::tools::{cargo, cargo_deny};
 use crate::progress::Step;

@@ -1,4 +1,5 @@
-//! Tools that only tests need: Prometheus, its exporters for PostgreSQL and the machine, docker-compose and Chromium.
+//! Tools that only tests need: Prometheus, its exporters for PostgreSQL and the machine, docker-compose,
+//! Chromium, etcd and HAProxy.
 
 use anyhow::Result;
 use raceday_stack::layout::Layout;
@@ -6,7 +7,7 @@ use raceday_stack::layout::Layout;
 use super::context::Setup;
 use super::unpacked::{Package, Program};
 
-const PACKAGES: [Package; 5] = [
+const PACKAGES: [Package; 7] = [
     Package {
         name: "prometheus",
         suite: None,
@@ -48,6 +49,16 @@ const PACKAGES: [Package; 5] = [
         name: "chromium",
         suite: None,
         programs: &[Program { name: "chromium", path: "usr/lib/chromium/chromium", version_argument: "--version" }],
+    },
+    Package {
+        name: "etcd-server",
+        suite: None,
+        programs: &[Program { name: "etcd", path: "usr/bin/etcd", version_argument: "--version" }],
+    },
+    Package {
+        name: "haproxy",
+        suite: None,
+        programs: &[Program { name: "haproxy", path: "usr/sbin/haproxy", version_argument: "-v" }],
     },
 ];
 

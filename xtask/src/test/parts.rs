@@ -89,8 +89,10 @@ pub fn end_to_end(layout: &Layout, filter: &[String], counts: &mut Counts) {
     if let Err(error) = setup::javascript(layout) {
         println!("error: {error:#}");
     }
-    if let Err(error) = setup::python_packages(layout) {
-        println!("error: {error:#}");
+    for packages in [setup::PARQUET, setup::PATRONI] {
+        if let Err(error) = packages.provide(layout) {
+            println!("error: {error:#}");
+        }
     }
     match setup::earlier_version(layout) {
         Ok(true) => (),

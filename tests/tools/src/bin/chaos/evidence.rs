@@ -4,26 +4,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 use raceday_stack::{http_get, wait_until};
 use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::{Account, End, Life, Response, Staged, Word, settle};
-use crate::system::System;
+use crate::system::Ended;
 
 /// Time limit for the simulator to notice that the fetchers' connections have ended.
 const NOTICE_WITHIN: Duration = Duration::from_secs(10);
 
-/// The account of a run whose fetchers have all ended.
-pub fn account(system: &System) -> Result<Account> {
+/// The account of a run whose fetchers have all ended; `simulator` is the simulator's address.
+pub fn account(fetchers: &[Ended], simulator: &str, client: &mut Client) -> Result<Account> {
     let mut lives = BTreeMap::new();
-    for fetcher in &system.ended {
+    for fetcher in fetchers {
         let log =
             std::fs::read_to_string(&fetcher.log).with_context(|| format!("cannot read {}", fetcher.log.display()))?;
         lives.insert(fetcher.identity.clone(), Life { killed: fetcher.killed, words: words(&log) });
     }
-    Ok(settle(responses(system)?, &lives, staged(system)?))
+    Ok(settle(responses(simulator)?, &lives, staged(client)?))
 }
 
 #[derive(Deserialize)]
@@ -50,8 +51,8 @@ struct StatsConnection {
 }
 
 /// Every response of the simulator, once it has seen all connections end.
-fn responses(system: &System) -> Result<Vec<Response>> {
-    let url = format!("{}/_sim/stats", system.simulator.url());
+fn responses(simulator: &str) -> Result<Vec<Response>> {
+    let url = format!("{simulator}/_sim/stats");
     let mut stats = None;
     wait_until("the simulator to see its connections end", NOTICE_WITHIN, || {
         let now: Stats = serde_json::from_str(&http_get(&url)?.1)?;
@@ -81,8 +82,7 @@ fn of_stats(response: StatsResponse, connections: &BTreeMap<u64, StatsConnection
 }
 
 /// Every staged row about a race.
-fn staged(system: &System) -> Result<Staged> {
-    let mut client = system.postgres.connect("raceday")?;
+fn staged(client: &mut Client) -> Result<Staged> {
     let sql = "select race_id, coalesce(convert_to(payload, 'UTF8'), payload_raw),
                       (extract(epoch from fetched_at) * 1000000)::bigint
                from raceday.staged_payloads where kind = 'event'";

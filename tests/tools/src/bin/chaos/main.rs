@@ -5,6 +5,7 @@
 //! are not counted: the fetcher requests them again anyway.
 
 mod evidence;
+mod ha;
 mod ledger;
 mod system;
 mod tables;
@@ -37,10 +38,17 @@ struct Arguments {
     /// Longest time between two kills, in milliseconds
     #[arg(long, default_value_t = 3000)]
     gap_ms: u64,
+    /// Run three nodes with Patroni instead, and let them fail in turn in all the ways there are
+    #[arg(long)]
+    ha: bool,
+    /// With --ha: faults of a second run with asynchronous replication, which may lose what was stored
+    #[arg(long, requires = "ha", default_value_t = 0)]
+    asynchronous_kills: u32,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    match if arguments.ha { ha::run(&arguments) } else { run(&arguments) } {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -64,8 +72,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
     system.settle()?;
     system.stop_fetcher()?;
-    let account = evidence::account(&system)?;
-    let difference = tables::compare_with_rebuild(&system)?;
+    let mut client = system.postgres.connect("raceday")?;
+    let account = evidence::account(&system.ended, &system.simulator.url(), &mut client)?;
+    let difference = tables::compare_with_rebuild(&mut client)?;
     println!("\n{account}\n{difference}");
     let good = account.balances() && difference.rows() == 0;
     if !good {

@@ -91,8 +91,8 @@ impl System {
             arguments: vec!["--races-soon".into()],
             log: folder.path().join("simulator.log"),
         })?;
-        set_clock(&layout, &postgres, &simulator, rate)?;
-        let fetcher = start_fetcher(&layout, &postgres, &simulator, &folder, 0)?;
+        postgres.execute("raceday", &clock_sql(&layout, &simulator, rate)?)?;
+        let fetcher = start_fetcher(&layout, postgres.url("raceday_fetcher", "raceday"), &simulator, &folder, 0)?;
         let system = Self { layout, fetcher, simulator, postgres, folder, ended: Vec::new() };
         wait_until("the first payloads", SETTLE_WITHIN, || {
             let sql = "select count(*) from raceday.staged_payloads";
@@ -114,7 +114,8 @@ impl System {
             self.note_end(true);
             // If both were killed, the fetcher starts while PostgreSQL is still down.
             let number = self.ended.len();
-            self.fetcher = start_fetcher(&self.layout, &self.postgres, &self.simulator, &self.folder, number)?;
+            let url = self.postgres.url("raceday_fetcher", "raceday");
+            self.fetcher = start_fetcher(&self.layout, url, &self.simulator, &self.folder, number)?;
         }
         if victim != Victim::Fetcher {
             std::thread::sleep(down);
@@ -125,21 +126,7 @@ impl System {
 
     /// Waits until the fetcher processes polls again and its spool is empty.
     pub fn settle(&mut self) -> Result<()> {
-        let url = format!("{}/metrics", self.fetcher.url());
-        let mut quiet_since = None;
-        wait_until("the spool to be empty and polls to be processed", SETTLE_WITHIN, || {
-            if !self.fetcher.process().is_running() {
-                bail!("the fetcher has ended:\n{}", self.fetcher.process().log_tail(20));
-            }
-            let text = http_get(&url).map(|(_, text)| text).unwrap_or_default();
-            let calm = text.lines().any(|line| line == "raceday_spool_depth 0")
-                && text.contains("raceday_polls_total{result=\"processed\"}");
-            let since = *quiet_since.get_or_insert_with(Instant::now);
-            if !calm {
-                quiet_since = None;
-            }
-            Ok(calm && since.elapsed() > UNDISTURBED)
-        })
+        settle(&mut self.fetcher)
     }
 
     /// Keeps the folder with the logs for inspection. Returns its path.
@@ -150,15 +137,8 @@ impl System {
 
     /// Stops the fetcher as an operator would. Fails when it leaves payloads in its spool.
     pub fn stop_fetcher(&mut self) -> Result<()> {
-        let status = self.fetcher.process().stop()?;
-        if !status.success() {
-            bail!("the fetcher did not stop cleanly ({status}):\n{}", self.fetcher.process().log_tail(20));
-        }
+        stop(&mut self.fetcher, &self.folder)?;
         self.note_end(false);
-        let left = spooled(&self.folder.path().join("spool"))?;
-        if left > 0 {
-            bail!("{left} payloads are left in the spool of a fetcher that stopped cleanly");
-        }
         Ok(())
     }
 
@@ -168,33 +148,64 @@ impl System {
     }
 }
 
+/// Waits until a fetcher processes polls again and its spool is empty.
+pub fn settle(fetcher: &mut Fetcher) -> Result<()> {
+    let url = format!("{}/metrics", fetcher.url());
+    let mut quiet_since = None;
+    wait_until("the spool to be empty and polls to be processed", SETTLE_WITHIN, || {
+        if !fetcher.process().is_running() {
+            bail!("the fetcher has ended:\n{}", fetcher.process().log_tail(20));
+        }
+        let text = http_get(&url).map(|(_, text)| text).unwrap_or_default();
+        let calm = text.lines().any(|line| line == "raceday_spool_depth 0")
+            && text.contains("raceday_polls_total{result=\"processed\"}");
+        let since = *quiet_since.get_or_insert_with(Instant::now);
+        if !calm {
+            quiet_since = None;
+        }
+        Ok(calm && since.elapsed() > UNDISTURBED)
+    })
+}
+
+/// Stops a fetcher as an operator would. Fails when it leaves payloads in its spool.
+pub fn stop(fetcher: &mut Fetcher, folder: &TempDir) -> Result<()> {
+    let status = fetcher.process().stop()?;
+    if !status.success() {
+        bail!("the fetcher did not stop cleanly ({status}):\n{}", fetcher.process().log_tail(20));
+    }
+    let left = spooled(&folder.path().join("spool"))?;
+    if left > 0 {
+        bail!("{left} payloads are left in the spool of a fetcher that stopped cleanly");
+    }
+    Ok(())
+}
+
 /// A fetcher's `X-Partner-ID`.
-fn identity(number: usize) -> String {
+pub fn identity(number: usize) -> String {
     format!("chaos-{number}")
 }
 
-/// Sets the database's clock to the simulator's.
-fn set_clock(layout: &Layout, postgres: &Postgres, simulator: &Simulator, speed: f64) -> Result<()> {
+/// The SQL that sets a database's clock to the simulator's.
+pub fn clock_sql(layout: &Layout, simulator: &Simulator, speed: f64) -> Result<String> {
     let (_, face) = http_get(&format!("{}/_sim/clock", simulator.url()))?;
     let face: Value = serde_json::from_str(&face)?;
     let real_ms = face["real_epoch_ms"].as_i64().context("the simulator's clock has no real_epoch_ms")?;
     let epoch = face["simulated_epoch"].as_str().context("the simulator's clock has no simulated_epoch")?;
     let real = chrono::DateTime::from_timestamp_millis(real_ms).context("real_epoch_ms")?;
-    postgres.execute("raceday", &simulated_clock(layout, &real.to_rfc3339(), epoch, speed)?)?;
-    Ok(())
+    simulated_clock(layout, &real.to_rfc3339(), epoch, speed)
 }
 
 /// Starts a fetcher with its own identity and log.
-fn start_fetcher(
+pub fn start_fetcher(
     layout: &Layout,
-    postgres: &Postgres,
+    database_url: String,
     simulator: &Simulator,
     folder: &TempDir,
     number: usize,
 ) -> Result<Fetcher> {
     let spool = folder.path().join("spool").display().to_string();
     let variables = [
-        ("DATABASE_URL", postgres.url("raceday_fetcher", "raceday")),
+        ("DATABASE_URL", database_url),
         ("NZTAB_API_URL", simulator.url()),
         ("NZTAB_FROM", "chaos@example.org".into()),
         ("NZTAB_PARTNER", "Raceday chaos".into()),

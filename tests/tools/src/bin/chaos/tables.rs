@@ -5,8 +5,6 @@ use std::fmt;
 use anyhow::Result;
 use postgres::Client;
 
-use crate::system::System;
-
 /// The tables that `raceday_process` derives from payloads.
 const TABLES: [&str; 7] =
     ["races", "entrants", "race_pools", "race_results", "money_flow_history", "odds_history", "race_progress"];
@@ -38,13 +36,12 @@ impl fmt::Display for Difference {
 }
 
 /// Rebuilds every race that has payloads and compares the rows before and after.
-pub fn compare_with_rebuild(system: &System) -> Result<Difference> {
-    let mut client = system.postgres.connect("raceday")?;
-    while pending(&mut client)? > 0 {
+pub fn compare_with_rebuild(client: &mut Client) -> Result<Difference> {
+    while pending(client)? > 0 {
         client.execute("select from raceday.raceday_process_pending(1000)", &[])?;
     }
     for table in TABLES {
-        let columns = columns(&mut client, table)?;
+        let columns = columns(client, table)?;
         client.batch_execute(&format!("create temp table before_{table} as select {columns} from raceday.{table}"))?;
     }
     let sql = "select distinct race_id from raceday.staged_payloads where kind = 'event' order by 1";
@@ -54,7 +51,7 @@ pub fn compare_with_rebuild(system: &System) -> Result<Difference> {
     }
     let mut tables = Vec::new();
     for table in TABLES {
-        let columns = columns(&mut client, table)?;
+        let columns = columns(client, table)?;
         let now = format!("select {columns} from raceday.{table}");
         let before = format!("select * from pg_temp.before_{table}");
         let sql = format!(
