@@ -28,11 +28,14 @@ const ADOPT_EVERY: Duration = Duration::from_secs(10);
 const PENDING_EVERY: Duration = Duration::from_secs(20);
 /// The races processed per call, so that the connection is soon free again.
 const PENDING_RACES: i32 = 20;
+/// How often it reports that the TAB refuses this caller.
+const REFUSAL_EVERY: Duration = Duration::from_secs(10);
 
 const CLAIM_MEETINGS: &str = "select raceday.raceday_claim_meetings($1)";
 const MEETINGS_DONE: &str = "select raceday.raceday_meetings_done($1, $2, $3)";
 const PROCESS_PENDING: &str = "select count(*) from raceday.raceday_process_pending($1)";
 const REPORT_MISSING: &str = "select race_id, is_missing, not_found, unlisted from raceday.raceday_report_missing()";
+const REPORT_REFUSAL: &str = "select raceday.raceday_report_refusal($1, $2)";
 const OLDEST_LIVE: &str = "select raceday.raceday_oldest_live_payload_age_s()";
 
 /// What the housekeeper shares with the polls.
@@ -58,6 +61,7 @@ pub struct Housekeeper {
     is_failing: bool,
     is_spool_stuck: bool,
     problems: LogOnce,
+    refusal_reported: Option<Instant>,
 }
 
 impl Housekeeper {
@@ -75,6 +79,7 @@ impl Housekeeper {
             is_failing: false,
             is_spool_stuck: false,
             problems: LogOnce::default(),
+            refusal_reported: None,
         }
     }
 
@@ -148,6 +153,7 @@ impl Housekeeper {
             self.process_pending().await?;
         }
         self.report_missing().await?;
+        self.report_refusal().await?;
         let age: f64 = self.store.query_one(OLDEST_LIVE, &[]).await?.try_get(0)?;
         self.shared.live_age.reported(age);
         self.maintenance.run_if_due(&mut self.store).await
@@ -175,6 +181,21 @@ impl Housekeeper {
                 }
                 (false, _) => tracing::info!(race.id = race_id, "race back: polled at its cadence again"),
             }
+        }
+        Ok(())
+    }
+
+    /// Lets the database know that the TAB refuses this caller, and when it no longer does: for readers of /health.
+    async fn report_refusal(&mut self) -> Result<(), StoreError> {
+        let reason = self.shared.tab.refusal.reason();
+        let is_due = match self.refusal_reported {
+            None => reason.is_some(),
+            Some(at) => reason.is_none() || at.elapsed() > REFUSAL_EVERY,
+        };
+        if is_due {
+            let worker = self.worker.clone();
+            self.store.query(REPORT_REFUSAL, &[&&*worker, &reason]).await?;
+            self.refusal_reported = reason.map(|_| Instant::now());
         }
         Ok(())
     }

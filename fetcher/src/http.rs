@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::availability::Availability;
 use crate::live::LiveAge;
+use crate::refusal::Refusal;
 
 /// The longest that one turn of the loop may take, in milliseconds: more than the longest round trips to the database.
 const SILENT_MAX_MS: u64 = 30_000;
@@ -32,14 +33,15 @@ pub struct ServeError {
 #[derive(Debug)]
 pub struct Health {
     database: Arc<Availability>,
+    refusal: Arc<Refusal>,
     began: Instant,
     beat_ms: AtomicU64,
 }
 
 impl Health {
     /// The health of a loop that has just begun.
-    pub fn new(database: Arc<Availability>) -> Self {
-        Self { database, began: Instant::now(), beat_ms: AtomicU64::new(0) }
+    pub fn new(database: Arc<Availability>, refusal: Arc<Refusal>) -> Self {
+        Self { database, refusal, began: Instant::now(), beat_ms: AtomicU64::new(0) }
     }
 
     /// Records a turn of the loop.
@@ -99,11 +101,17 @@ async fn live(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
-    match (health.is_alive(), health.database.is_ready()) {
-        (true, true) => (StatusCode::OK, "ready\n"),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database is unavailable\n"),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "the loop is stuck\n"),
+async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {
+    let reason = if !health.is_alive() {
+        Some("the loop is stuck".to_owned())
+    } else if !health.database.is_ready() {
+        Some("the database is unavailable".to_owned())
+    } else {
+        health.refusal.reason()
+    };
+    match reason {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }
 }
 
@@ -113,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_beat_later_than_the_reading_is_a_sign_of_life() {
-        let health = Health::new(Arc::default());
+        let health = Health::new(Arc::default(), Arc::default());
         health.beat_ms.store(health.elapsed_ms() + 1000, Ordering::Relaxed);
         assert!(health.is_alive());
     }

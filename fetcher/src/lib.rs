@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod payload;
 pub mod phase;
 pub mod program;
+pub mod refusal;
 pub mod response;
 pub mod skew;
 pub mod summary;

@@ -66,11 +66,11 @@ pub async fn run(settings: &RunArgs, metrics: PrometheusHandle, stop: watch::Rec
         .map_err(|source| RunError::Spool { folder: folder.display().to_string(), source })?;
     let clock = Arc::new(Clock::default());
     let database = Arc::new(Availability::default());
-    let health = Arc::new(Health::new(database.clone()));
+    let tab = Arc::new(Tab::new(source, Breaker::new(settings.breaker_failures, settings.breaker_probe))?);
+    let health = Arc::new(Health::new(database.clone(), tab.refusal.clone()));
     let live_age = Arc::new(LiveAge::new(clock.clone()));
     let listen_on = SocketAddr::new(settings.metrics_address, settings.port);
     http::serve(listen_on, metrics, health.clone(), live_age.clone()).await?;
-    let tab = Arc::new(Tab::new(source, Breaker::new(settings.breaker_failures, settings.breaker_probe))?);
     let archive_address = address.clone();
     let access = Arc::new(Access::new(address, clock.clone(), source.is_tab_local()));
     // The origin leaves out any user and password in the URL.

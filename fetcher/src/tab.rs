@@ -1,6 +1,6 @@
 //! The TAB's affiliates API: requests with retries, limits and conditions. A body is bytes and is never parsed here.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::breaker::Breaker;
 use crate::config::SourceArgs;
+use crate::refusal::Refusal;
 use crate::request::{self, Requests};
 use crate::response::{Exchange, FetchError, Fetched, Response, Validators};
 
@@ -58,6 +59,8 @@ pub struct Tab {
     body_max_bytes: usize,
     /// Counts failures, and suspends requests when there are too many.
     pub breaker: Breaker,
+    /// Whether the TAB refuses this caller.
+    pub refusal: Arc<Refusal>,
     hold_until: Mutex<Option<Instant>>,
     requests: Requests,
 }
@@ -80,6 +83,7 @@ impl Tab {
             base,
             body_max_bytes: settings.body_max_bytes,
             breaker,
+            refusal: Arc::default(),
             hold_until: Mutex::new(None),
             requests: Requests::default(),
         })
@@ -199,6 +203,7 @@ impl Tab {
         let sent = Instant::now();
         let response = request.send().await.map_err(|error| classify(&error))?;
         let exchange = Exchange::of(sent, response.headers());
+        self.refusal.responded(response.status().as_u16());
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED => return Ok(Fetched::NotModified(exchange)),

@@ -28,15 +28,27 @@ create or replace function api.client_health(p_query text default null)
     language plpgsql stable parallel safe security definer
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_reason text;
 begin
+    -- Of a fetcher that still runs. Its reports are by the real clock.
+    select r.reason into v_reason
+    from raceday.source_refusals r
+    where r.reported_at > clock_timestamp() - interval '30 seconds'
+    order by r.reported_at desc
+    limit 1;
+    if v_reason is null and not raceday.live_races_polled() then
+        v_reason := 'a live race has had no payload for 60 seconds';
+    end if;
     return json_strip_nulls(json_build_object(
         'status', 'healthy',
         'timestamp', raceday.utc_text(raceday.now()),
         'database', 'connected',
-        'workers', case when raceday.live_races_polled() then 'operational' else 'degraded' end,
+        'workers', case when v_reason is null then 'operational' else 'degraded' end,
+        'reason', v_reason,
         -- Of a standby only.
         'standby_lag_seconds', round(raceday.standby_lag_s()::numeric, 1)
     ));
 end
 $$;
-comment on function api.client_health(text) is 'GET /health: whether the database responds and live races are polled';
+comment on function api.client_health(text) is 'GET /health: whether the database responds and live races are polled, and if not, why';

@@ -83,7 +83,7 @@ grant execute on function
     raceday.raceday_process(text), raceday.raceday_process_pending(int),
     raceday.raceday_claim_races(text, int), raceday.raceday_poll_done(text, text), raceday.raceday_poll_done(text, text, boolean),
     raceday.raceday_poll_done(text, text, boolean, jsonb),
-    raceday.raceday_release_leases(text), raceday.raceday_report_missing(),
+    raceday.raceday_release_leases(text), raceday.raceday_report_missing(), raceday.raceday_report_refusal(text, text),
     raceday.raceday_next_due(), raceday.raceday_poll_plan(interval), raceday.raceday_polls_noted(text, text[], timestamptz[]),
     raceday.raceday_claim_meetings(text), raceday.raceday_meetings_done(date, text, boolean), raceday.raceday_poll_scope(),
     raceday.raceday_status(), raceday.raceday_oldest_live_payload_age_s(), raceday.raceday_maintain(boolean),

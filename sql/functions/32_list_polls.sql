@@ -51,6 +51,19 @@ $$;
 comment on function raceday.raceday_meetings_done(date, text, boolean) is
     'Ends a worker''s lease on a meetings list; after a failure the list is due again in 1, 2, 4, ... 30 s';
 
+create or replace function raceday.raceday_report_refusal(p_worker text, p_reason text) returns void
+    language sql volatile parallel unsafe security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+    delete from raceday.source_refusals
+    where p_reason is null and worker = p_worker or reported_at < clock_timestamp() - interval '1 hour';
+    insert into raceday.source_refusals (worker, reason, reported_at)
+    select p_worker, p_reason, clock_timestamp() where p_reason is not null
+    on conflict (worker) do update set reason = excluded.reason, reported_at = excluded.reported_at;
+$$;
+comment on function raceday.raceday_report_refusal(text, text) is
+    'Records that the TAB refuses a fetcher, and why; null ends that. A fetcher repeats it every 10 s while it lasts';
+
 -- raceday_process calls it for the newest list of a day. A race that an earlier list of the day named and this one does not is missing
 -- (cancelled, as far as is known). When a list changes a missing race or names it again, the race is due at once. If its event was not
 -- found, it stays missing until it is.

@@ -14,6 +14,15 @@ exception
 end
 $$;
 
+-- For the runbooks, where the server collects statistics of statements.
+do $$
+begin
+    if 'pg_stat_statements' = any (regexp_split_to_array(current_setting('shared_preload_libraries'), '\s*,\s*')) then
+        create extension if not exists pg_stat_statements schema public;
+    end if;
+end
+$$;
+
 create or replace view raceday.monitor_partitions as
 select
     p.parent_table,

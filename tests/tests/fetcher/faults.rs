@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use raceday_stack::{Fetcher, http_get, http_ok, wait_until};
+use serde_json::{Value, json};
 
+use raceday_tests::PATIENCE;
 use raceday_tests::scene::{PROCESSED, Scene, assert_nothing_lost, logged, metric, wait_metric};
 
 const SPEED: f64 = 5.0;
@@ -83,7 +85,7 @@ fn a_failing_list_is_logged_once_per_reason_and_retried_until_it_succeeds() {
     let scene = Scene::start(SPEED, 26);
     // A list that counts as successful is not fetched again within this test.
     scene.postgres.execute("raceday", "update raceday.poll_settings set meetings_every = '7 days'").unwrap();
-    scene.faults(&json!({"server_error": {"status": 403}, "path": "/meetings"}));
+    scene.faults(&json!({"server_error": {"status": 400}, "path": "/meetings"}));
     let mut fetcher = scene.fetcher("one");
     let lists = |result: &str| format!("raceday_lists_total{{result=\"{result}\"}}");
     wait_metric(&fetcher, &lists("refused"), |tries| tries >= 3.0);
@@ -100,6 +102,43 @@ fn a_failing_list_is_logged_once_per_reason_and_retried_until_it_succeeds() {
     let reasons: BTreeSet<_> = lines.iter().collect();
     assert!(lines.len() >= 2 && reasons.len() == lines.len(), "{lines:?}");
     assert!(!logged(&mut fetcher, "meetings list available again").is_empty());
+}
+
+#[test]
+fn a_refusal_by_the_tab_is_reported_at_once_and_says_what_to_set() {
+    let scene = Scene::start(SPEED, 27);
+    let mut fetcher = scene.fetcher("one");
+    wait_metric(&fetcher, PROCESSED, |polls| polls > 5.0);
+    assert_eq!(ready(&fetcher).0, 200);
+    assert_eq!(health(&scene)["reason"], Value::Null);
+    scene.faults(&json!({"server_error": {"status": 403}}));
+    wait_until("/ready to fail", PATIENCE, || Ok(ready(&fetcher).0 == 503)).unwrap();
+    let (_, reason) = ready(&fetcher);
+    assert!(reason.contains("status 403") && reason.contains("NZTAB_PARTNER"), "{reason}");
+    assert!(http_ok(&format!("{}/health", fetcher.url())), "a restart would not help");
+    // Within the time in which no live race counts as silent.
+    wait_until("/health to be degraded", PATIENCE, || Ok(health(&scene)["workers"] == "degraded")).unwrap();
+    assert_eq!(health(&scene)["reason"].as_str(), Some(reason.trim()));
+    let refused = metric(&fetcher, "raceday_polls_total{result=\"refused\"}");
+    wait_metric(&fetcher, "raceday_polls_total{result=\"refused\"}", |polls| polls >= refused + 5.0);
+    scene.faults(&json!({}));
+    wait_until("/ready", PATIENCE, || Ok(ready(&fetcher).0 == 200)).unwrap();
+    let unreported = "select count(*) from raceday.source_refusals";
+    wait_until("the report to end", PATIENCE, || Ok(scene.count(unreported) == 0)).unwrap();
+    // A response to an earlier request may arrive in between.
+    let log = fetcher.process().log_tail(usize::MAX);
+    let lines = log.matches("the TAB refuses every request: set NZTAB_FROM").count();
+    assert!((1..=3).contains(&lines), "{lines} lines");
+    assert!(!logged(&mut fetcher, "the TAB accepts requests again").is_empty());
+}
+
+fn ready(fetcher: &Fetcher) -> (u16, String) {
+    http_get(&format!("{}/ready", fetcher.url())).unwrap()
+}
+
+fn health(scene: &Scene) -> Value {
+    let text: String = scene.sql().query_one("select api.client_health()::text", &[]).unwrap().get(0);
+    serde_json::from_str(&text).unwrap()
 }
 
 #[test]
