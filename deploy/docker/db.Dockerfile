@@ -16,12 +16,16 @@ RUN apt-get update \
 RUN cargo install --locked --no-default-features cargo-pgrx@0.18.1 && cargo pgrx init --pg18=/usr/lib/postgresql/18/bin/pg_config
 WORKDIR /src
 COPY . .
-# Concurrent builds take turns: one must not read a cache that another has half written.
+# The cache holds built dependencies. The workspace's own crates are removed from it first: cargo compares times, and a file of
+# the checkout may be older than what an earlier build left there. Concurrent builds take turns: one must not read a cache that
+# another has half written. The control file and the scripts keep the checkout's modes, which the server may be unable to read.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo pgrx package --package pg_raceday_ext --pg-config /usr/lib/postgresql/18/bin/pg_config --out-dir /extension
+    cargo clean --release --workspace \
+    && cargo pgrx package --package pg_raceday_ext --pg-config /usr/lib/postgresql/18/bin/pg_config --out-dir /extension \
+    && chmod -R a+rX /extension
 
-FROM ${POSTGRES_IMAGE}
+FROM ${POSTGRES_IMAGE} AS db
 # Versions before 5.5.0 have known vulnerabilities.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends postgresql-18-partman \
@@ -29,5 +33,6 @@ RUN apt-get update \
     && partman="$(dpkg-query --show --showformat '${Version}' postgresql-18-partman)" \
     && dpkg --compare-versions "$partman" ge 5.5.0
 COPY --from=build /extension/usr/ /usr/
-COPY deploy/docker/postgresql.conf /etc/raceday/postgresql.conf
+COPY --chmod=644 deploy/docker/postgresql.conf /etc/raceday/postgresql.conf
+USER postgres
 CMD ["postgres", "-c", "config_file=/etc/raceday/postgresql.conf"]

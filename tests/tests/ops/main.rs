@@ -8,6 +8,7 @@ mod compose;
 mod cut_over;
 mod export;
 mod ha;
+mod images;
 mod import_appwrite;
 mod live_race_alert;
 mod monitored;
