@@ -44,6 +44,8 @@ impl Apt {
             // apt's unprivileged user may not enter the home folder that contains the cache.
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Retries=3".to_owned(),
+            // A mirror may be a snapshot, whose lists are older than they say they are valid; they are signed all the same.
+            "Acquire::Check-Valid-Until=false".to_owned(),
             // No translations and no index for the software centre.
             "Acquire::Languages=none".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
@@ -92,7 +94,7 @@ impl Apt {
 }
 
 /// The mirror of the machine's own release, so that this project need not name one.
-fn mirror() -> Result<String> {
+pub fn mirror() -> Result<String> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", "$(RELEASE) $(SITE)", "Created-By: Packages"])
         .output()

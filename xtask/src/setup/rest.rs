@@ -1,6 +1,7 @@
 //! The REST server: `postgrest` on PATH, else postrust, built into the cache.
 
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use raceday_stack::{RestServer, on_path};
@@ -32,11 +33,16 @@ pub fn provide(setup: &Setup) -> Result<()> {
     if on_path("postgrest").is_some() {
         return Ok(());
     }
-    let program = POSTRUST.provide(setup, "5")?;
+    let program = stand_in(setup)?;
     let link = setup.layout.local("bin").join("postrust");
     if std::fs::read_link(&link).ok().as_ref() != Some(&program) {
         cached::remove(&link)?;
         symlink(&program, &link)?;
     }
     RestServer::find(&setup.layout).map(|_| ())
+}
+
+/// postrust, whether or not `postgrest` is on PATH.
+pub fn stand_in(setup: &Setup) -> Result<PathBuf> {
+    POSTRUST.provide(setup, "5")
 }

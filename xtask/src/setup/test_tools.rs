@@ -1,13 +1,27 @@
 //! Tools that only tests need: Prometheus, its exporters for PostgreSQL and the machine, docker-compose,
 //! Chromium, etcd and HAProxy.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use raceday_stack::layout::Layout;
 
 use super::context::Setup;
 use super::unpacked::{Package, Program};
 
+/// Debian 12 has only Compose 1, which reads another format.
+const COMPOSE: Package = Package {
+    name: "docker-compose",
+    suite: Some("trixie"),
+    programs: &[Program {
+        name: "docker-compose",
+        path: "usr/libexec/docker/cli-plugins/docker-compose",
+        version_argument: "version",
+    }],
+};
+
 const PACKAGES: [Package; 7] = [
+    COMPOSE,
     Package {
         name: "prometheus",
         suite: None,
@@ -32,16 +46,6 @@ const PACKAGES: [Package; 7] = [
             name: "prometheus-node-exporter",
             path: "usr/bin/prometheus-node-exporter",
             version_argument: "--version",
-        }],
-    },
-    // Debian 12 has only Compose 1, which reads another format.
-    Package {
-        name: "docker-compose",
-        suite: Some("trixie"),
-        programs: &[Program {
-            name: "docker-compose",
-            path: "usr/libexec/docker/cli-plugins/docker-compose",
-            version_argument: "version",
         }],
     },
     // Not usr/bin/chromium, which is a script that starts the system's Chromium.
@@ -72,4 +76,10 @@ pub fn provide(layout: &Layout) -> Result<Vec<anyhow::Error>> {
     println!("the tests need {}: unpacking Debian's packages", names.join(", "));
     let setup = Setup::begin(layout)?;
     Ok(missing.iter().filter_map(|package| package.provide(&setup).err()).collect())
+}
+
+/// Docker Compose itself, which the docker command can load as a plugin.
+pub fn compose(setup: &Setup) -> Result<PathBuf> {
+    COMPOSE.provide(setup)?;
+    Ok(setup.cache.join("debian").join(COMPOSE.name).join(COMPOSE.programs[0].path))
 }

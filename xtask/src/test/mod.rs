@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test of the project, as CI runs them.
 
+mod compose;
 mod counts;
 mod parts;
 mod runner;
@@ -19,6 +20,9 @@ pub struct TestOptions {
     /// Run only this part; may be repeated
     #[arg(long, value_enum, value_name = "PART")]
     pub only: Vec<Part>,
+    /// With `--only compose`: build the Dockerfiles completely instead (40 min on two cores), and print times and sizes
+    #[arg(long)]
+    pub full: bool,
     /// Run only tests whose name contains this, e.g. `--only e2e -- rest::timeline` (SUITE or SUITE::NAME) or
     /// `--only unit -- decimal`; further arguments go to the test runner, e.g. --nocapture
     #[arg(last = true, value_name = "FILTER")]
@@ -36,12 +40,18 @@ pub enum Part {
     Pg,
     /// End-to-end tests against the real servers
     E2e,
+    /// docker-compose.yml, run with a Docker engine of its own
+    Compose,
 }
 
 impl TestOptions {
-    /// Whether to run a part. A filter selects tests, so it leaves out lint unless lint is named.
+    /// Whether to run a part. A filter selects tests, so it leaves out lint and the images of Compose unless they are named.
     fn includes(&self, part: Part) -> bool {
-        if self.only.is_empty() { self.filter.is_empty() || part != Part::Lint } else { self.only.contains(&part) }
+        if self.only.is_empty() {
+            self.filter.is_empty() || ![Part::Lint, Part::Compose].contains(&part)
+        } else {
+            self.only.contains(&part)
+        }
     }
 }
 
@@ -75,6 +85,7 @@ fn run_parts(layout: &Layout, options: &TestOptions, counts: &mut Counts) {
             Part::Unit => parts::unit(layout, &options.filter, counts),
             Part::Pg => parts::in_postgres(layout, &options.filter, counts),
             Part::E2e => parts::end_to_end(layout, &options.filter, counts),
+            Part::Compose => compose::run(layout, options, counts),
         }
         println!("--- {part:?}: {} s", started.elapsed().as_secs());
     }
@@ -88,7 +99,7 @@ mod tests {
     use super::*;
 
     fn options(only: &[Part], filter: &[&str]) -> TestOptions {
-        TestOptions { only: only.to_vec(), filter: filter.iter().map(|&word| word.to_owned()).collect() }
+        TestOptions { only: only.to_vec(), full: false, filter: filter.iter().map(|&word| word.to_owned()).collect() }
     }
 
     fn included(options: &TestOptions) -> Vec<Part> {
@@ -102,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_leaves_out_lint() {
+    fn a_filter_leaves_out_lint_and_compose() {
         assert_eq!(included(&options(&[], &["decimal"])), [Part::Unit, Part::Pg, Part::E2e]);
     }
 }

@@ -1,0 +1,79 @@
+//! Every shell block of every runbook, as pasted.
+
+use raceday_tests::PATIENCE;
+
+use raceday_stack::wait_until;
+
+use crate::project::{Project, blocks, runbooks};
+
+/// A block with one of these is to be completed by the reader.
+const PLACEHOLDERS: [&str; 4] = ["...", "LEGACY:PORT", "RACE_ID", "<repository>"];
+
+/// Blocks that do not run here, by a word that only they have, and why.
+const NOT_RUN: [(&str, &str); 5] = [
+    ("affiliates/v1/racing", "asks the TAB"),
+    ("raceday-fetcher import-raw", "without Docker: tests/tests/ops/raw_archive.rs runs the program"),
+    ("nztab-sim --replay", "without Docker: tests/tests/ops/replay.rs runs the program"),
+    ("raceday-fetcher export", "without Docker: tests/tests/ops/export.rs runs the program"),
+    ("archive-2025-12-01.dump", "needs a dump of that day: tests/tests/ops/backup.rs restores one"),
+];
+
+/// Pages whose blocks follow one another: they run last, in this order. The first blocks of deploy.md have started the project.
+const LAST: [&str; 3] = ["upgrade-extension.md", "deploy.md", "backup-restore.md"];
+
+#[test]
+fn every_block_of_every_runbook_runs_as_pasted() {
+    let project = Project::shared();
+    project.wait_polled();
+    let mut pages = runbooks();
+    pages.retain(|page| !LAST.contains(&page.as_str()));
+    pages.extend(LAST.map(str::to_owned));
+    let (mut ran, mut skipped) = (0, Vec::new());
+    for page in pages {
+        let first = if page == "deploy.md" { 2 } else { 0 };
+        for block in blocks(&page).iter().skip(first) {
+            if let Some((word, _)) = NOT_RUN.iter().find(|(word, _)| block.contains(word)) {
+                skipped.push(*word);
+            } else if !PLACEHOLDERS.iter().any(|placeholder| block.contains(placeholder)) {
+                println!("{page}:\n{block}");
+                run(project, &page, block);
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran >= 20, "{ran} blocks");
+    for (word, why) in NOT_RUN {
+        assert!(skipped.contains(&word), "no runbook has {word} ({why}) any more");
+    }
+}
+
+fn run(project: &Project, page: &str, block: &str) {
+    let races = "select count(*) from raceday.races";
+    let before = if block.contains("pg_restore") { String::new() } else { project.sql(races) };
+    project.shell(block);
+    if page == "backup-restore.md" && block.contains("docker volume rm") {
+        return RESTORED.with(|races| races.replace(before)).clear();
+    }
+    project.wait_healthy();
+    if block.contains("pg_restore --username postgres --create") {
+        assert_ne!(project.sql(races), "0", "the restored database is empty");
+        let had = RESTORED.with(std::cell::RefCell::take);
+        assert!(project.sql(races).parse::<u64>().unwrap() >= had.parse().unwrap(), "races are missing");
+        project.wait_polled();
+    }
+    if page == "cut-over.md" {
+        back_to_raceday(project);
+    }
+}
+
+thread_local! {
+    /// The number of races before the database was removed.
+    static RESTORED: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+}
+
+/// Undoes a cut-over: the legacy backend of the settings does not exist.
+fn back_to_raceday(project: &Project) {
+    project.compose("exec --env RACEDAY_LEGACY_PERCENT=0 nginx reload-nginx");
+    wait_until("all clients to be back", PATIENCE, || Ok((0..20).all(|_| project.get("/health").status == 200)))
+        .unwrap();
+}
