@@ -4,7 +4,7 @@ ARG RUST_IMAGE=rust:1.95.0-trixie
 ARG DEBIAN_IMAGE=debian:13.7-slim
 
 FROM ${RUST_IMAGE} AS build
-ARG PROGRAM=raceday-fetcher
+ARG PROGRAMS="raceday-fetcher"
 WORKDIR /src
 COPY . .
 # The cache holds built dependencies. The workspace's own crates are removed from it first: cargo compares times, and a file of
@@ -13,8 +13,8 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo clean --release --workspace \
-    && cargo build --release --locked --package "$PROGRAM" \
-    && cp "target/release/$PROGRAM" /usr/local/bin/
+    && cargo build --release --locked $(printf -- "--package %s " $PROGRAMS) \
+    && cd target/release && cp $PROGRAMS /usr/local/bin/
 
 FROM ${DEBIAN_IMAGE} AS runtime
 # wget is for the health check.

@@ -46,7 +46,8 @@ unset LD_LIBRARY_PATH XTABLES_LIBDIR
 code=0
 "$@" || code=$?
 [ "$code" -ne 75 ] || code=1
-# Containers of an earlier run may be left in the folder; what is running ends with this script.
+# The engine would wait for each container to stop.
+docker ps --quiet | xargs --no-run-if-empty docker kill > /dev/null || true
 kill "$engine"
 wait "$engine" || true
 rm -rf "$state"

@@ -49,7 +49,13 @@ fn while_the_database_crashes_clients_get_503_or_what_they_asked_for() {
     project.set(&[("RACEDAY_RATE_LIMIT", "off"), ("RACEDAY_CACHE", "off")]);
     project.compose("up --detach --no-deps nginx");
     project.wait_healthy();
-    let paths = ["/api/meetings", "/api/races/upcoming", "/rest/meetings?limit=1", "/rest/races?limit=1"];
+    let paths = [
+        "/api/meetings",
+        "/api/races/upcoming",
+        "/api/entrants?raceId=none",
+        "/rest/meetings?limit=1",
+        "/rest/races?limit=1",
+    ];
     let mut statuses = BTreeMap::<u16, u32>::new();
     for _ in 0..2 {
         project.wait_status("/rest/races?limit=1", 200);

@@ -26,7 +26,9 @@ fn a_race_is_polled_and_served_and_every_target_is_up() {
     wait_until("every target of Prometheus to be up", Duration::from_mins(2), || {
         let (_, body) = http_get("http://127.0.0.1:9090/api/v1/targets?state=active")?;
         let targets: Value = serde_json::from_str(&body)?;
-        let targets = targets["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
+        let mut targets = targets["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
+        // The stand-in for PostgREST has no metrics.
+        targets.retain(|target| target["labels"]["job"] != "postgrest");
         Ok(targets.len() >= 8 && targets.iter().all(|target| target["health"] == "up"))
     })
     .unwrap();

@@ -85,13 +85,17 @@ impl Project {
 
     /// `docker inspect` of a service's container.
     pub fn inspect(&self, service: &str) -> Value {
-        let text = self.shell(&format!("docker inspect $(docker compose ps --all --quiet {service})"));
-        serde_json::from_str::<Value>(&text).unwrap()[0].clone()
+        let (_, container) = self.containers(service).pop().unwrap();
+        container
     }
 
-    /// The names of the services that have containers.
-    pub fn services(&self) -> Vec<String> {
-        self.compose("ps --all --services").lines().map(str::to_owned).collect()
+    /// The names of services and `docker inspect` of their containers: of all, or of those that are named.
+    pub fn containers(&self, services: &str) -> Vec<(String, Value)> {
+        let text = self.shell(&format!("docker inspect $(docker compose ps --all --quiet {services})"));
+        let containers: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let name =
+            |container: &Value| container["Config"]["Labels"]["com.docker.compose.service"].as_str().map(str::to_owned);
+        containers.into_iter().map(|container| (name(&container).expect("a service"), container)).collect()
     }
 
     /// The address of a service in the containers' network.
@@ -112,8 +116,8 @@ impl Project {
 
     fn unhealthy(&self) -> Vec<String> {
         let mut unhealthy = Vec::new();
-        for service in self.services() {
-            let state = self.inspect(&service)["State"].clone();
+        for (service, container) in self.containers("") {
+            let state = &container["State"];
             let is_well = match state["Health"]["Status"].as_str() {
                 Some(health) => health == "healthy" && state["Status"] == "running",
                 None => state["Status"] == "exited" && state["ExitCode"] == 0,
