@@ -12,7 +12,7 @@ cd "$work/raceday"
 for name, service in json.load(sys.stdin)["services"].items():
     if "build" in service: print(f"  {name}: {{build: {{network: host}}}}")'
 } > "$work/network.yml"
-for service in db fetcher simulator nginx postgrest prometheus grafana postgres-exporter blackbox-exporter; do
+for service in db fetcher live simulator nginx postgrest prometheus grafana postgres-exporter blackbox-exporter; do
     started=$SECONDS
     docker compose --env-file deploy/demo.env --file docker-compose.yml --file "$work/network.yml" build "$service"
     image=$(docker compose --env-file deploy/demo.env config --format json \

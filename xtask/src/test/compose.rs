@@ -27,7 +27,7 @@ pub fn run(layout: &Layout, options: &TestOptions, counts: &mut Counts) {
             return;
         }
     };
-    if let Err(error) = setup::build_programs(layout, &PROGRAMS) {
+    if let Err(error) = setup::build_programs(layout, "dev", &PROGRAMS) {
         return counts.fail(&format!("building the programs for the images: {error:#}"));
     }
     let filter = &options.filter;
@@ -40,7 +40,7 @@ pub fn run(layout: &Layout, options: &TestOptions, counts: &mut Counts) {
 }
 
 /// What the images hold.
-const PROGRAMS: [&str; 2] = ["raceday-fetcher", "nztab-sim"];
+const PROGRAMS: [&str; 3] = ["raceday-fetcher", "raceday-live", "nztab-sim"];
 
 /// Commands within the engine's namespaces.
 struct Runner {
@@ -106,7 +106,7 @@ impl Runner {
         ]);
         tests.args(filter);
         tests.env("RACEDAY_COMPOSE_BASE", &self.engine.base).env("RACEDAY_COMPOSE_POSTRUST", &self.engine.postrust);
-        tests.env("RACEDAY_BIN_DIR", self.layout.target().join("release"));
+        tests.env("RACEDAY_BIN_DIR", self.layout.target().join("debug"));
         Ok(tests)
     }
 }
