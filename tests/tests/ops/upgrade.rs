@@ -165,6 +165,16 @@ fn rebuilt(postgres: &Postgres) -> Client {
     fresh
 }
 
+/// What follows from the polls of races: a rebuild does not process lists again.
+fn of_polls(client: &mut Client) -> Vec<String> {
+    let sql = "select (to_jsonb(r) - '{listed_at,listed_start_time,listed_status,created_at,updated_at}'::text[])::text
+               from raceday.races r where polled_at is not null order by race_id";
+    let races = client.query(sql, &[]).unwrap();
+    let others =
+        derived_rows(client).into_iter().filter(|row| !row.starts_with("races ") && !row.starts_with("meetings "));
+    races.iter().map(|row| row.get(0)).chain(others).collect()
+}
+
 #[test]
 fn version_0_2_0_is_upgraded_while_polls_arrive_and_clients_read() {
     let Some(earlier) = earlier() else { return };
@@ -204,7 +214,7 @@ fn version_0_2_0_is_upgraded_while_polls_arrive_and_clients_read() {
         let rebuild = "select * from raceday.raceday_rebuild_day($1)";
         client.query(rebuild, &[&day.get::<_, chrono::NaiveDate>(0)]).unwrap();
     }
-    let (upgraded, fresh) = (derived_rows(&mut client), derived_rows(&mut rebuilt(&scene.postgres)));
+    let (upgraded, fresh) = (of_polls(&mut client), of_polls(&mut rebuilt(&scene.postgres)));
     assert!(upgraded.len() > 500, "{} rows", upgraded.len());
     for (upgraded, fresh) in upgraded.iter().zip(&fresh) {
         assert_eq!(upgraded, fresh);
