@@ -27,7 +27,7 @@ impl Drop for Running {
     }
 }
 
-fn run(command: &mut Command) -> (Running, impl Iterator<Item = String>) {
+fn run(command: &mut Command) -> (Running, impl Iterator<Item = String> + use<>) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     (Running(child), lines)
