@@ -77,8 +77,8 @@ impl Board {
         self.state().overview.is_some()
     }
 
-    /// The events after a position, and the position after them. From the start, or if the position is not in the ring any
-    /// more: `movers` and `next` as they are, in the latter case after `reset`.
+    /// The events after a position, which moves on. From the start, or if the position is not in the ring any more:
+    /// `movers` and `next` as they are, in the latter case after `reset`.
     pub fn after(&self, position: &mut Option<u64>) -> Option<Bytes> {
         let state = self.state();
         let newer = position.and_then(|number| state.number.checked_sub(number));

@@ -29,8 +29,8 @@ enum Lost {
     Silent,
 }
 
-/// Tells the hub which races change, for ever: as the database notifies, and once per second by comparing versions. That covers
-/// a lost connection, and a standby, which cannot notify.
+/// Tells the hub which races change, for ever: as the database notifies, and once per second by comparing versions. That
+/// covers a lost connection, and a standby, which cannot notify.
 pub async fn follow(hub: Arc<Hub>, address: Address) {
     let mut problems = LogOnce::default();
     loop {
@@ -39,7 +39,7 @@ pub async fn follow(hub: Arc<Hub>, address: Address) {
         counter!("raceday_live_db_failures_total").increment(1);
         let reason = lost.to_string();
         if problems.is_news("database", &reason) {
-            tracing::warn!(db = %address, error = %reason, "the database is unavailable: streams stay open and continue when it is back");
+            tracing::warn!(db = %address, error = %reason, "database unavailable: streams continue when it is back");
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }

@@ -49,7 +49,8 @@ impl Hub {
         self.woken.notify_one();
     }
 
-    /// Compares the races' versions with those that were read; forgets races that are long over, unless someone follows them.
+    /// Compares the races' versions with those that were read; forgets races that are long over, unless someone follows
+    /// them.
     pub fn compare(&self, versions: &HashMap<String, i64>) {
         let is_same = |race: &Race, version: i64| race.version() == Some(version);
         let mut races = self.races();

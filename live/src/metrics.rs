@@ -37,7 +37,7 @@ fn describe() {
         "Whether the database notifies the hub (1), or it asks once per second (0)"
     );
     describe_gauge!("raceday_live_progress_age_seconds", "Since the hub last asked the database what has changed");
-    // Present from the start: Prometheus does not count the appearance of a series as an increase, so an alert would miss it.
+    // Present from the start: Prometheus does not count the appearance of a series as an increase.
     for name in [
         "raceday_live_commits_total",
         "raceday_live_resumed_total",

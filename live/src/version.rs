@@ -1,5 +1,5 @@
-//! The version of what REST returns about a race, for nginx, which asks before each request: so a commit is seen at once, and
-//! the database is asked only for what has changed.
+//! The version of what REST returns about a race, for nginx, which asks before each request: so a commit is seen at once,
+//! and the database is asked only for what has changed.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::hub::Hub;
 
 const VERSION: HeaderName = HeaderName::from_static("x-raceday-version");
 
-/// Responds to nginx, which passes on the function that serves the request and the query as it was sent. 404 unless the race is
-/// known and the request is certain to be valid: nginx then does without the hub.
+/// Responds to nginx, which passes on the function that serves the request and the query as it was sent. 404 unless the
+/// race is known and the request is certain to be valid: nginx then does without the hub.
 ///
-/// For the two large responses 200 has the ETag, and 401 says that the client has this version already, as the functions
-/// `api.client_*_version` do. For others 200 has the race's version.
+/// For the two large responses 200 has the ETag, and 401 says that the client has this version already, as those of the
+/// functions `api.client_*_version`. For others 200 has the race's version.
 pub async fn respond(
     State(hub): State<Arc<Hub>>,
     Path(function): Path<String>,

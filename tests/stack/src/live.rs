@@ -17,8 +17,8 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts it with these variables on a port of 127.0.0.1 and waits until it is healthy. Of the environment it does not inherit
-    /// Raceday's settings.
+    /// Starts it with these variables on a port of 127.0.0.1 and waits until it is healthy. It does not inherit Raceday's
+    /// settings from the environment.
     pub fn start(program: &Path, variables: &[(String, String)], port: u16, log: PathBuf) -> Result<Self> {
         let mut live = Self::start_without_waiting(program, variables, port, log)?;
         let health = format!("{}/health", live.url());

@@ -1,4 +1,5 @@
-//! `cargo xtask bench live`: how soon a commit reaches streams and reads, what clients cost, and what NOTIFY costs ingest.
+//! `cargo xtask bench live`: how soon a commit reaches streams and reads, what clients cost, and what
+//! NOTIFY costs ingest.
 
 mod clients;
 mod notify;
