@@ -68,8 +68,9 @@ pub fn write_progress(race_id: &str, before: &Loaded, now: &RaceState, created_u
     }
 }
 
-// Sent when the transaction commits, to whoever listens then: the hub, which reads the race.
-static NOTIFY: Plan = Plan::new("select pg_notify('raceday', $1)", &[TEXTOID]);
+// Sent when the transaction commits, to whoever listens then: the hub, which reads the race. A longer payload would be an
+// error; no id of the TAB is that long.
+static NOTIFY: Plan = Plan::new("select pg_notify('raceday', $1) where octet_length($1) < 8000", &[TEXTOID]);
 
 /// Meetings are locked before their races, in order of id, as a meetings list does.
 fn write_race_and_meeting(race_id: &str, before: &Loaded, race: &Race, settles: bool, written: &mut Written) {
