@@ -31,7 +31,7 @@ fn every_block_of_every_runbook_runs_as_pasted() {
     let mut pages = runbooks();
     pages.retain(|page| !LAST.contains(&page.as_str()));
     pages.extend(LAST.map(str::to_owned));
-    let (mut ran, mut skipped) = (0, Vec::new());
+    let (mut ran, mut skipped, mut races) = (0, Vec::new(), None);
     for page in pages {
         let first = if page == "deploy.md" { 2 } else { 0 };
         for block in blocks(&page).iter().skip(first) {
@@ -39,7 +39,7 @@ fn every_block_of_every_runbook_runs_as_pasted() {
                 skipped.push(*word);
             } else if !PLACEHOLDERS.iter().any(|placeholder| block.contains(placeholder)) {
                 println!("{page}:\n{block}");
-                run(project, &page, block);
+                run(project, &page, block, &mut races);
                 ran += 1;
             }
         }
@@ -50,35 +50,32 @@ fn every_block_of_every_runbook_runs_as_pasted() {
     }
 }
 
-fn run(project: &Project, page: &str, block: &str) {
-    let races = "select count(*) from raceday.races";
-    let before = if block.contains("pg_restore") { String::new() } else { project.sql(races) };
+/// Runs a block. `races` is their number before the database was removed, until it is restored.
+fn run(project: &Project, page: &str, block: &str, races: &mut Option<u64>) {
+    let count = || project.sql("select count(*) from raceday.races").parse::<u64>().unwrap();
     let brings_back = block.contains("archive-*.dump");
     if brings_back {
         project.sql(&format!("drop table {ARCHIVED}"));
+    }
+    if block.contains("docker volume rm") {
+        *races = Some(count());
     }
     project.shell(block);
     if brings_back {
         assert_eq!(project.sql(&format!("select count(*) from {ARCHIVED}")), "0");
     }
-    if page == "backup-restore.md" && block.contains("docker volume rm") {
-        return RESTORED.with(|races| races.replace(before)).clear();
-    }
-    project.wait_healthy();
-    if block.contains("pg_restore --username postgres --create") {
-        assert_ne!(project.sql(races), "0", "the restored database is empty");
-        let had = RESTORED.with(std::cell::RefCell::take);
-        assert!(project.sql(races).parse::<u64>().unwrap() >= had.parse().unwrap(), "races are missing");
-        project.wait_polled();
+    if block.contains("docker volume rm") {
+        return;
     }
     if page == "cut-over.md" {
         back_to_raceday(project);
     }
-}
-
-thread_local! {
-    /// The number of races before the database was removed.
-    static RESTORED: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+    project.wait_healthy();
+    if block.contains("dropdb") {
+        let before = races.take().expect("the database was not removed before");
+        assert!(before > 0 && count() >= before, "{} of {before} races are restored", count());
+        project.wait_polled();
+    }
 }
 
 /// Undoes a cut-over: the legacy backend of the settings does not exist.
