@@ -27,8 +27,7 @@ select s.slot_name::text, 'detached', 'infinity', pg_catalog.pg_wal_lsn_diff(pg_
 from pg_catalog.pg_replication_slots s
 where not pg_catalog.pg_is_in_recovery() and s.slot_type = 'physical' and not s.active
 union all
-select 'itself', 'standby', raceday.standby_lag_s(),
-    coalesce(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()), 0)::bigint
-where pg_catalog.pg_is_in_recovery();
+select 'itself', case when pg_catalog.pg_is_in_recovery() then 'standby' else 'primary' end, coalesce(raceday.standby_lag_s(), 0),
+    coalesce(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()), 0)::bigint;
 comment on view raceday.monitor_replication is
-    'On a primary, each standby and how far it is behind, infinitely if it has a slot and does not follow; on a standby, itself';
+    'How far this server is behind, which a primary never is; on a primary also each standby, infinitely if it has a slot and does not follow';

@@ -88,7 +88,7 @@ fn a_standby_that_falls_behind_or_stops_following_is_reported() {
     })
     .unwrap();
     assert_eq!(health(&mut of_primary)["standby_lag_seconds"], Value::Null);
-    assert_eq!(health(&mut of_standby)["standby_lag_seconds"], 0.0);
+    wait_until("/health to say so", PATIENCE, || Ok(health(&mut of_standby)["standby_lag_seconds"] == 0.0)).unwrap();
 
     of_standby.batch_execute("select pg_wal_replay_pause()").unwrap();
     of_primary.batch_execute("create table public.later (id int)").unwrap();

@@ -67,11 +67,9 @@ impl Cluster {
         Ok(())
     }
 
-    /// The database's address with all hosts, as fetchers use it.
+    /// The address for writers, as fetchers use it.
     pub fn url(&self, role: &str) -> String {
-        let Common { db_port, password, .. } = &self.common;
-        let hosts: Vec<String> = self.nodes.iter().map(|node| format!("{}:{db_port}", node.address)).collect();
-        format!("postgres://{role}:{password}@{}/raceday?target_session_attrs=read-write", hosts.join(","))
+        format!("{}?target_session_attrs=read-write", self.address(self.writers_port, role, "raceday"))
     }
 
     /// The address for readers.
