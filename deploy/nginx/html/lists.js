@@ -68,9 +68,9 @@ export function takeNext(races) {
   drawNext(state.upcoming);
 }
 
-// Those that have started come last.
+// Those that have started, or are late, come last.
 function drawNext(races) {
-  const isStarted = (race) => race.phase !== "upcoming";
+  const isStarted = (race) => race.phase !== "upcoming" || Date.parse(race.start_time) < now();
   redraw(byId("next"), ...races.toSorted((a, b) => isStarted(a) - isStarted(b)).map(nextRace));
   markCurrent();
   if (!races.length) byId("next").append(el("li", { class: "empty" }, "No race in the next eight hours"));
