@@ -61,7 +61,9 @@ impl Hub {
             .map(|(id, _)| id)
             .collect();
         drop(races);
-        differing.into_iter().for_each(|id| self.changed(id));
+        for id in differing {
+            self.changed(id);
+        }
         *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 

@@ -39,8 +39,11 @@ impl Events {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         // Of HTTP 1.0, whose body has no chunks.
-        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: raceday\r\n{more}\r\n")?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: raceday\r\n")?;
+        for (name, value) in headers {
+            write!(stream, "{name}: {value}\r\n")?;
+        }
+        write!(stream, "\r\n")?;
         let (mut lines, mut head) = (BufReader::new(stream), String::new());
         while lines.read_line(&mut head)? > 2 {}
         Ok(Self { head, lines })
@@ -63,9 +66,8 @@ impl Events {
                 Some(("event", name)) => name.clone_into(&mut event.name),
                 Some(("data", data)) => data.clone_into(&mut event.data),
                 Some(("id", id)) => event.id = Some(id.to_owned()),
-                Some(_) => {}
                 None if line == "\n" && !event.name.is_empty() => return Ok(Some(event)),
-                None => {}
+                _ => {}
             }
         }
     }

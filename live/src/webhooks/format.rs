@@ -59,29 +59,24 @@ pub fn body(format: Format, signal: &str) -> serde_json::Result<String> {
 fn text(signal: &Signal, escaped: fn(&str) -> String) -> String {
     let number = |number: Option<i32>| number.map_or("?".to_owned(), |number| number.to_string());
     let name = |name: &Option<String>| name.as_deref().map_or("?".to_owned(), escaped);
-    let mut text = format!(
-        "Unusual late money on *{} {}* in R{} {}",
+    let race_name = signal.race_name.as_deref().map(|race| format!(" ({})", escaped(race)));
+    let start = signal.start_time.map(|start| format!(", start {} UTC", start.format("%H:%M")));
+    let shares = signal.share_before.zip(signal.share_after);
+    let shares = shares.map(|(before, after)| format!(", share of the win pool {before:.1} % → {after:.1} %"));
+    format!(
+        "Unusual late money on *{} {}* in R{} {}{}{}: as much is seen in 1 race in {}{}. {} s before the start, ${}{}.",
         number(signal.runner_number),
         name(&signal.name),
         number(signal.race_number),
         name(&signal.meeting_name),
-    );
-    if signal.race_name.is_some() {
-        text.push_str(&format!(" ({})", name(&signal.race_name)));
-    }
-    if let Some(start) = signal.start_time {
-        text.push_str(&format!(", start {} UTC", start.format("%H:%M")));
-    }
-    text.push_str(&format!(": as much is seen in 1 race in {}", signal.level));
-    if signal.provisional {
-        text.push_str(" (provisional: few races are known)");
-    }
-    text.push_str(&format!(". {} s before the start, ${}", signal.seconds_to_start, grouped(signal.money / 100)));
-    if let (Some(before), Some(after)) = (signal.share_before, signal.share_after) {
-        text.push_str(&format!(", share of the win pool {before:.1} % → {after:.1} %"));
-    }
-    text.push('.');
-    text
+        race_name.unwrap_or_default(),
+        start.unwrap_or_default(),
+        signal.level,
+        if signal.provisional { " (provisional: few races are known)" } else { "" },
+        signal.seconds_to_start,
+        grouped(signal.money / 100),
+        shares.unwrap_or_default(),
+    )
 }
 
 /// Thousands with commas.
@@ -89,7 +84,7 @@ fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

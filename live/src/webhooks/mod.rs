@@ -36,10 +36,10 @@ pub async fn run(webhooks: Webhooks, mut shutdown: watch::Receiver<bool>) -> Res
             Ok(()) if is_failing => tracing::info!("the database can be used again for webhooks"),
             Ok(()) => {}
             Err(error) if is_failing => {
-                tracing::debug!(error = %format!("{error:#}"), "still no database for webhooks")
+                tracing::debug!(error = %format!("{error:#}"), "still no database for webhooks");
             }
             Err(error) => {
-                tracing::error!(error = %format!("{error:#}"), "no database for webhooks; retrying every second")
+                tracing::error!(error = %format!("{error:#}"), "no database for webhooks; retrying every second");
             }
         }
         is_failing = deliveries.is_disconnected();

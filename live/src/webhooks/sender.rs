@@ -64,7 +64,7 @@ impl Sender {
         match &outcome {
             Outcome::Delivered => tracing::info!(webhook.id = id, attempt, "signal delivered to the webhook"),
             Outcome::Refused(error) => {
-                tracing::error!(webhook.id = id, attempt, error, "signal refused by the webhook")
+                tracing::error!(webhook.id = id, attempt, error, "signal refused by the webhook");
             }
             Outcome::Retry { error, wait } => {
                 let wait_s = wait.as_secs_f64();
@@ -170,8 +170,8 @@ mod tests {
         of_response(StatusCode::from_u16(status).unwrap(), &headers, 1)
     }
 
-    fn wait(outcome: Outcome) -> Duration {
-        let Outcome::Retry { wait, .. } = outcome else { panic!("{outcome:?}") };
+    fn wait(outcome: &Outcome) -> Duration {
+        let &Outcome::Retry { wait, .. } = outcome else { panic!("{outcome:?}") };
         wait
     }
 
@@ -190,14 +190,14 @@ mod tests {
 
     #[test]
     fn retry_after_is_honoured_within_limits() {
-        assert_eq!(wait(outcome(429, Some("20.5"))), Duration::from_millis(20_500));
-        assert_eq!(wait(outcome(503, Some("86400"))), LONGEST_RETRY_AFTER);
-        assert!(wait(outcome(429, Some("0"))) >= FIRST_RETRY_AFTER);
+        assert_eq!(wait(&outcome(429, Some("20.5"))), Duration::from_millis(20_500));
+        assert_eq!(wait(&outcome(503, Some("86400"))), LONGEST_RETRY_AFTER);
+        assert!(wait(&outcome(429, Some("0"))) >= FIRST_RETRY_AFTER);
     }
 
     #[test]
     fn delays_grow_to_their_limit() {
-        let of = |attempt| wait(retry(String::new(), attempt, None));
+        let of = |attempt| wait(&retry(String::new(), attempt, None));
         assert!(of(1) < Duration::from_secs(3) && of(6) > Duration::from_secs(30), "{:?} {:?}", of(1), of(6));
         assert!(of(400) >= LONGEST_RETRY_AFTER && of(400) < LONGEST_RETRY_AFTER * 3, "{:?}", of(400));
     }

@@ -23,9 +23,10 @@ pub const ROLES: [(&str, &str); 4] = [
 pub fn passwords(layout: &Layout) -> Result<BTreeMap<String, String>> {
     let path = layout.local("secrets.env");
     fs::create_dir_all(layout.local(""))?;
-    let known = match path.exists() {
-        true => fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?,
-        false => String::new(),
+    let known = if path.exists() {
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?
+    } else {
+        String::new()
     };
     let text = complete(&known)?;
     if text != known {
@@ -50,7 +51,7 @@ fn complete(known: &str) -> Result<String> {
         // The superuser's cannot be replaced: `migrate`, which sets the others, needs it.
         let is_known = known.lines().any(|line| line.starts_with(&format!("{variable}=")));
         if !is_known && (role != "postgres" || known.is_empty()) {
-            text += &format!("{variable}={}\n", random_password()?);
+            text.extend([variable, "=", &random_password()?, "\n"]);
         }
     }
     Ok(text)

@@ -51,18 +51,18 @@ fn a_polls_signal_is_delivered_once_signed_and_as_rest_shows_it() {
     client.execute("select raceday.raceday_rebuild('wh-one')", &[]).unwrap();
     Backed::polled(&mut client, "wh-two");
     wait_for(&postgres, "delivered", 2);
-    let received = receiver.received();
-    assert_eq!(sent(&received), ["wh-one wh-one-alder 200", "wh-two wh-two-alder 200"], "not each once");
-    let body: Value = serde_json::from_slice(&received[0].body).unwrap();
+    let requests = receiver.received();
+    assert_eq!(sent(&requests), ["wh-one wh-one-alder 200", "wh-two wh-two-alder 200"], "not each once");
+    let body: Value = serde_json::from_slice(&requests[0].body).unwrap();
     let page: String = client.query_one("select api.client_signals('raceId=wh-one')::text", &[]).unwrap().get(0);
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!((&body["type"], &body["data"]), (&json!("signal"), &page["signals"][1]));
     assert_eq!(body["timestamp"], body["data"]["created_at"]);
-    assert!(is_genuine(&received[0], KEY), "the signature is wrong");
-    let mut forged = received[0].clone();
+    assert!(is_genuine(&requests[0], KEY), "the signature is wrong");
+    let mut forged = requests[0].clone();
     forged.body[20] ^= 1;
     assert!(!is_genuine(&forged, KEY), "a changed body has the same signature");
-    assert!(!is_genuine(&received[0], "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="), "any key fits");
+    assert!(!is_genuine(&requests[0], "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="), "any key fits");
 }
 
 #[test]
@@ -139,10 +139,10 @@ fn errors_and_timeouts_are_retried_with_the_same_id_and_nothing_secret_is_logged
     signals(&postgres, "retried", "NZ", 200, 1, 1);
     wait_for(&postgres, "delivered", 1);
     wait_until("the late response", PATIENCE, || Ok(receiver.received().len() == 4)).unwrap();
-    let received = receiver.received();
-    let ids: BTreeSet<_> = received.iter().map(|request| request.header("webhook-id").unwrap()).collect();
+    let requests = receiver.received();
+    let ids: BTreeSet<_> = requests.iter().map(|request| request.header("webhook-id").unwrap()).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    assert!(received.iter().all(|request| request.body == received[0].body && is_genuine(request, KEY)));
+    assert!(requests.iter().all(|request| request.body == requests[0].body && is_genuine(request, KEY)));
     let row = postgres.connect("raceday").unwrap().query_one("select attempts from raceday.webhook_deliveries", &[]);
     assert_eq!(row.unwrap().get::<_, i32>(0), 4);
     let log = hook.log();
@@ -214,15 +214,15 @@ fn kills_and_restarts_lose_no_signal_and_repeat_only_what_was_under_way() {
     }
     let all = i64::from(KILLS * 25);
     wait_for(&postgres, "delivered", all);
-    let received = receiver.received();
+    let requests = receiver.received();
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    for signal in sent(&received) {
+    for signal in sent(&requests) {
         *times.entry(signal).or_default() += 1;
     }
     assert_eq!(i64::try_from(times.len()).unwrap(), all, "signals are lost");
-    let ids: BTreeSet<_> = received.iter().map(|request| request.header("webhook-id").unwrap()).collect();
+    let ids: BTreeSet<_> = requests.iter().map(|request| request.header("webhook-id").unwrap()).collect();
     assert_eq!(ids.len(), times.len(), "a repetition has another id");
-    let repeated = received.len() - times.len();
+    let repeated = requests.len() - times.len();
     assert!(repeated <= 4 * usize::try_from(KILLS).unwrap(), "{repeated} repeated: more than were under way");
 }
 

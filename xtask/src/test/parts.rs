@@ -77,7 +77,8 @@ pub fn in_postgres(layout: &Layout, filter: &[String], counts: &mut Counts) {
 
 /// The suites of `tests/tests` against the real servers.
 pub fn end_to_end(layout: &Layout, filter: &[String], counts: &mut Counts) {
-    if let Err(error) = setup::build_programs(layout, "dev", &["raceday-fetcher", "raceday-live", "nztab-sim", "chaos"]) {
+    if let Err(error) = setup::build_programs(layout, "dev", &["raceday-fetcher", "raceday-live", "nztab-sim", "chaos"])
+    {
         println!("error: {error:#}");
         return counts.fail("building the programs for the end-to-end tests");
     }

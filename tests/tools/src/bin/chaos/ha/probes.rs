@@ -49,20 +49,20 @@ pub struct Probes {
     /// Of the reader.
     pub reads: Arc<Successes>,
     is_over: Arc<AtomicBool>,
-    writer: JoinHandle<Vec<i64>>,
-    reader: JoinHandle<()>,
+    writing: JoinHandle<Vec<i64>>,
+    reading: JoinHandle<()>,
 }
 
 impl Probes {
     /// Starts a writer, which connects as fetchers do, and a reader of the REST server.
     pub fn start(database: String, rest: String) -> Self {
-        let (writes, reads) = (Arc::new(Successes::default()), Arc::new(Successes::default()));
+        let (writes, reads) = (Arc::<Successes>::default(), Arc::<Successes>::default());
         let is_over = Arc::new(AtomicBool::new(false));
         let (noted, over) = (Arc::clone(&writes), Arc::clone(&is_over));
-        let writer = std::thread::spawn(move || write(&database, &noted, &over));
+        let writing = std::thread::spawn(move || write(&database, &noted, &over));
         let (noted, over) = (Arc::clone(&reads), Arc::clone(&is_over));
-        let reader = std::thread::spawn(move || read(&rest, &noted, &over));
-        Self { writes, reads, is_over, writer, reader }
+        let reading = std::thread::spawn(move || read(&rest, &noted, &over));
+        Self { writes, reads, is_over, writing, reading }
     }
 
     /// Waits until both succeed after `since`.
@@ -73,8 +73,8 @@ impl Probes {
     /// Ends both. Returns the numbers whose writing was acknowledged.
     pub fn stop(self) -> Vec<i64> {
         self.is_over.store(true, Ordering::SeqCst);
-        self.reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        self.writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -100,15 +100,14 @@ fn write(database: &str, noted: &Successes, is_over: &AtomicBool) -> Vec<i64> {
 }
 
 async fn write_one(database: &str, client: Option<Client>, number: i64) -> Result<Client, tokio_postgres::Error> {
-    let client = match client {
-        Some(client) => client,
-        None => {
-            let mut config: tokio_postgres::Config = database.parse()?;
-            config.connect_timeout(Duration::from_secs(1));
-            let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(connection);
-            client
-        }
+    let client = if let Some(client) = client {
+        client
+    } else {
+        let mut config: tokio_postgres::Config = database.parse()?;
+        config.connect_timeout(Duration::from_secs(1));
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        client
     };
     client.execute("insert into chaos.writes values ($1)", &[&number]).await?;
     Ok(client)

@@ -50,12 +50,12 @@ impl fmt::Display for Report {
         )?;
         write!(formatter, "\n{:<37} {:>8} {:>8} {:>8} {:>8}", "", "median", "longest", "median", "longest")?;
         for (fault, events) in &self.0 {
-            let (write_s, writes_s) = of(events, |event| event.without_writes);
-            let (read_s, reads_s) = of(events, |event| event.without_reads);
+            let (write_s, longest_write_s) = of(events, |event| event.without_writes);
+            let (read_s, longest_read_s) = of(events, |event| event.without_reads);
             let late: u64 = events.iter().map(|event| event.polls_late).sum();
             write!(
                 formatter,
-                "\n{fault:<30} {:>6} {write_s:>8.2} {writes_s:>8.2} {read_s:>8.2} {reads_s:>8.2} {late:>11}",
+                "\n{fault:<30} {:>6} {write_s:>8.2} {longest_write_s:>8.2} {read_s:>8.2} {longest_read_s:>8.2} {late:>11}",
                 events.len()
             )?;
         }
