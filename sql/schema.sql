@@ -148,17 +148,31 @@ CREATE FUNCTION api.client_health(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    v_reason text;
 begin
-    return json_build_object(
+    -- Of a fetcher that still runs. Its reports are by the real clock.
+    select r.reason into v_reason
+    from raceday.source_refusals r
+    where r.reported_at > clock_timestamp() - interval '30 seconds'
+    order by r.reported_at desc
+    limit 1;
+    if v_reason is null and not raceday.live_races_polled() then
+        v_reason := 'a live race has had no payload for 60 seconds';
+    end if;
+    return json_strip_nulls(json_build_object(
         'status', 'healthy',
         'timestamp', raceday.utc_text(raceday.now()),
         'database', 'connected',
-        'workers', case when raceday.live_races_polled() then 'operational' else 'degraded' end
-    );
+        'workers', case when v_reason is null then 'operational' else 'degraded' end,
+        'reason', v_reason,
+        -- Of a standby only.
+        'standby_lag_seconds', round(raceday.standby_lag_s()::numeric, 1)
+    ));
 end
 $$;
 
-COMMENT ON FUNCTION api.client_health(p_query text) IS 'GET /health: whether the database responds and live races are polled';
+COMMENT ON FUNCTION api.client_health(p_query text) IS 'GET /health: whether the database responds and live races are polled, and if not, why';
 
 CREATE FUNCTION api.client_meeting(p_id text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -212,14 +226,13 @@ COMMENT ON FUNCTION api.client_meetings(p_query text) IS 'GET /api/meetings: mee
 CREATE FUNCTION api.client_money_flow_timeline(p_query text DEFAULT NULL::text) RETURNS api."application/json"
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
     v_query text := raceday.request_query(p_query);
     v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
     v_entrant_ids text[] := raceday.timeline_entrant_ids(v_query);
     v_limit int := raceday.bounded_int(raceday.query_value(v_query, 'limit'), 2000, 1, 2000);
-    v_cursor text := raceday.query_value(v_query, 'cursorAfter', 'cursor_after');
-    v_after_id bigint := case when v_cursor ~ '^\d+$' and pg_input_is_valid(v_cursor, 'bigint') then v_cursor::bigint else -1 end;
+    v_after_id bigint := raceday.timeline_cursor(v_query);
     v_created_after timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'createdAfter', 'created_after'));
     -- Clients send created_at back in whole milliseconds, so it is compared in whole milliseconds.
     v_created_from timestamptz := coalesce(v_created_after + interval '1 millisecond', '-infinity');
@@ -247,7 +260,7 @@ begin
         'query_optimizations', '[]'::json
     )::text, '{');
 end
-$_$;
+$$;
 
 COMMENT ON FUNCTION api.client_money_flow_timeline(p_query text) IS 'GET /api/money-flow-timeline: the money flow of entrants, paged in insertion order';
 
@@ -257,9 +270,13 @@ CREATE FUNCTION api.client_money_flow_timeline_version(p_query text DEFAULT NULL
     AS $$
 declare
     v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
 begin
-    return raceday.version_response(
-        v_query, raceday.timeline_error(v_query), raceday.race_version(raceday.query_value(v_query, 'raceId', 'race_id')));
+    if raceday.is_behind_cursor(v_race_id, raceday.timeline_cursor(v_query)) then
+        perform set_config('response.headers', '[{"Retry-After": "1"}]', true);
+        return raceday.error_response(503, 'this standby has not received yet what the cursor stands for; retry');
+    end if;
+    return raceday.version_response(v_query, raceday.timeline_error(v_query), raceday.race_version(v_race_id));
 end
 $$;
 
@@ -349,6 +366,28 @@ end
 $$;
 
 COMMENT ON FUNCTION api.client_race(p_id text) IS 'GET /api/races/:id: one race';
+
+CREATE FUNCTION api.client_race_at(p_query text DEFAULT NULL::text) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_query text := raceday.request_query(p_query);
+    v_race_id text := raceday.query_value(v_query, 'raceId', 'race_id');
+    v_at timestamptz := raceday.parse_instant(raceday.query_value(v_query, 'at'));
+begin
+    if v_race_id is null or v_at is null then
+        return raceday.error_response(400, 'raceId and at are required; at is an instant such as 2025-10-05T12:00:00.000Z');
+    end if;
+    if not exists (select from raceday.races r where r.race_id = v_race_id) then
+        return raceday.error_response(404, 'Race not found');
+    end if;
+    -- Timestamps are returned in milliseconds, and the polling_timestamp of a poll must select that poll.
+    return raceday.row_or_404(raceday.raceday_at(v_race_id, v_at + interval '999 microseconds'), 'Poll of the race by then');
+end
+$$;
+
+COMMENT ON FUNCTION api.client_race_at(p_query text) IS 'GET /api/race-at: a race, its runners and its pools as they stood at a moment';
 
 CREATE FUNCTION api.client_race_navigation(p_query text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1449,6 +1488,67 @@ $$;
 
 COMMENT ON FUNCTION raceday.ascii_json(p_json text) IS 'JSON text, on one line, with what is not printable ASCII in strings as \u escapes';
 
+CREATE FUNCTION raceday.at_by_history(p_race_id text, p_at timestamp with time zone) RETURNS json
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    with flow as materialized (select f from raceday.money_flow_at(p_race_id, p_at) f),
+    known as (
+        select (f).entrant_id, f, jsonb_populate_record(e, jsonb_build_object(
+            'win_odds', (f).fixed_win_odds, 'place_odds', (f).fixed_place_odds,
+            'pool_win_odds', (f).pool_win_odds, 'pool_place_odds', (f).pool_place_odds,
+            'hold_percentage', (f).hold_percentage, 'bet_percentage', (f).bet_percentage,
+            'is_scratched', e.is_scratched and coalesce(e.scratched_at <= p_at, true),
+            'favourite', null, 'mover', null, 'highest_odds', null, 'lowest_odds', null)) as entrant
+        from flow
+        join raceday.entrants e on e.race_id = p_race_id and e.entrant_id = (f).entrant_id
+    )
+    select json_build_object(
+        'race', (
+            select raceday.race_body(jsonb_populate_record(r, case
+                when r.last_status_change <= p_at then '{"updated_at": null}'
+                else '{"status": null, "phase": null, "actual_start": null, "updated_at": null}' end::jsonb))
+            from raceday.races r where r.race_id = p_race_id),
+        'entrants', json_agg(raceday.entrant_at(k.entrant, k.f) order by (k.entrant).runner_number, k.entrant_id),
+        'pools', (
+            select raceday.pools_body(jsonb_populate_record(null::raceday.race_pools, jsonb_build_object(
+                'race_id', p_race_id, 'currency', '$', 'last_updated', (f).event_timestamp,
+                'win_pool_total', (f).win_pool_cents / 100.0, 'place_pool_total', (f).place_pool_cents / 100.0)))
+            from flow order by (f).polling_timestamp desc, (f).id desc limit 1))
+    from known k
+    having count(*) > 0
+$_$;
+
+COMMENT ON FUNCTION raceday.at_by_history(p_race_id text, p_at timestamp with time zone) IS 'race, entrants and pools as they stood at a moment, as far as money flow tells; null if it has nothing of the race by then';
+
+CREATE FUNCTION raceday.at_by_payloads(p_race_id text, p_at timestamp with time zone) RETURNS json
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    with state as materialized (
+        select s.of_table, s.id, s.columns::jsonb as columns from raceday.raceday_replay_state(p_race_id, p_at) s
+    )
+    select json_build_object(
+        'race', raceday.race_body(jsonb_populate_record(r, s.columns || '{"updated_at": null}')),
+        'entrants', (
+            select json_agg(raceday.entrant_at(e.entrant, f) order by (e.entrant).runner_number, e.id)
+            from (
+                select s.id, jsonb_populate_record(
+                    null::raceday.entrants, s.columns || jsonb_build_object('race_id', p_race_id, 'entrant_id', s.id)) as entrant
+                from state s where s.of_table = 'entrants'
+            ) e
+            left join raceday.money_flow_at(p_race_id, p_at) f on f.entrant_id = e.id),
+        'pools', (
+            select raceday.pools_body(jsonb_populate_record(
+                null::raceday.race_pools, s.columns || jsonb_build_object('race_id', p_race_id, 'currency', '$')))
+            from state s where s.of_table = 'race_pools'))
+    from state s
+    join raceday.races r on r.race_id = s.id
+    where s.of_table = 'races'
+$_$;
+
+COMMENT ON FUNCTION raceday.at_by_payloads(p_race_id text, p_at timestamp with time zone) IS 'race, entrants and pools as they stood at a moment, by the staged payloads; null if the race was not polled by then or its first payloads are gone';
+
 CREATE FUNCTION raceday.backtest_signals(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) RETURNS TABLE(month date, race_id text, entrant_id text, event_timestamp timestamp with time zone, evidence numeric, provisional boolean, fixed_win_odds numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1857,6 +1957,77 @@ COMMENT ON COLUMN raceday.entrants.nine_am_odds IS 'Fixed odds to win at 9 am on
 COMMENT ON COLUMN raceday.entrants.highest_odds IS 'Highest fixed odds to win so far';
 
 COMMENT ON COLUMN raceday.entrants.lowest_odds IS 'Lowest fixed odds to win so far';
+
+CREATE TABLE raceday.money_flow_history (
+    id bigint NOT NULL,
+    entrant_id text NOT NULL,
+    race_id text NOT NULL,
+    hold_percentage numeric(5,2),
+    bet_percentage numeric(5,2),
+    type text NOT NULL,
+    time_to_start integer NOT NULL,
+    seconds_to_start integer NOT NULL,
+    time_interval integer NOT NULL,
+    interval_type text NOT NULL,
+    event_timestamp timestamp with time zone NOT NULL,
+    polling_timestamp timestamp with time zone NOT NULL,
+    win_pool_amount bigint,
+    place_pool_amount bigint,
+    win_pool_percentage numeric(5,2),
+    place_pool_percentage numeric(5,2),
+    incremental_amount bigint,
+    incremental_win_amount bigint,
+    incremental_place_amount bigint,
+    tote_win_percentage numeric(5,2),
+    tote_win_amount bigint,
+    fixed_win_odds numeric(10,2),
+    fixed_place_odds numeric(10,2),
+    pool_win_odds numeric(10,2),
+    pool_place_odds numeric(10,2),
+    pool_type text NOT NULL,
+    is_consolidated boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    win_pool_cents bigint,
+    place_pool_cents bigint,
+    win_low bigint,
+    win_high bigint,
+    win_mid bigint,
+    flow_multiple numeric(10,2),
+    evidence numeric(8,2)
+)
+PARTITION BY RANGE (event_timestamp);
+
+COMMENT ON TABLE raceday.money_flow_history IS 'Money flow: one row per runner per poll; amounts in integer cents';
+
+COMMENT ON COLUMN raceday.money_flow_history.time_interval IS 'Bucket in minutes to the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, -1, -2, ...';
+
+COMMENT ON COLUMN raceday.money_flow_history.incremental_win_amount IS 'Cents gained since the previous bucket';
+
+COMMENT ON COLUMN raceday.money_flow_history.tote_win_amount IS 'Cents of the win pool on the runner by 1 / tote odds: overstates favourites, by 0.6 points of the pool below odds of 2.00, because odds are rounded down';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_pool_cents IS 'The win pool at the poll';
+
+COMMENT ON COLUMN raceday.money_flow_history.place_pool_cents IS 'The place pool at the poll';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_low IS 'Cents of the win pool that are on the runner at least, whatever the rounding of the odds; null unless the poll has a win pool and tote odds of every runner not scratched';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_high IS 'Cents of the win pool that are on the runner at most';
+
+COMMENT ON COLUMN raceday.money_flow_history.win_mid IS 'Cents of the win pool on the runner, in the middle of what its odds stand for; within win_low and win_high';
+
+COMMENT ON COLUMN raceday.money_flow_history.flow_multiple IS 'How many times its share of the win pool the runner received of the money since the last snapshot; null where nothing new came in';
+
+COMMENT ON COLUMN raceday.money_flow_history.evidence IS 'Evidence in nats that the runner is being backed, collected from 300 seconds before the start while the race is Open; null outside that time';
+
+CREATE FUNCTION raceday.entrant_at(p_entrant raceday.entrants, p_flow raceday.money_flow_history) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select (raceday.entrant_body(p_entrant)::jsonb || jsonb_build_object(
+        'win_low', p_flow.win_low, 'win_mid', p_flow.win_mid, 'win_high', p_flow.win_high, 'evidence', p_flow.evidence))::json
+$$;
+
+COMMENT ON FUNCTION raceday.entrant_at(p_entrant raceday.entrants, p_flow raceday.money_flow_history) IS 'A runner as the client API returns it, with the range of money on it and the evidence that it is being backed';
 
 CREATE FUNCTION raceday.entrant_body(p_entrant raceday.entrants) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -2295,6 +2466,20 @@ CREATE FUNCTION raceday.is_archived_first(p_parent_table text) RETURNS boolean
 
 COMMENT ON FUNCTION raceday.is_archived_first(p_parent_table text) IS 'Whether a partition of a table must be archived before it is retired';
 
+CREATE FUNCTION raceday.is_behind_cursor(p_race_id text, p_cursor bigint) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select pg_is_in_recovery() and p_cursor >= 0 and not exists (
+        select
+        from raceday.race_progress p
+        join raceday.money_flow_history h
+            on h.race_id = p.race_id and h.event_timestamp between p.first_event_timestamp and p.last_event_timestamp
+        where p.race_id = p_race_id and h.id >= p_cursor)
+$$;
+
+COMMENT ON FUNCTION raceday.is_behind_cursor(p_race_id text, p_cursor bigint) IS 'Whether this is a standby that has not received yet what a reader with this cursor has seen of the race';
+
 CREATE FUNCTION raceday.live_lead() RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '00:05:00'::interval;
@@ -2334,6 +2519,115 @@ $$;
 
 COMMENT ON FUNCTION raceday.lease_end(p_now timestamp with time zone) IS 'When a lease that begins now ends';
 
+CREATE FUNCTION raceday.live_delta(p_race_id text, p_after bigint DEFAULT NULL::bigint, p_signals_after timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(version bigint, is_stale boolean, cursor_id bigint, has_more boolean, race text, pools text, documents text, signals text[], signals_through timestamp with time zone, result text, status text, start_time text, committed_at timestamp with time zone, committed_ago double precision)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    v_race raceday.races;
+    v_progress record;
+    -- created_at of the row that the cursor names.
+    v_after_at timestamptz;
+    v_signals_after timestamptz;
+begin
+    select r.* into v_race from raceday.races r where r.race_id = p_race_id;
+    if not found then
+        return;
+    end if;
+    select p.first_event_timestamp as first, p.last_event_timestamp as last, p.rows_created_at, p.payload_hash into v_progress
+    from raceday.race_progress p where p.race_id = p_race_id;
+    if p_after > 0 then
+        select h.created_at into v_after_at from raceday.money_flow_history h
+        where h.race_id = p_race_id and h.id = p_after and h.event_timestamp between v_progress.first and v_progress.last;
+        is_stale := v_after_at is null
+            or exists (select from raceday.history_deletions d where d.race_id = p_race_id and d.deleted_at > v_after_at);
+    end if;
+    is_stale := coalesce(is_stale, false);
+    if p_after is null or is_stale then
+        select n.documents, n.cursor_id, false into documents, cursor_id, has_more
+        from raceday.live_newest(p_race_id, v_progress.first, v_progress.last) n;
+    else
+        select l.documents, l.cursor_id, l.has_more into documents, cursor_id, has_more
+        from raceday.live_rows(p_race_id, p_after, v_progress.first, v_progress.last) l;
+    end if;
+    v_signals_after := coalesce(p_signals_after, case when not is_stale then v_after_at end, '-infinity');
+    select array_agg(raceday.signal_body(s)::text order by s.created_at, s.entrant_id, s.level), max(s.created_at)
+    into signals, signals_through
+    from raceday.signals s where s.race_id = p_race_id and s.created_at > v_signals_after;
+
+    version := raceday.live_version(v_progress.rows_created_at, v_progress.payload_hash, v_race.updated_at);
+    cursor_id := coalesce(cursor_id, p_after, 0);
+    has_more := coalesce(has_more, false);
+    documents := coalesce(documents, '[]');
+    signals := coalesce(signals, '{}');
+    signals_through := nullif(coalesce(signals_through, v_signals_after), '-infinity');
+    race := raceday.race_body(v_race);
+    pools := (select raceday.pools_body(p) from raceday.race_pools p where p.race_id = p_race_id);
+    result := (select raceday.results_body(r) from raceday.race_results r where r.race_id = p_race_id and r.results_available);
+    status := v_race.status;
+    start_time := raceday.utc_text(v_race.start_time);
+    committed_at := greatest(v_progress.rows_created_at, v_race.updated_at);
+    committed_ago := extract(epoch from clock_timestamp() - committed_at);
+    return next;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.live_delta(p_race_id text, p_after bigint, p_signals_after timestamp with time zone) IS 'A race as it is now, with its money flow after a cursor and its signals after a time; without a cursor, or if rows before it were replaced (is_stale), the newest row of each runner. No row if there is no such race';
+
+CREATE FUNCTION raceday.live_newest(p_race_id text, p_first timestamp with time zone, p_last timestamp with time zone) RETURNS TABLE(documents text, cursor_id bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+begin
+    return query
+    select '[' || coalesce(string_agg(substr(page.documents, 2, length(page.documents) - 2), ',' order by newest.id), '') || ']',
+        coalesce(max(newest.id), 0)
+    from raceday.entrants e
+    cross join lateral (
+        select h.id from raceday.money_flow_history h
+        where h.entrant_id = e.entrant_id and h.race_id = p_race_id and h.event_timestamp between p_first and p_last
+            and h.type = 'bucketed_aggregation' and h.time_interval > -65 and h.time_interval < 66
+        order by h.event_timestamp desc, h.id desc limit 1
+    ) newest
+    cross join lateral raceday.raceday_timeline_page(
+        p_race_id, array[e.entrant_id], p_first, p_last, newest.id - 1, '-infinity', 1) page
+    where e.race_id = p_race_id;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.live_newest(p_race_id text, p_first timestamp with time zone, p_last timestamp with time zone) IS 'The newest document of each runner of a race, as the timeline has it, and the cursor of the newest of all';
+
+CREATE FUNCTION raceday.live_overview() RETURNS TABLE(movers text, next text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    movers := api.client_movers('');
+    next := api.client_upcoming_races('lookbackMinutes=0&limit=10') -> 'races';
+    return next;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.live_overview() IS 'Who is being backed over all races, and the next races to start, as the client API returns them';
+
+CREATE FUNCTION raceday.live_progress(p_race_ids text[]) RETURNS TABLE(race_id text, version bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select c.race_id, raceday.live_version(g.rows_created_at, g.payload_hash, c.updated_at)
+    from (
+        select r.race_id, r.updated_at from raceday.races r
+        where r.start_time between raceday.now() - interval '4 hours' and raceday.now() + interval '4 hours'
+        union
+        select r.race_id, r.updated_at from raceday.races r where r.race_id = any (p_race_ids)
+    ) c
+    left join raceday.race_progress g on g.race_id = c.race_id
+$$;
+
+COMMENT ON FUNCTION raceday.live_progress(p_race_ids text[]) IS 'The versions of the races that start or started within four hours, and of the given races: the hub asks once per second';
+
 CREATE FUNCTION raceday.live_races_polled() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2356,6 +2650,24 @@ CREATE FUNCTION raceday.live_races_polled() RETURNS boolean
 $$;
 
 COMMENT ON FUNCTION raceday.live_races_polled() IS 'Whether every race that is live, or started and not finished, has had a payload in the last 60 seconds, except missing ones';
+
+CREATE FUNCTION raceday.live_rows(p_race_id text, p_after bigint, p_first timestamp with time zone, p_last timestamp with time zone) RETURNS TABLE(documents text, cursor_id bigint, has_more boolean)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select page.documents, page.next_cursor, cardinality(page.covered_ids) >= 2000
+    from raceday.raceday_timeline_page(
+        p_race_id, array(select e.entrant_id from raceday.entrants e where e.race_id = p_race_id), p_first, p_last, p_after, '-infinity',
+        2000) page
+$$;
+
+COMMENT ON FUNCTION raceday.live_rows(p_race_id text, p_after bigint, p_first timestamp with time zone, p_last timestamp with time zone) IS 'The documents of all runners of a race after a cursor, up to 2000, as the timeline has them; no row if there are none';
+
+CREATE FUNCTION raceday.live_version(p_rows_created_at timestamp with time zone, p_payload_hash bigint, p_updated_at timestamp with time zone) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN hashtextextended(concat_ws(' '::text, p_rows_created_at, p_payload_hash, p_updated_at), (0)::bigint);
+
+COMMENT ON FUNCTION raceday.live_version(p_rows_created_at timestamp with time zone, p_payload_hash bigint, p_updated_at timestamp with time zone) IS 'A number that changes whenever what a race shows changes; it stays the same while polls repeat each other';
 
 CREATE FUNCTION raceday.utc_text(p_at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -2397,6 +2709,27 @@ CREATE FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_conditi
     RETURN json_build_object('meeting_id', (p_meeting).meeting_id, 'meeting_name', (p_meeting).meeting_name, 'country', (p_meeting).country, 'race_type', (p_meeting).race_type, 'date', (p_meeting).date, 'status', (p_meeting).status, 'category', (p_meeting).category, 'track_condition', COALESCE((p_meeting).track_condition, p_track_condition), 'weather', COALESCE((p_meeting).weather, p_weather), 'created_at', raceday.utc_text((p_meeting).created_at), 'updated_at', raceday.utc_text((p_meeting).updated_at));
 
 COMMENT ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) IS 'A meeting as the client API returns it, with the conditions to show if it has none itself';
+
+CREATE FUNCTION raceday.money_flow_at(p_race_id text, p_at timestamp with time zone) RETURNS SETOF raceday.money_flow_history
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    v_first timestamptz;
+    v_last timestamptz;
+begin
+    select p.first_event_timestamp, p.last_event_timestamp into v_first, v_last
+    from raceday.race_progress p where p.race_id = p_race_id;
+    return query
+        select distinct on (h.entrant_id) h.*
+        from raceday.money_flow_history h
+        where h.race_id = p_race_id and h.event_timestamp between v_first and v_last and h.polling_timestamp <= p_at
+        order by h.entrant_id, h.polling_timestamp desc, h.id desc;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.money_flow_at(p_race_id text, p_at timestamp with time zone) IS 'The newest row of money flow of each runner of a race by a moment';
 
 CREATE FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
@@ -2798,6 +3131,29 @@ CREATE FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, 
 $$;
 
 COMMENT ON FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) IS 'Notes that a partition''s rows are in a file';
+
+CREATE FUNCTION raceday.raceday_at(p_race_id text, p_at timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_source text := 'payloads';
+    v_state json := raceday.at_by_payloads(p_race_id, p_at);
+begin
+    if v_state is null then
+        v_source := 'history';
+        v_state := raceday.at_by_history(p_race_id, p_at);
+    end if;
+    return case when v_state is not null then json_build_object(
+        'at', raceday.utc_text(p_at),
+        'source', v_source,
+        'race', v_state -> 'race',
+        'entrants', v_state -> 'entrants',
+        'pools', v_state -> 'pools') end;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_at(p_race_id text, p_at timestamp with time zone) IS 'A race, its runners and its pools as they stood at a moment, named as in the client API; null if it was not polled by then. source is payloads, or history where the payloads are no longer staged: then status and other pools than win and place are unknown';
 
 CREATE FUNCTION raceday.raceday_backtest(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer DEFAULT 20) RETURNS TABLE(month date, races bigint, signals bigint, provisional bigint, won bigint, placed bigint, tote_per_dollar numeric, fixed_per_dollar numeric)
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -3518,6 +3874,19 @@ $$;
 
 COMMENT ON FUNCTION raceday.raceday_report_missing() IS 'The races that have become missing or are back since the last call, each to one caller only; a fetcher logs them';
 
+CREATE FUNCTION raceday.raceday_report_refusal(p_worker text, p_reason text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    delete from raceday.source_refusals
+    where p_reason is null and worker = p_worker or reported_at < clock_timestamp() - interval '1 hour';
+    insert into raceday.source_refusals (worker, reason, reported_at)
+    select p_worker, p_reason, clock_timestamp() where p_reason is not null
+    on conflict (worker) do update set reason = excluded.reason, reported_at = excluded.reported_at;
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_report_refusal(p_worker text, p_reason text) IS 'Records that the TAB refuses a fetcher, and why; null ends that. A fetcher repeats it every 10 s while it lasts';
+
 CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3583,6 +3952,105 @@ CREATE FUNCTION raceday.raceday_status() RETURNS TABLE(item text, value text)
 $$;
 
 COMMENT ON FUNCTION raceday.raceday_status() IS 'The lines that raceday-fetcher status prints';
+
+CREATE FUNCTION raceday.raceday_webhook_claim(p_limit integer, p_lease interval) RETURNS TABLE(delivery_id text, attempt integer, body text)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    update raceday.webhook_deliveries d
+    set attempts = d.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+    from (
+        select q.delivery_id from raceday.webhook_deliveries q
+        where q.status = 'pending' and q.next_attempt_at <= clock_timestamp() and q.expires_at > clock_timestamp()
+        order by q.next_attempt_at, q.delivery_id limit p_limit
+        for update skip locked
+    ) due
+    where d.delivery_id = due.delivery_id
+    returning d.delivery_id::text, d.attempts, d.body::text
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_webhook_claim(p_limit integer, p_lease interval) IS 'Begins an attempt at the deliveries that are due; until p_lease has passed nobody else begins one';
+
+CREATE FUNCTION raceday.raceday_webhook_collect(p_min_level integer, p_countries text[], p_max_age interval) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_filter raceday.webhook_filter;
+    v_collected bigint;
+begin
+    insert into raceday.webhook_filter as f (min_level, countries, since, collected_until)
+    values (p_min_level, p_countries, v_now, v_now)
+    -- Also locks the row: of two programs with the same settings, one collects at a time.
+    on conflict (only_row) do update
+    set min_level = excluded.min_level,
+        countries = excluded.countries,
+        since = case when (f.min_level, f.countries) = (excluded.min_level, excluded.countries) then f.since else f.collected_until end,
+        collected_until = excluded.collected_until
+    returning * into v_filter;
+
+    -- All of the time that counts, not only what is new: a signal may be committed long after its created_at.
+    insert into raceday.webhook_deliveries (race_id, entrant_id, level, body, expires_at)
+    select s.race_id, s.entrant_id, s.level, raceday.signal_body(s), s.created_at + p_max_age
+    from raceday.signals s
+    join raceday.races r on r.race_id = s.race_id
+    left join raceday.meetings m on m.meeting_id = r.meeting_id
+    where s.created_at > greatest(v_filter.since, v_now - p_max_age)
+      and s.level >= p_min_level
+      and (p_countries = '{}' or m.country = any (p_countries))
+      and not exists (
+          select from raceday.webhook_deliveries d
+          where d.race_id = s.race_id and d.entrant_id = s.entrant_id and d.level = s.level)
+    order by s.created_at
+    on conflict (race_id, entrant_id, level) do nothing;
+    get diagnostics v_collected = row_count;
+
+    update raceday.webhook_deliveries d
+    set status = 'failed', next_attempt_at = null, finished_at = v_now,
+        last_error = concat_ws('; ', 'given up: not delivered in time', d.last_error)
+    where d.status = 'pending' and d.next_attempt_at <= v_now and d.expires_at <= v_now;
+
+    delete from raceday.webhook_deliveries d where d.finished_at < v_now - interval '30 days';
+    return v_collected;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_webhook_collect(p_min_level integer, p_countries text[], p_max_age interval) IS 'Adds a delivery for each signal of the last p_max_age that passes the filter and has none, gives up expired ones, and forgets old ones; returns how many were added';
+
+CREATE FUNCTION raceday.raceday_webhook_done(p_delivery_id text, p_attempt integer, p_status text, p_error text, p_retry_in interval) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    update raceday.webhook_deliveries d
+    set status = p_status,
+        last_error = p_error,
+        next_attempt_at = case when p_status = 'pending' then clock_timestamp() + p_retry_in end,
+        finished_at = case when p_status <> 'pending' then clock_timestamp() end
+    where d.delivery_id = p_delivery_id::uuid and d.status = 'pending'
+      -- What another attempt has taken over is its business, unless this one has delivered it after all.
+      and (d.attempts = p_attempt or p_status = 'delivered')
+    returning true
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_webhook_done(p_delivery_id text, p_attempt integer, p_status text, p_error text, p_retry_in interval) IS 'Ends an attempt: p_status is delivered, failed, or pending to be retried after p_retry_in; null if the attempt is no longer the current one';
+
+CREATE FUNCTION raceday.raceday_webhook_retry(p_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_retried bigint;
+begin
+    update raceday.webhook_deliveries d
+    set status = 'pending', next_attempt_at = clock_timestamp(), finished_at = null, expires_at = clock_timestamp() + interval '1 day'
+    where d.status = 'failed' and d.finished_at >= p_since;
+    get diagnostics v_retried = row_count;
+    return v_retried;
+end
+$$;
+
+COMMENT ON FUNCTION raceday.raceday_webhook_retry(p_since timestamp with time zone) IS 'For DBAs: sends again what has failed since a time; returns how many deliveries';
 
 CREATE FUNCTION raceday.races_listed(p_date date, p_fetched_at timestamp with time zone, p_race_ids text[], p_is_whole boolean) RETURNS void
     LANGUAGE sql
@@ -3935,6 +4403,21 @@ $$;
 
 COMMENT ON FUNCTION raceday.signals_settled_until() IS 'created_at up to which a list of the signals of all races is complete';
 
+CREATE FUNCTION raceday.standby_lag_s() RETURNS double precision
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select case
+        when not pg_is_in_recovery() then null
+        -- While nothing is written, the time of the last transaction says nothing; but only a receiver that runs knows of that.
+        when exists (select from pg_stat_wal_receiver) and pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+        -- Of a standby that has replayed nothing since its start, at least since then.
+        else extract(epoch from clock_timestamp() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
+    end
+$$;
+
+COMMENT ON FUNCTION raceday.standby_lag_s() IS 'How many seconds this standby is behind the primary; null on a primary';
+
 CREATE FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4037,6 +4520,12 @@ CREATE FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids te
 $$;
 
 COMMENT ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals integer[]) IS 'Which of the critical intervals a page covers for each requested entrant; p_covered_ids and p_intervals are the page''s rows, as parallel arrays';
+
+CREATE FUNCTION raceday.timeline_cursor(p_query text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT CASE WHEN ((c.cursor ~ '^\d+$'::text) AND pg_input_is_valid(c.cursor, 'bigint'::text)) THEN (c.cursor)::bigint ELSE ('-1'::integer)::bigint END AS "case" FROM (SELECT raceday.query_value(timeline_cursor.p_query, VARIADIC ARRAY['cursorAfter'::text, 'cursor_after'::text]) AS query_value) c(cursor));
+
+COMMENT ON FUNCTION raceday.timeline_cursor(p_query text) IS 'The id after which the page begins; -1 for the first page, or if the parameter is no id';
 
 CREATE FUNCTION raceday.timeline_entrant_ids(p_query text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4164,67 +4653,6 @@ CREATE VIEW analysis.meetings AS
    FROM raceday.meetings;
 
 COMMENT ON VIEW analysis.meetings IS 'Meetings. date is the New Zealand day';
-
-CREATE TABLE raceday.money_flow_history (
-    id bigint NOT NULL,
-    entrant_id text NOT NULL,
-    race_id text NOT NULL,
-    hold_percentage numeric(5,2),
-    bet_percentage numeric(5,2),
-    type text NOT NULL,
-    time_to_start integer NOT NULL,
-    seconds_to_start integer NOT NULL,
-    time_interval integer NOT NULL,
-    interval_type text NOT NULL,
-    event_timestamp timestamp with time zone NOT NULL,
-    polling_timestamp timestamp with time zone NOT NULL,
-    win_pool_amount bigint,
-    place_pool_amount bigint,
-    win_pool_percentage numeric(5,2),
-    place_pool_percentage numeric(5,2),
-    incremental_amount bigint,
-    incremental_win_amount bigint,
-    incremental_place_amount bigint,
-    tote_win_percentage numeric(5,2),
-    tote_win_amount bigint,
-    fixed_win_odds numeric(10,2),
-    fixed_place_odds numeric(10,2),
-    pool_win_odds numeric(10,2),
-    pool_place_odds numeric(10,2),
-    pool_type text NOT NULL,
-    is_consolidated boolean NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    win_pool_cents bigint,
-    place_pool_cents bigint,
-    win_low bigint,
-    win_high bigint,
-    win_mid bigint,
-    flow_multiple numeric(10,2),
-    evidence numeric(8,2)
-)
-PARTITION BY RANGE (event_timestamp);
-
-COMMENT ON TABLE raceday.money_flow_history IS 'Money flow: one row per runner per poll; amounts in integer cents';
-
-COMMENT ON COLUMN raceday.money_flow_history.time_interval IS 'Bucket in minutes to the start: 60, 55, ..., 5, 4, 3, 2, 1, 0, -1, -2, ...';
-
-COMMENT ON COLUMN raceday.money_flow_history.incremental_win_amount IS 'Cents gained since the previous bucket';
-
-COMMENT ON COLUMN raceday.money_flow_history.tote_win_amount IS 'Cents of the win pool on the runner by 1 / tote odds: overstates favourites, by 0.6 points of the pool below odds of 2.00, because odds are rounded down';
-
-COMMENT ON COLUMN raceday.money_flow_history.win_pool_cents IS 'The win pool at the poll';
-
-COMMENT ON COLUMN raceday.money_flow_history.place_pool_cents IS 'The place pool at the poll';
-
-COMMENT ON COLUMN raceday.money_flow_history.win_low IS 'Cents of the win pool that are on the runner at least, whatever the rounding of the odds; null unless the poll has a win pool and tote odds of every runner not scratched';
-
-COMMENT ON COLUMN raceday.money_flow_history.win_high IS 'Cents of the win pool that are on the runner at most';
-
-COMMENT ON COLUMN raceday.money_flow_history.win_mid IS 'Cents of the win pool on the runner, in the middle of what its odds stand for; within win_low and win_high';
-
-COMMENT ON COLUMN raceday.money_flow_history.flow_multiple IS 'How many times its share of the win pool the runner received of the money since the last snapshot; null where nothing new came in';
-
-COMMENT ON COLUMN raceday.money_flow_history.evidence IS 'Evidence in nats that the runner is being backed, collected from 300 seconds before the start while the race is Open; null outside that time';
 
 CREATE VIEW analysis.money_flow_history AS
  SELECT id,
@@ -4858,6 +5286,15 @@ CREATE VIEW raceday.due_races AS
 
 COMMENT ON VIEW raceday.due_races IS 'Races still polled, when each is due next, and whether it is live or missing; claimable where due_at <= raceday.now() and no lease is running';
 
+CREATE TABLE raceday.history_deletions (
+    race_id text NOT NULL,
+    deleted_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE raceday.history_deletions IS 'Races of which rows of money_flow_history were replaced: whoever follows such a race reads it again';
+
+COMMENT ON COLUMN raceday.history_deletions.deleted_at IS 'created_at of the rows that replaced them; rows that are older may have been sent together with deleted ones';
+
 CREATE TABLE raceday.imported_races (
     race_id text NOT NULL,
     imported_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
@@ -5080,6 +5517,31 @@ CREATE VIEW raceday.monitor_races AS
 
 COMMENT ON VIEW raceday.monitor_races IS 'Races still polled, by the seconds between their polls, and how overdue the most overdue of them is';
 
+CREATE VIEW raceday.monitor_replication AS
+ SELECT r.application_name AS standby,
+    r.state,
+    (COALESCE(EXTRACT(epoch FROM r.replay_lag), (0)::numeric))::double precision AS lag_s,
+    (COALESCE(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn), (0)::numeric))::bigint AS behind_bytes
+   FROM pg_stat_replication r
+  WHERE ((NOT pg_is_in_recovery()) AND (r.state = 'streaming'::text))
+UNION ALL
+ SELECT (s.slot_name)::text AS standby,
+    'detached'::text AS state,
+    'Infinity'::double precision AS lag_s,
+    (pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn))::bigint AS behind_bytes
+   FROM pg_replication_slots s
+  WHERE ((NOT pg_is_in_recovery()) AND (s.slot_type = 'physical'::text) AND (NOT s.active))
+UNION ALL
+ SELECT 'itself'::text AS standby,
+        CASE
+            WHEN pg_is_in_recovery() THEN 'standby'::text
+            ELSE 'primary'::text
+        END AS state,
+    COALESCE(raceday.standby_lag_s(), (0)::double precision) AS lag_s,
+    (COALESCE(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), (0)::numeric))::bigint AS behind_bytes;
+
+COMMENT ON VIEW raceday.monitor_replication IS 'How far this server is behind, which a primary never is; on a primary also each standby, infinitely if it has a slot and does not follow';
+
 CREATE VIEW raceday.monitor_sessions AS
  SELECT (usename)::text AS role,
     count(*) AS sessions,
@@ -5090,6 +5552,47 @@ CREATE VIEW raceday.monitor_sessions AS
   GROUP BY usename;
 
 COMMENT ON VIEW raceday.monitor_sessions IS 'Sessions of this database by role, with their longest-running query and transaction';
+
+CREATE TABLE raceday.webhook_deliveries (
+    delivery_id uuid DEFAULT uuidv7() NOT NULL,
+    race_id text NOT NULL,
+    entrant_id text NOT NULL,
+    level integer NOT NULL,
+    body json NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT clock_timestamp(),
+    expires_at timestamp with time zone NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT webhook_deliveries_finished_at_check CHECK (((status = 'pending'::text) = (finished_at IS NULL))),
+    CONSTRAINT webhook_deliveries_next_attempt_at_check CHECK (((status = 'pending'::text) = (next_attempt_at IS NOT NULL))),
+    CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE raceday.webhook_deliveries IS 'Signals sent, or to be sent, to the webhook: one row per race, runner and level, whatever becomes of the signal later. Kept for 30 days';
+
+COMMENT ON COLUMN raceday.webhook_deliveries.delivery_id IS 'Sent as webhook-id, the same with each attempt: receivers know a repeat by it';
+
+COMMENT ON COLUMN raceday.webhook_deliveries.body IS 'The signal as GET /api/signals returned it when it was collected';
+
+COMMENT ON COLUMN raceday.webhook_deliveries.status IS 'pending, delivered, or failed: refused by the receiver, or given up at expires_at';
+
+COMMENT ON COLUMN raceday.webhook_deliveries.attempts IS 'Attempts begun';
+
+COMMENT ON COLUMN raceday.webhook_deliveries.next_attempt_at IS 'When it is tried again; while an attempt runs, when another may begin if nothing is heard of that one';
+
+COMMENT ON COLUMN raceday.webhook_deliveries.last_error IS 'Why the last attempt failed; never contains the address or the secret';
+
+CREATE VIEW raceday.monitor_webhooks AS
+ SELECT count(*) FILTER (WHERE (status = 'pending'::text)) AS pending,
+    (COALESCE(EXTRACT(epoch FROM (clock_timestamp() - min(created_at) FILTER (WHERE (status = 'pending'::text)))), (0)::numeric))::double precision AS oldest_pending_age_s,
+    count(*) FILTER (WHERE ((status = 'delivered'::text) AND (finished_at > (clock_timestamp() - '01:00:00'::interval)))) AS delivered_last_hour,
+    count(*) FILTER (WHERE ((status = 'failed'::text) AND (finished_at > (clock_timestamp() - '01:00:00'::interval)))) AS failed_last_hour
+   FROM raceday.webhook_deliveries d;
+
+COMMENT ON VIEW raceday.monitor_webhooks IS 'Signals that wait to be delivered to the webhook, and those of the last hour that were or could not be';
 
 ALTER TABLE raceday.odds_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.odds_history_id_seq
@@ -5251,6 +5754,16 @@ COMMENT ON COLUMN raceday.signal_settings.calibration_span IS 'How far back the 
 
 COMMENT ON COLUMN raceday.signal_settings.calibrated_at IS 'When raceday_maintain last calibrated; null to do it again in the coming night';
 
+CREATE TABLE raceday.source_refusals (
+    worker text NOT NULL,
+    reason text NOT NULL,
+    reported_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE raceday.source_refusals IS 'Fetchers that the TAB refuses, while it does';
+
+COMMENT ON COLUMN raceday.source_refusals.reported_at IS 'When the fetcher last said so, by the server''s clock; it repeats it every 10 s';
+
 ALTER TABLE raceday.staged_payloads ALTER COLUMN payload_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME raceday.staged_payloads_payload_id_seq
     START WITH 1
@@ -5279,6 +5792,25 @@ COMMENT ON COLUMN raceday.unfinished_imports.after_id IS 'The $id of the last do
 
 COMMENT ON COLUMN raceday.unfinished_imports.report IS 'What became of the documents so far';
 
+CREATE TABLE raceday.webhook_filter (
+    only_row boolean DEFAULT true NOT NULL,
+    min_level integer NOT NULL,
+    countries text[] NOT NULL,
+    since timestamp with time zone NOT NULL,
+    collected_until timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_filter_only_row_check CHECK (only_row)
+);
+
+COMMENT ON TABLE raceday.webhook_filter IS 'Which signals are sent to the webhook, as the settings of raceday-live say; one row, none before the first start with a webhook';
+
+COMMENT ON COLUMN raceday.webhook_filter.min_level IS 'The lowest level that is sent: 20 or 200';
+
+COMMENT ON COLUMN raceday.webhook_filter.countries IS 'Countries of the meetings whose signals are sent; empty for all';
+
+COMMENT ON COLUMN raceday.webhook_filter.since IS 'Signals written before it are not sent: when this filter came into force';
+
+COMMENT ON COLUMN raceday.webhook_filter.collected_until IS 'When signals were last collected: from when a new filter is in force';
+
 ALTER TABLE ONLY raceday.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_hash);
 
@@ -5290,6 +5822,9 @@ ALTER TABLE ONLY raceday.entrants
 
 ALTER TABLE ONLY raceday.feed_refresh
     ADD CONSTRAINT feed_refresh_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY raceday.history_deletions
+    ADD CONSTRAINT history_deletions_pkey PRIMARY KEY (race_id);
 
 ALTER TABLE ONLY raceday.imported_races
     ADD CONSTRAINT imported_races_pkey PRIMARY KEY (race_id);
@@ -5351,6 +5886,9 @@ ALTER TABLE ONLY raceday.signal_settings
 ALTER TABLE ONLY raceday.signals
     ADD CONSTRAINT signals_pkey PRIMARY KEY (race_id, entrant_id, level);
 
+ALTER TABLE ONLY raceday.source_refusals
+    ADD CONSTRAINT source_refusals_pkey PRIMARY KEY (worker);
+
 ALTER TABLE ONLY raceday.staged_payloads
     ADD CONSTRAINT staged_payloads_pkey PRIMARY KEY (race_id, fetched_at, payload_id);
 
@@ -5362,6 +5900,15 @@ ALTER TABLE ONLY raceday.user_alert_configs
 
 ALTER TABLE ONLY raceday.user_alert_configs
     ADD CONSTRAINT user_alert_configs_user_id_display_order_key UNIQUE (user_id, display_order) DEFERRABLE;
+
+ALTER TABLE ONLY raceday.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY raceday.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_signal_key UNIQUE (race_id, entrant_id, level);
+
+ALTER TABLE ONLY raceday.webhook_filter
+    ADD CONSTRAINT webhook_filter_pkey PRIMARY KEY (only_row);
 
 CREATE UNIQUE INDEX api_keys_name_key ON raceday.api_keys USING btree (name) WHERE (revoked_at IS NULL);
 
@@ -5400,6 +5947,10 @@ CREATE INDEX signal_calibrations_effective_from_idx ON raceday.signal_calibratio
 CREATE INDEX signals_created_at_idx ON raceday.signals USING btree (created_at, race_id, entrant_id, level);
 
 CREATE INDEX user_alert_configs_created_at_idx ON raceday.user_alert_configs USING btree (created_at, indicator_id);
+
+CREATE INDEX webhook_deliveries_finished_at_idx ON raceday.webhook_deliveries USING btree (finished_at);
+
+CREATE INDEX webhook_deliveries_next_attempt_at_idx ON raceday.webhook_deliveries USING btree (next_attempt_at) WHERE (status = 'pending'::text);
 
 CREATE TRIGGER movers_refuse_write INSTEAD OF INSERT OR DELETE OR UPDATE ON api.movers FOR EACH ROW EXECUTE FUNCTION raceday.refuse_write();
 
@@ -5458,6 +6009,7 @@ GRANT USAGE ON SCHEMA api TO web_anon;
 
 GRANT USAGE ON SCHEMA raceday TO raceday_fetcher;
 GRANT USAGE ON SCHEMA raceday TO raceday_importer;
+GRANT USAGE ON SCHEMA raceday TO raceday_live;
 GRANT USAGE ON SCHEMA raceday TO raceday_monitor;
 
 REVOKE ALL ON FUNCTION api.appwrite_key() FROM PUBLIC;
@@ -5501,6 +6053,9 @@ GRANT ALL ON FUNCTION api.client_next_scheduled_race(p_query text) TO web_anon;
 
 REVOKE ALL ON FUNCTION api.client_race(p_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_race(p_id text) TO web_anon;
+
+REVOKE ALL ON FUNCTION api.client_race_at(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.client_race_at(p_query text) TO web_anon;
 
 REVOKE ALL ON FUNCTION api.client_race_navigation(p_query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.client_race_navigation(p_query text) TO web_anon;
@@ -5614,6 +6169,10 @@ REVOKE ALL ON FUNCTION raceday.appwrite_whole_number(p_value jsonb, p_min numeri
 
 REVOKE ALL ON FUNCTION raceday.ascii_json(p_json text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.at_by_history(p_race_id text, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.at_by_payloads(p_race_id text, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.backtest_signals(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.body_value(p_object jsonb, VARIADIC p_names text[]) FROM PUBLIC;
@@ -5647,6 +6206,8 @@ REVOKE ALL ON FUNCTION raceday.decode_url_text(p_text text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION raceday.default_alerts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.drop_archived_history(p_waits_for text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.entrant_at(p_entrant raceday.entrants, p_flow raceday.money_flow_history) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.entrant_body(p_entrant raceday.entrants) FROM PUBLIC;
 
@@ -5693,6 +6254,8 @@ REVOKE ALL ON FUNCTION raceday.indicator_problems(p_indicator jsonb) FROM PUBLIC
 
 REVOKE ALL ON FUNCTION raceday.is_archived_first(p_parent_table text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.is_behind_cursor(p_race_id text, p_cursor bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION raceday.live_lead() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.live_lead() TO raceday_monitor;
 
@@ -5709,11 +6272,28 @@ REVOKE ALL ON FUNCTION raceday.key_hash(p_key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.lease_end(p_now timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.live_delta(p_race_id text, p_after bigint, p_signals_after timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.live_delta(p_race_id text, p_after bigint, p_signals_after timestamp with time zone) TO raceday_live;
+
+REVOKE ALL ON FUNCTION raceday.live_newest(p_race_id text, p_first timestamp with time zone, p_last timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.live_overview() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.live_overview() TO raceday_live;
+
+REVOKE ALL ON FUNCTION raceday.live_progress(p_race_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.live_progress(p_race_ids text[]) TO raceday_live;
+
 REVOKE ALL ON FUNCTION raceday.live_races_polled() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.live_rows(p_race_id text, p_after bigint, p_first timestamp with time zone, p_last timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.live_version(p_rows_created_at timestamp with time zone, p_payload_hash bigint, p_updated_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.utc_text(p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.meeting_body(p_meeting raceday.meetings, p_track_condition text, p_weather text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.money_flow_at(p_race_id text, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.monitor_memory(OUT used_bytes bigint, OUT limit_bytes bigint) TO raceday_monitor;
@@ -5763,6 +6343,8 @@ GRANT ALL ON FUNCTION raceday.raceday_archive_page(p_from_at timestamp with time
 
 REVOKE ALL ON FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_archived(p_parent_table text, p_partition text, p_row_count bigint, p_file text, p_file_bytes bigint, p_sha256 text, p_archived_by text) TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_at(p_race_id text, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.raceday_backtest(p_from timestamp with time zone, p_to timestamp with time zone, p_level integer) FROM PUBLIC;
 
@@ -5826,8 +6408,22 @@ GRANT ALL ON FUNCTION raceday.raceday_release_leases(p_worker text) TO raceday_f
 REVOKE ALL ON FUNCTION raceday.raceday_report_missing() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_report_missing() TO raceday_fetcher;
 
+REVOKE ALL ON FUNCTION raceday.raceday_report_refusal(p_worker text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_report_refusal(p_worker text, p_reason text) TO raceday_fetcher;
+
 REVOKE ALL ON FUNCTION raceday.raceday_status() FROM PUBLIC;
 GRANT ALL ON FUNCTION raceday.raceday_status() TO raceday_fetcher;
+
+REVOKE ALL ON FUNCTION raceday.raceday_webhook_claim(p_limit integer, p_lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_webhook_claim(p_limit integer, p_lease interval) TO raceday_live;
+
+REVOKE ALL ON FUNCTION raceday.raceday_webhook_collect(p_min_level integer, p_countries text[], p_max_age interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_webhook_collect(p_min_level integer, p_countries text[], p_max_age interval) TO raceday_live;
+
+REVOKE ALL ON FUNCTION raceday.raceday_webhook_done(p_delivery_id text, p_attempt integer, p_status text, p_error text, p_retry_in interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.raceday_webhook_done(p_delivery_id text, p_attempt integer, p_status text, p_error text, p_retry_in interval) TO raceday_live;
+
+REVOKE ALL ON FUNCTION raceday.raceday_webhook_retry(p_since timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.races_listed(p_date date, p_fetched_at timestamp with time zone, p_race_ids text[], p_is_whole boolean) FROM PUBLIC;
 
@@ -5863,9 +6459,14 @@ REVOKE ALL ON FUNCTION raceday.signals_page(p_race_id text, p_after timestamp wi
 
 REVOKE ALL ON FUNCTION raceday.signals_settled_until() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION raceday.standby_lag_s() FROM PUBLIC;
+GRANT ALL ON FUNCTION raceday.standby_lag_s() TO raceday_monitor;
+
 REVOKE ALL ON FUNCTION raceday.store_alerts(p_user_id text, p_indicators jsonb[], p_audible boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.timeline_coverage(p_entrant_ids text[], p_covered_ids text[], p_intervals integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION raceday.timeline_cursor(p_query text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION raceday.timeline_entrant_ids(p_query text) FROM PUBLIC;
 
@@ -5950,4 +6551,8 @@ GRANT SELECT ON TABLE raceday.monitor_payloads TO raceday_monitor;
 
 GRANT SELECT ON TABLE raceday.monitor_races TO raceday_monitor;
 
+GRANT SELECT ON TABLE raceday.monitor_replication TO raceday_monitor;
+
 GRANT SELECT ON TABLE raceday.monitor_sessions TO raceday_monitor;
+
+GRANT SELECT ON TABLE raceday.monitor_webhooks TO raceday_monitor;
