@@ -1,9 +1,15 @@
 //! PostgreSQL servers with a migrated database `raceday`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as Program;
+use std::sync::LazyLock;
+
 use clap::Parser;
 use postgres::Client;
 use raceday_fetcher::config::{Cli, Command};
-use raceday_stack::{Layout, Postgres, PostgresOptions, wait_until};
+use raceday_stack::random::random_password;
+use raceday_stack::{Layout, Postgres, PostgresOptions, free_port, wait_until};
 
 use crate::PATIENCE;
 
@@ -18,11 +24,45 @@ pub fn database() -> Postgres {
 }
 
 /// Starts a server with these settings and a migrated database.
-pub fn database_with(options: PostgresOptions) -> Postgres {
-    let postgres = Postgres::start(options).unwrap();
+pub fn database_with(mut options: PostgresOptions) -> Postgres {
+    let template = &*TEMPLATE;
+    let copied = Program::new("cp").arg("--archive").arg(&template.data).arg(&options.data).status().unwrap();
+    assert!(copied.success(), "cannot copy {}", template.data.display());
+    options.passwords.insert("postgres".to_owned(), template.password.clone());
+    Postgres::start(options).unwrap()
+}
+
+/// A stopped cluster with a migrated database. Every test's server is a copy: creating and migrating one takes longer than
+/// most tests.
+struct Template {
+    data: PathBuf,
+    password: String,
+}
+
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    let layout = Layout::of_workspace();
+    let templates = layout.local("templates");
+    remove_of_ended_processes(&templates);
+    let (folder, password) = (templates.join(std::process::id().to_string()), random_password().unwrap());
+    let (data, log) = (folder.join("data"), folder.join("postgres.log"));
+    let options = PostgresOptions::new(layout.prefix().unwrap(), data.clone(), free_port().unwrap(), &password, log);
+    // A small log to copy, and no waiting for the disk.
+    let mut postgres = Postgres::start(options.set("min_wal_size", "32MB").set("fsync", "off")).unwrap();
     postgres.create_database("raceday").unwrap();
     migrate(&postgres, "raceday");
-    postgres
+    postgres.stop().unwrap();
+    Template { data, password }
+});
+
+/// A process cannot remove its template when it ends, so the next one does.
+fn remove_of_ended_processes(templates: &Path) {
+    let Ok(entries) = fs::read_dir(templates) else { return };
+    for entry in entries.flatten() {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            // Another process may be removing it too.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
 }
 
 /// Starts a server with a migrated database on which pg_partman's worker runs every second, as a configuration of version

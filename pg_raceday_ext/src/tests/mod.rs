@@ -34,7 +34,11 @@ pub fn migrate() {
     for (_, sql) in sql_files("functions") {
         run(&sql);
     }
-    run(include_str!("../../../sql/api/90_privileges.sql"));
+    let mut interfaces = [sql_files("api"), sql_files("appwrite")].concat();
+    interfaces.sort();
+    for (_, sql) in interfaces {
+        run(&sql);
+    }
 }
 
 /// The files of a folder of `sql/`, by name.

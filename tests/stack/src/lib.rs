@@ -12,7 +12,7 @@ mod postgres;
 pub mod postgrest_conf;
 mod process;
 mod programs;
-mod random;
+pub mod random;
 mod rest;
 mod rotation;
 pub mod secrets;

@@ -4,17 +4,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Time between two checks of a condition.
-const CHECK_EVERY: Duration = Duration::from_millis(25);
+/// Time between the first two checks of a condition; it grows by half each time, to `LONGEST_PAUSE`.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Checks `condition` until it returns true. Fails naming `what` when `limit` passes first, or when a check fails.
 pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + limit;
+    let mut pause = FIRST_PAUSE;
     while !condition()? {
         if Instant::now() >= deadline {
             bail!("waited {} s for {what}", limit.as_secs());
         }
-        std::thread::sleep(CHECK_EVERY);
+        std::thread::sleep(pause);
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
     Ok(())
 }

@@ -20,7 +20,8 @@ use tempfile::TempDir;
 use crate::silent::silent_after;
 use crate::small_disk::SmallDisk;
 
-const SPEED: f64 = 5.0;
+/// Slow enough for several such days at once on two cores.
+const SPEED: f64 = 2.5;
 const LOST: &str = "raceday_payloads_failed_total{reason=\"lost\"}";
 const SPOOLED: &str = "raceday_polls_total{result=\"spooled\"}";
 

@@ -111,7 +111,7 @@ pub fn end_to_end(layout: &Layout, filter: &[String], counts: &mut Counts) {
         tests.args(["--test", suite]);
     }
     // They wait for servers more than they compute.
-    let threads = std::thread::available_parallelism().map_or(6, |cores| cores.get() * 3);
+    let threads = std::thread::available_parallelism().map_or(6, |cores| cores.get() * 2);
     tests.args(["--", "--test-threads", &threads.to_string()]).args(names);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([layout.local("bin")]);
