@@ -60,7 +60,6 @@ fn reads_see_a_commit_at_once_and_ask_the_database_once_per_commit() {
     let mut session = stack.connect();
     let mut race = PolledRace::new(&mut session, "fresh");
     let (timeline, pools) = (timeline("fresh"), "/api/race-pools?raceId=fresh");
-    session.batch_execute("create extension pg_stat_statements schema public").unwrap();
     let calls = |session: &mut postgres::Client, function: &str| -> i64 {
         let sql = "select coalesce(sum(calls), 0)::bigint from public.pg_stat_statements where toplevel and query ~ $1";
         session.query_one(sql, &[&format!("{function}\\M")]).unwrap().get(0)

@@ -54,5 +54,7 @@ fn the_hub_can_reach_no_relation_and_no_other_function() {
          where p.pronamespace in ('raceday'::regnamespace, 'api'::regnamespace)
            and has_function_privilege('raceday_live', p.oid, 'execute') and has_schema_privilege('raceday_live', p.pronamespace, 'usage')",
     );
-    assert_eq!(functions, "live_delta live_overview live_progress");
+    let expected =
+        "live_delta live_overview live_progress raceday_webhook_claim raceday_webhook_collect raceday_webhook_done";
+    assert_eq!(functions, expected);
 }
