@@ -37,7 +37,6 @@ type Read = (f64, String);
 pub fn measure(runtime: &Runtime, reads_per_s: u32, commits: u32) -> Result<Figure> {
     let stack = Stack::with_hub();
     let mut session = stack.connect();
-    session.batch_execute("create extension pg_stat_statements schema public")?;
     let mut race = PolledRace::new(&mut session, "read");
     let entrants = ["alder", "birch", "cedar", "dogwood"].map(|name| format!("read-{name}")).join(",");
     let path = format!("/api/money-flow-timeline?raceId=read&entrants={entrants}");
