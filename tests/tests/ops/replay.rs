@@ -130,7 +130,7 @@ fn a_fetcher_on_a_replayed_day_gives_the_same_money_flow() {
         let set = request("POST", &format!("{url}/_sim/clock"), &[], Some(at.to_rfc3339().as_bytes()));
         assert_eq!(set.status, 200, "{}", set.text());
         let from = (*at + TimeDelta::milliseconds(100)).to_rfc3339();
-        server.simulate_clock(&Layout::of_workspace(), "replayed", &from, 10.0).unwrap();
+        server.simulate_clock(&Layout::of_workspace(), "replayed", &from, 3.0).unwrap();
         fetcher.get_or_insert_with(|| self::fetcher(&server, &url, folder.path()));
         let staged = "select count(*) from raceday.staged_payloads where race_id = $1 and status = 'processed'";
         wait_until(&format!("poll {number} to be processed"), PATIENCE, || {

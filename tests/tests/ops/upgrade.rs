@@ -207,6 +207,8 @@ fn version_0_2_0_is_upgraded_while_polls_arrive_and_clients_read() {
     let read = reader.stop();
     println!("{} responses, refused for {} ms at most", read.responses, read.refused.as_millis());
     assert!(read.refused < REFUSED_MAX, "{read:#?}");
+    let pending = "select count(*) from raceday.pending_payloads";
+    wait_until("what was staged meanwhile to be processed", PATIENCE, || Ok(scene.count(pending) == 0)).unwrap();
     assert_nothing_lost(&scene, fetcher);
 
     let days = "select distinct (start_time at time zone 'Pacific/Auckland')::date from raceday.races where polled_at is not null";
