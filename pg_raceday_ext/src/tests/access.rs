@@ -74,12 +74,13 @@ mod tests {
     #[pg_test]
     fn the_functions_do_not_run_as_superuser() {
         migrate();
-        // Two do what only a superuser may: monitor_memory reads three fixed files of the server, and raceday_maintain
-        // maintains pg_partman's partitions, taking nothing from its caller but whether to retire at once.
+        // Three do what only a superuser may: monitor_memory reads three fixed files of the server, raceday_maintain
+        // maintains pg_partman's partitions, taking nothing from its caller but whether to retire at once, and
+        // import_partition creates that of a past day, for imports.
         let owners = text(
             "select string_agg(distinct pg_get_userbyid(p.proowner), ' ') from pg_proc p
          where p.pronamespace = 'raceday'::regnamespace and p.prosecdef
-               and p.proname not in ('monitor_memory', 'raceday_maintain')",
+               and p.proname not in ('monitor_memory', 'raceday_maintain', 'import_partition')",
         );
         assert_eq!(owners.as_deref(), Some("raceday_owner"));
         assert!(holds("select not rolsuper and not rolcanlogin from pg_roles where rolname = 'raceday_owner'"));
