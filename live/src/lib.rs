@@ -2,7 +2,7 @@
 //! connections. docs/live.md is its contract.
 //!
 //! One connection hears which races change (`follow`). The other reads them (`reader`): once per commit, whatever the
-//! number of clients (`hub`, `race`). A client has a position in each of its races and is told which of them have more
+//! number of clients (`hub`, `race`). A client has a position in each of its races and learns which of them have more
 //! for it (`subscriber`); nothing is queued for it.
 
 pub mod board;

@@ -1,4 +1,4 @@
--- The role of the hub, raceday-live, and what it is told of a race's history.
+-- The role of the hub, raceday-live, and what it learns of a race's history.
 
 do $$
 begin

@@ -15,7 +15,7 @@ let raceId = null;
 export const isRaceLive = () => Boolean(ofRace?.isLive) && raceId === state.opened.id;
 export const areAllLive = () => Boolean(ofAll?.isLive);
 
-// Follows the open race from where its money flow stands. `onChange` hears whether it is live, `reload` reads it anew.
+// Follows the open race from where its money flow stands. `onChange` hears whether it is live, `reload` reads it again.
 export function followRace({ onChange, reload }) {
   const { opened } = state;
   if (!opened.race || (raceId === opened.id && ofRace)) return;

@@ -40,9 +40,9 @@ fn after_a_thousand_disconnects_every_client_has_every_row_once() {
         assert!(repeated.is_empty(), "rows that came again: {repeated:?}");
     }
     assert!(scene.metric("raceday_live_resumed_total") >= 1000.0);
-    let (read, commits) =
-        (scene.metric("raceday_live_queries_total{kind=\"catch_up\"}"), scene.metric("raceday_live_commits_total"));
-    assert!(read <= 4.0 * commits + 100.0, "{read} queries for clients that were away, {commits} commits");
+    // What one client lacks is read for all who lack the same.
+    let read = scene.metric("raceday_live_queries_total{kind=\"catch_up\"}");
+    assert!(read < (CLIENTS * LEAVES) as f64, "{read} queries for clients that were disconnected");
 }
 
 /// Reads a few events, leaves, and continues where it was, many times; then stays until it has the last row.

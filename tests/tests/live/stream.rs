@@ -123,7 +123,7 @@ fn a_late_poll_that_replaces_rows_resets_those_who_had_them() {
     assert_eq!((reset.name.as_str(), reset.json()), ("reset", json!({"raceId": "late"})));
     let after = events.next_named("race");
     let mut resumed = scene.resume("?raceId=late", first.id.as_deref().unwrap());
-    assert_eq!(resumed.next_event().unwrap().unwrap().name, "reset", "whoever was away learns of it too");
+    assert_eq!(resumed.next_event().unwrap().unwrap().name, "reset", "whoever was disconnected learns of it too");
     let mut current = scene.resume("?raceId=late", after.id.as_deref().unwrap());
     assert_eq!(current.next_event().unwrap().unwrap().name, "race", "whoever has the new rows does not");
 }
