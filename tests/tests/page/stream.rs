@@ -1,4 +1,4 @@
-//! The page fed by the hub: rows appear without a poll, it polls while the hub is away, and it resumes where it stood.
+//! The page fed by the hub: rows appear without a poll; without the hub it polls, and then it resumes where it stood.
 
 use raceday_tests::hub::{PolledRace, start_hub};
 use raceday_tests::stack::Stack;
@@ -68,12 +68,12 @@ fn a_row_appears_on_the_page_without_a_poll() {
 
 #[test]
 fn without_the_hub_the_page_polls_and_says_so_until_it_is_back() {
-    let mut scene = Scene::start("ps-away");
+    let mut scene = Scene::start("ps-dead");
     let mut hub = scene.stack.live.take().unwrap();
     hub.process().kill().unwrap();
     scene.page.wait(&format!("{STATUS}.endsWith('polling, no live stream')"));
     scene.poll();
-    scene.assert_pool("ps-away");
+    scene.assert_pool("ps-dead");
     scene.stack.live = Some(start_hub(&scene.stack.postgres, &scene.stack.folder, hub.port(), &[]));
     scene.page.wait(&format!("{STATUS}.endsWith('· live')"));
     scene.page.value(CUT_OFF);
